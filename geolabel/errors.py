@@ -1,0 +1,108 @@
+"""Everything that geolabel raises on purpose.
+
+    GeolabelError
+    ├── NotFound                 no workspace, scene, project, annotation, job of that name
+    ├── AlreadyExists            the name, the folder or the port is taken
+    ├── InvalidInput             what was given cannot be used; `problems` says where
+    │   ├── InvalidGeometry      a shape that is not one: not finite, crossing itself, the wrong type
+    │   ├── InvalidCRS           a CRS that cannot be read, or coordinates that it cannot hold
+    │   ├── InvalidRaster        a file that cannot be labelled on
+    │   ├── InvalidSpec          a chip, split or format option out of range
+    │   └── UnknownClass         a class that the project's schema does not have
+    ├── VersionConflict          somebody else changed it first; `current` is what is there now
+    ├── NotAllowed               refused by a setting; the sentence names the setting
+    ├── Cancelled                the user stopped the work
+    └── StoreFailed              the database could not do it: locked, full, damaged
+
+Every message is a sentence that says what was expected, what came, where, and what to do. HTTP status codes and exit
+codes are given at the edge (`geolabel.api.errors`, `geolabel.cli`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with an input.
+
+    Attributes:
+        pointer: where: a JSON pointer (`/geometry/coordinates/0/3`) or `feature 12`, `line 3`.
+        message: a sentence.
+    """
+
+    pointer: str
+    message: str
+
+
+class GeolabelError(Exception):
+    """Base of everything that geolabel raises on purpose; `str(error)` is a sentence for the user."""
+
+
+class NotFound(GeolabelError):
+    """Nothing has that name."""
+
+
+class AlreadyExists(GeolabelError):
+    """The name, the folder or the port is taken."""
+
+
+class InvalidInput(GeolabelError):
+    """What was given cannot be used.
+
+    Attributes:
+        problems: one entry per thing wrong, in the order of the input; may be empty when the message says it all.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class InvalidGeometry(InvalidInput):
+    """A shape that is not one: not finite, crossing itself, of the wrong type."""
+
+
+class InvalidCRS(InvalidInput):
+    """A CRS that cannot be read, or coordinates that it cannot hold."""
+
+
+class InvalidRaster(InvalidInput):
+    """A file that cannot be labelled on."""
+
+
+class InvalidSpec(InvalidInput):
+    """A chip, split or format option out of range."""
+
+
+class UnknownClass(InvalidInput):
+    """A class that the project's schema does not have."""
+
+
+class VersionConflict(GeolabelError):
+    """Somebody else changed it first.
+
+    Attributes:
+        current: the version that is there now.
+    """
+
+    def __init__(self, message: str, current: int) -> None:
+        super().__init__(message)
+        self.current = current
+
+
+class NotAllowed(GeolabelError):
+    """Refused by a setting; the sentence names the setting."""
+
+
+class Cancelled(GeolabelError):
+    """The user stopped the work."""
+
+
+class StoreFailed(GeolabelError):
+    """The database could not do it: locked, full, damaged."""
