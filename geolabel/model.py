@@ -15,6 +15,8 @@ from geolabel.errors import InvalidInput, UnknownClass
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
 CRS84 = "OGC:CRS84"
@@ -377,6 +379,21 @@ class AnnotationPatch:
     note: str | None = None
     status: Status | None = None
     confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelBatch:
+    """Annotations as arrays, in order of id: what the chip builder takes.
+
+    Attributes:
+        ids: int64 (n,).
+        class_names: str objects (n,).
+        geometries: shapely objects (n,), in the project's CRS.
+    """
+
+    ids: NDArray[np.int64]
+    class_names: NDArray[np.object_]
+    geometries: NDArray[np.object_]
 
 
 Operation = Literal["create", "update", "delete"]
