@@ -6,6 +6,7 @@ Coordinates are always (x, y): easting or longitude first. A CRS travels by name
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -137,7 +138,8 @@ class Scene:
             "width": self.grid.width,
             "height": self.grid.height,
             "bands": [
-                {"index": b.index, "name": b.name, "dtype": b.dtype, "nodata": b.nodata, "color": b.color} for b in self.bands
+                {"index": b.index, "name": b.name, "dtype": b.dtype, "nodata": b.nodata, "color": b.color}
+                for b in self.bands
             ],
             "datetime": self.datetime,
             "bounds": list(self.bounds) if self.bounds else None,
@@ -234,18 +236,21 @@ def make_classes(given: list[str] | list[Mapping[str, Any]] | list[str | Mapping
             classes.append(LabelClass(**values))
         except TypeError as error:
             raise InvalidInput(f"Class {index + 1} ({values['name']!r}) cannot be read: {error}.") from error
-    for what, taken in (
+    repeatable: list[tuple[str, list[str | int]]] = [
         ("name", [c.name for c in classes]),
         ("id", [c.id for c in classes]),
         ("hotkey", [c.hotkey for c in classes if c.hotkey]),
-    ):
-        twice = sorted({str(v) for v in taken if taken.count(v) > 1})  # type: ignore[operator]
+    ]
+    for what, taken in repeatable:
+        twice = sorted(str(value) for value, times in Counter(taken).items() if times > 1)
         if twice:
             raise InvalidInput(f"A class {what} may appear once; given more than once: {', '.join(twice)}.")
     names = {c.name for c in classes}
     for c in classes:
         if c.parent is not None and (c.parent not in names or c.parent == c.name):
-            raise InvalidInput(f"Class {c.name!r} names the parent {c.parent!r}, which is not another class of the list.")
+            raise InvalidInput(
+                f"Class {c.name!r} names the parent {c.parent!r}, which is not another class of the list."
+            )
     return tuple(classes)
 
 
