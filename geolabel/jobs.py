@@ -1,0 +1,152 @@
+"""Long work: a queue in the database, one child process at a time, progress, cancel, orphans.
+
+The server only adds rows. `JobRunner` claims the oldest and starts a child for it, so that an export never takes
+memory, file handles or the interpreter away from tiles and edits. The child writes a heartbeat with its progress; when
+the row says `cancelled`, the next progress call raises `Cancelled` and the work cleans up after itself.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from geolabel.errors import Cancelled, GeolabelError
+from geolabel.model import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from geolabel.model import Job
+    from geolabel.store.store import Store
+
+    Progress = Callable[[float, str], None]
+    Handler = Callable[[Store, Job, Progress], Mapping[str, Any]]
+
+HEARTBEAT_S = 2.0
+ORPHAN_AFTER_S = 60.0
+_POLL_S = 2.0
+_GRACE_S = 10.0
+
+
+def export_folder(store: Store, job_id: int) -> Path:
+    """Where the dataset of an export job is."""
+    return store.folder / "exports" / str(job_id)
+
+
+def run_job(store: Store, job: Job, handlers: Mapping[str, Handler]) -> JobState:
+    """Do a claimed job in this process and record how it ended.
+
+    Args:
+        store: where the job's row is.
+        job: claimed by this process, state `running`.
+        handlers: what to do for each kind of job.
+    """
+    lock = threading.Lock()
+    latest: tuple[float, str] = (0.0, "Starting")
+    cancelled = threading.Event()
+    stopped = threading.Event()
+
+    def beat() -> None:
+        with lock:
+            share, message = latest
+        if not store.heartbeat(job.id, share, message):
+            cancelled.set()
+
+    def keep_beating() -> None:
+        while not stopped.wait(HEARTBEAT_S):
+            beat()
+
+    reported = 0.0
+
+    def progress(share: float, message: str) -> None:
+        nonlocal latest, reported
+        with lock:
+            latest = (share, message)
+        if time.monotonic() - reported > HEARTBEAT_S / 4:  # chips come faster than anybody reads
+            reported = time.monotonic()
+            beat()
+        if cancelled.is_set():
+            raise Cancelled(f"Job {job.id} was cancelled.")
+
+    pulse = threading.Thread(target=keep_beating, name=f"heartbeat of job {job.id}", daemon=True)
+    pulse.start()
+    try:
+        result = handlers[job.kind](store, job, progress)
+    except Cancelled as error:
+        state, message, outcome = JobState.CANCELLED, str(error), None
+    except GeolabelError as error:
+        state, message, outcome = JobState.FAILED, str(error), None
+    else:
+        state, message, outcome = JobState.DONE, "Done", result
+    finally:
+        stopped.set()
+        pulse.join()
+    store.finish_job(job.id, state, message, outcome)
+    return state
+
+
+class JobRunner:
+    """Starts a child process for each job, one at a time.
+
+    Args:
+        store: where the jobs are; used from the runner's own thread.
+        command: gives the command line of the child for a job id.
+    """
+
+    def __init__(self, store: Store, command: Callable[[int], Sequence[str]]) -> None:
+        self._store = store
+        self._command = command
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="job runner", daemon=True)
+
+    def start(self) -> None:
+        """Take up jobs that a dead worker left behind, then wait for work."""
+        self._store.requeue_orphans(ORPHAN_AFTER_S)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop taking jobs; the child at work is ended and its job goes back to the queue at the next start."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout=_GRACE_S * 2)
+
+    def _loop(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            job = self._store.claim_job()
+            if job is None:
+                self._wake.wait(_POLL_S)
+                continue
+            self._run(job)
+
+    def _run(self, job: Job) -> None:
+        child = subprocess.Popen(  # noqa: S603 - our own command line, with an integer in it
+            list(self._command(job.id)), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        told_at: float | None = None
+        while True:
+            try:
+                _, errors = child.communicate(timeout=0.5)
+                break
+            except subprocess.TimeoutExpired:
+                if self._stopping.is_set():
+                    child.terminate()
+                elif self._store.job(job.id).state is JobState.CANCELLED:
+                    told_at = told_at or time.monotonic()
+                    if time.monotonic() - told_at > _GRACE_S:
+                        child.kill()
+        if self._stopping.is_set():
+            self._store.requeue_orphans(0.0)
+        elif self._store.job(job.id).state is JobState.RUNNING:
+            last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+            self._store.finish_job(
+                job.id, JobState.FAILED, f"The worker process ended with code {child.returncode}: {last}"
+            )

@@ -1,0 +1,203 @@
+"""Scenes: look at a raster once, say what it is and what is odd about it; write a COG beside it when asked."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import UTC, date
+from datetime import datetime as datetime_
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+from shapely.geometry import LineString
+
+from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRaster
+from geolabel.geo import crs as crs_
+from geolabel.geo import pixels
+from geolabel.model import CRS84, Band, Bounds, Grid, Scene, slugify
+from tiles.errors import TilesError
+from tiles.sources import RasterInfo, describe, local_source, open_raster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+_LARGE_PX = 2048
+
+
+def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | None = None) -> Scene:
+    """Look at a raster file and describe it as a scene; nothing is registered and nothing is written.
+
+    Args:
+        path: a file that this machine can read.
+        scene_id: slug; from the file name when None.
+        datetime: RFC 3339 date or date-time; from the file's tags when None.
+
+    Raises:
+        InvalidRaster: the file is damaged, has no CRS, or cannot be placed on the Earth; the sentence says what to do.
+        InvalidInput: the date cannot be read.
+    """
+    try:
+        source = local_source(path)
+        info = describe(source)
+    except TilesError as error:
+        raise InvalidRaster(str(error)) from error
+    name = Path(source.href).name
+    grid = _grid(name, info)
+    return Scene(
+        id=scene_id or slugify(Path(name).stem),
+        href=source.href,
+        grid=grid,
+        bands=tuple(
+            Band(b.index, b.dtype, b.description or f"Band {b.index}", b.nodata, b.color_interp) for b in info.bands
+        ),
+        version=source.version,
+        datetime=_read_datetime(datetime) if datetime else info.datetime,
+        bounds=_bounds(name, grid),
+        resolution=_resolution(grid),
+        synthetic=info.synthetic,
+        warnings=tuple(_warnings(info)),
+    )
+
+
+def _grid(name: str, info: RasterInfo) -> Grid:
+    if info.gcps and info.transform == _IDENTITY:
+        raise InvalidRaster(
+            f"{name} has {info.gcps} ground control points and no transform, so its pixels have no exact place. "
+            f"Warp it first: gdalwarp -tps -r bilinear {name} warped.tif",
+        )
+    if info.crs_wkt is None:
+        if info.transform == _IDENTITY:
+            lacks = "no CRS and no transform, so it has no place on any map"
+            cure = f"Give it both first: gdal_translate -a_srs EPSG:n -a_ullr ulx uly lrx lry {name} placed.tif"
+        else:
+            lacks = "a transform and no CRS, so its coordinates could be anywhere"
+            cure = f"Give it the CRS first: gdal_edit.py -a_srs EPSG:n {name}, or rio edit-info --crs EPSG:n {name}"
+        raise InvalidRaster(f"{name} has {lacks}. {cure}")
+    try:
+        crs = crs_.normalise(info.crs or info.crs_wkt)
+    except InvalidCRS as error:
+        raise InvalidRaster(f"{name} has a CRS that cannot be used: {error}") from error
+    if not crs_.on_earth(crs):
+        raise InvalidRaster(
+            f"{name} lies on another body than the Earth ({crs_.label(crs)}), where longitude and latitude of WGS 84 mean "
+            "nothing. This version labels scenes on the Earth only.",
+        )
+    if info.transform == _IDENTITY:
+        raise InvalidRaster(
+            f"{name} has the CRS {crs_.label(crs)} and no transform, so its pixels have no place. "
+            f"Give it one first: gdal_translate -a_ullr ulx uly lrx lry {name} placed.tif",
+        )
+    grid = Grid(crs, info.transform, info.width, info.height)
+    if pixels.pixel_area(grid) == 0 or not all(map(math.isfinite, grid.transform)):
+        raise InvalidRaster(f"{name} has the transform {info.transform}, which maps its pixels onto no area.")
+    return grid
+
+
+def _bounds(name: str, grid: Grid) -> Bounds:
+    assert grid.crs is not None
+    try:
+        return crs_.bounds_to(shapely.bounds(pixels.footprint(grid)).tolist(), grid.crs, CRS84)
+    except InvalidCRS as error:
+        raise InvalidRaster(f"{name} lies where its own CRS does not reach: {error}") from error
+
+
+def _resolution(grid: Grid) -> float:
+    """Ground size of the pixel at the centre in metres: the geometric mean of its two edges."""
+    assert grid.crs is not None
+    a, b, c, d, e, f = grid.transform
+    col, row = grid.width / 2, grid.height / 2
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (a * x + b * y + c, d * x + e * y + f)
+
+    edges = np.array(
+        [LineString([place(col, row), place(col + 1, row)]), LineString([place(col, row), place(col, row + 1)])],
+        dtype=object,
+    )
+    across, down = crs_.ground_length(edges, grid.crs)
+    return float(np.sqrt(across * down))
+
+
+def _warnings(info: RasterInfo) -> list[str]:
+    notes = []
+    large = max(info.width, info.height) > _LARGE_PX
+    if large and not info.overviews:
+        megabytes = info.width * info.height * sum(np.dtype(b.dtype).itemsize for b in info.bands) / 1e6
+        notes.append(
+            f"It has no overviews: a zoomed-out tile reads up to {megabytes:.0f} MB of pixels. "
+            "`geolabel scene add --cog` writes a Cloud Optimized GeoTIFF beside it, once, and registers that.",
+        )
+    if large and not info.is_tiled:
+        notes.append(
+            "It is stored in strips, not in tiles: a small window reads whole rows. `geolabel scene add --cog` cures it.",
+        )
+    if info.gcps:
+        notes.append(f"It has {info.gcps} ground control points beside its transform; the transform is used.")
+    if any(b.dtype.startswith("complex") for b in info.bands):
+        notes.append("Its values are complex; the map shows their magnitude.")
+    return notes
+
+
+def _read_datetime(text: str) -> str:
+    """A date or a moment as RFC 3339 in UTC."""
+    try:
+        if len(text) == len("2018-10-13"):
+            return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"
+        moment = datetime_.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(
+            f"The date {text!r} cannot be read: expected '2018-10-13' or '2018-10-13T10:20:30Z'."
+        ) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None = None) -> Path:
+    """Write a Cloud Optimized GeoTIFF with the same pixels beside a raster.
+
+    Args:
+        path: the raster.
+        progress: called with a share and a sentence at the start and at the end.
+
+    Returns:
+        `{stem}.cog.tif` in the same folder.
+
+    Raises:
+        AlreadyExists: that file is there.
+        InvalidRaster: the raster cannot be read, or the folder cannot be written to.
+    """
+    from rio_cogeo.cogeo import cog_translate
+    from rio_cogeo.profiles import cog_profiles
+
+    try:
+        source = local_source(path)
+        describe(source)
+    except TilesError as error:
+        raise InvalidRaster(str(error)) from error
+    original = Path(source.href)
+    target = original.with_name(f"{original.stem}.cog.tif")
+    if target.exists():
+        raise AlreadyExists(f"{target.name} is already there, beside {original.name}. Register it, or remove it first.")
+    if progress:
+        progress(0.0, f"Writing {target.name}")
+    staged = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        # Lossless, so that chips cut from the copy are the pixels of the original.
+        with open_raster(source) as dataset:
+            cog_translate(
+                dataset, str(staged), cog_profiles.get("deflate"), in_memory=False, quiet=True, forward_band_tags=True
+            )
+        with staged.open("rb+") as file:
+            os.fsync(file.fileno())
+        staged.rename(target)
+    except OSError as error:
+        raise InvalidRaster(f"{target.name} cannot be written beside {original.name}: {error}") from error
+    finally:
+        staged.unlink(missing_ok=True)
+    if progress:
+        progress(1.0, f"Wrote {target.name}")
+    return target

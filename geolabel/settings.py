@@ -1,0 +1,78 @@
+"""Settings: `GEOLABEL_*` in the environment, then `geolabel.toml` in the workspace, then the defaults here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from geolabel.errors import InvalidInput
+
+
+class Settings(BaseSettings):
+    """What a server or a command runs with.
+
+    Attributes:
+        workspace: folder of the workspace.
+        host: address to listen on. Anything but loopback needs `no_auth`, as long as there are no accounts.
+        port: TCP port; 0 takes a free one.
+        no_auth: serve other machines although everybody may then read and write.
+        imagery_roots: folders under which rasters may be registered over HTTP; none by default.
+        public_url: `https://labels.example.org/geolabel`, when a proxy stands in front; its host is then accepted.
+        cors_origins: origins of other web pages that may call the API.
+        max_body_mb: largest request body.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="GEOLABEL_", extra="forbid", frozen=True)
+
+    workspace: Path = Path()
+    host: str = "127.0.0.1"
+    port: int = 8000
+    no_auth: bool = False
+    imagery_roots: tuple[Path, ...] = ()
+    public_url: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    max_body_mb: int = 64
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over the workspace's file."""
+        del dotenv_settings, file_secret_settings
+        workspace = Path(init_settings().get("workspace") or env_settings().get("workspace") or ".")
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, workspace / "geolabel.toml"))
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        **given: settings from the command line; those that are None count as not given.
+
+    Raises:
+        InvalidInput: a setting cannot be read; the problems name it.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"][:1]).upper()
+        raise InvalidInput(
+            f"The setting GEOLABEL_{name} cannot be read: {first['msg']}, got {first['input']!r}. "
+            "It comes from the environment or from geolabel.toml in the workspace.",
+        ) from error
+    except ValueError as error:  # broken TOML, broken JSON in the environment
+        raise InvalidInput(f"The settings cannot be read: {error}") from error
