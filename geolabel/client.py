@@ -1,0 +1,194 @@
+"""What Python users hold: a `Workspace` and its `Project`s. Thin handles over `workflows`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import geopandas as gpd
+
+from geolabel import workflows
+from geolabel.chips.spec import ChipSpec
+from geolabel.formats.vector import labels_from_frame, labels_from_geojson
+from geolabel.geo import crs as crs_
+from geolabel.model import Scene
+from geolabel.store.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from geolabel.geo.geometry import InvalidPolicy
+    from geolabel.model import Annotation, Bounds
+    from geolabel.model import Project as ProjectInfo
+    from geolabel.store.store import Store
+
+
+def open(location: str | Path = ".", *, create: bool = False) -> Workspace:  # noqa: A001 - geolabel.open reads best
+    """Open a workspace.
+
+    Args:
+        location: its folder.
+        create: make it when there is none.
+
+    Raises:
+        NotFound: there is none and `create` is False.
+    """
+    return Workspace(open_store(Path(location), create=create))
+
+
+class Workspace:
+    """Scenes and projects in one place; close it when done, or use it in a `with` block."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self._store.folder}>"
+
+    def close(self) -> None:
+        """Close the database."""
+        self._store.close()
+
+    def add_scene(self, path: str | Path, *, datetime: str | None = None, cog: bool = False) -> Scene:
+        """Register a raster; its pixels stay where they are. See `workflows.add_scene`."""
+        return workflows.add_scene(self._store, path, datetime=datetime, cog=cog)
+
+    def scenes(self) -> list[Scene]:
+        """All registered scenes."""
+        return self._store.scenes()
+
+    def create_project(
+        self,
+        title: str,
+        *,
+        scenes: Sequence[Scene | str],
+        classes: Sequence[str | Mapping[str, Any]],
+        crs: str | None = None,
+    ) -> Project:
+        """Make a project; its CRS is that of the first scene unless one is given. See `workflows.create_project`."""
+        ids = [s.id if isinstance(s, Scene) else s for s in scenes]
+        return Project(
+            self._store, workflows.create_project(self._store, title, scenes=ids, classes=classes, crs=crs).id
+        )
+
+    def project(self, slug: str) -> Project:
+        """The project of that slug.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return Project(self._store, self._store.project(slug).id)
+
+    def projects(self) -> list[Project]:
+        """All projects."""
+        return [Project(self._store, p.id) for p in self._store.projects()]
+
+
+class Project:
+    """One project of a workspace.
+
+    Attributes:
+        id: its slug.
+    """
+
+    def __init__(self, store: Store, slug: str) -> None:
+        self._store = store
+        self.id = slug
+
+    def __repr__(self) -> str:
+        return f"<Project {self.id}>"
+
+    @property
+    def info(self) -> ProjectInfo:
+        """Title, CRS, classes and scenes, as they are now."""
+        return self._store.project(self.id)
+
+    def counts(self) -> dict[str, int]:
+        """Annotations by class name."""
+        return self._store.counts(self.id)
+
+    def add(
+        self,
+        labels: gpd.GeoDataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | Path,
+        *,
+        class_field: str | None = None,
+        class_name: str | None = None,
+        crs: str | None = None,
+        on_invalid: InvalidPolicy | None = None,
+    ) -> workflows.ImportReport:
+        """Add labels, all or none.
+
+        Args:
+            labels: a GeoDataFrame, a GeoJSON object, a list of GeoJSON features, or a file.
+            class_field: the column that names the class; `class` when there is one.
+            class_name: one class for all, instead.
+            crs: CRS of the coordinates, where the data does not say; GeoJSON is CRS84.
+            on_invalid: `reject`, `repair` or `skip`; the project's policy when None.
+
+        Raises:
+            InvalidInput: nothing was added; the message says what and where.
+        """
+        if isinstance(labels, gpd.GeoDataFrame):
+            read = labels_from_frame(labels, crs=crs)
+        elif isinstance(labels, str | Path):
+            read = workflows.read_labels(labels, crs=crs)
+        else:
+            read = labels_from_geojson(labels, crs=crs)
+        return workflows.import_labels(
+            self._store, self.id, read, class_field=class_field, class_name=class_name, on_invalid=on_invalid
+        )
+
+    def annotations(self, *, bbox: Bounds | None = None, crs: str | None = None) -> gpd.GeoDataFrame:
+        """The annotations as a GeoDataFrame indexed by id.
+
+        Args:
+            bbox: (min x, min y, max x, max y) in the CRS that is asked for.
+            crs: CRS wanted; the project's own when None, and then the stored doubles bit for bit.
+        """
+        project = self.info
+        wanted = crs_.normalise(crs) if crs else project.crs
+        if bbox and wanted and project.crs:
+            bbox = crs_.bounds_to(bbox, wanted, project.crs)
+        frame = _frame(self._store.query(self.id, bbox=bbox), project.crs)
+        return frame if wanted == project.crs else frame.to_crs(wanted)
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        formats: Sequence[str],
+        chips: ChipSpec | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> workflows.ExportReport:
+        """Write a dataset. See `workflows.export`.
+
+        Args:
+            out: a folder that does not exist yet.
+            formats: names such as `coco`, `geojson`, `mask-semantic`.
+            chips: how to cut; 512 px on the native grid when None.
+            progress: called with a share and a sentence.
+        """
+        return workflows.export(self._store, self.id, Path(out), formats, chips or ChipSpec(), progress=progress)
+
+
+def _frame(annotations: Sequence[Annotation], crs: str | None) -> gpd.GeoDataFrame:
+    columns = {
+        "class": [a.class_name for a in annotations],
+        "note": [a.note for a in annotations],
+        "status": [a.status.value for a in annotations],
+        "source": [a.provenance.source for a in annotations],
+        "confidence": [a.provenance.confidence for a in annotations],
+        "scene": [a.provenance.scene for a in annotations],
+        "author": [a.provenance.author for a in annotations],
+        "created_at": [a.created_at for a in annotations],
+        "updated_at": [a.updated_at for a in annotations],
+        "version": [a.version for a in annotations],
+    }
+    index = [a.id for a in annotations]
+    return gpd.GeoDataFrame(columns, index=index, geometry=[a.geometry for a in annotations], crs=crs).rename_axis("id")
