@@ -394,7 +394,6 @@ def export_(
     as_json: AsJson = False,
 ) -> None:
     """Cut chips on the scenes' own pixels and write a dataset; it appears only when it is whole."""
-    from geolabel import workflows
     from geolabel.chips.spec import ChipSpec
 
     spec = ChipSpec(
@@ -432,7 +431,7 @@ def _export(
             _say(line)
 
 
-def _numbers(text: str | None, kind: type[int] | type[float], option: str) -> tuple[Any, ...] | None:
+def _numbers(text: str | None, kind: type[int | float], option: str) -> tuple[Any, ...] | None:
     if text is None:
         return None
     try:
