@@ -1,0 +1,60 @@
+# The same verbs here and in CI. `make demo` and `make test` work on a fresh machine with Python >= 3.11.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+WEB := geolabel/web
+WEB_FILES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
+
+.PHONY: demo test lint types bench soak browser web clean
+
+demo: $(VENV)/installed
+	$(BIN)/geolabel demo $(DEMO_ARGS)
+
+test: $(VENV)/installed-test browser
+	@if [ -x "$(CHROMIUM)" ]; then leave_out="soak"; else leave_out="soak or web"; fi; \
+	echo "$(BIN)/python -m pytest -m 'not ($$leave_out)' $(PYTEST_ARGS)"; \
+	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "not ($$leave_out)" $(PYTEST_ARGS)
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python hatch_build.py run check
+
+types: $(VENV)/installed-test
+	$(BIN)/mypy
+
+web: $(VENV)/installed-test
+	$(BIN)/python hatch_build.py run test
+
+bench: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/installed-test browser
+	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "Making a virtual environment failed. On Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/installed: pyproject.toml hatch_build.py $(WEB_FILES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,lint]"
+	touch $@
+
+# The browser tests drive Debian's Chromium; GEOLABEL_CHROMIUM names another one.
+CHROMIUM := $(or $(GEOLABEL_CHROMIUM),/usr/bin/chromium)
+browser:
+	@if [ -x "$(CHROMIUM)" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-liberation >/dev/null; \
+	else \
+		echo "NOT INSTALLED: Chromium. The browser tests are left out; install it, or name one with GEOLABEL_CHROMIUM." >&2; \
+	fi
+
+clean:
+	rm -rf $(VENV) $(WEB)/static $(WEB)/node_modules
