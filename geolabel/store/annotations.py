@@ -1,0 +1,409 @@
+"""Annotations in the database: written as versions, read in order of id, found by their exact geometry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace as changed
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+from shapely.geometry import LineString, Point
+
+from geolabel.errors import InvalidInput, NotFound, VersionConflict
+from geolabel.model import Annotation, Change, LabelBatch
+from geolabel.store import history, projects
+from geolabel.store.dialect import spatial
+from geolabel.store.states import (
+    check_confidence,
+    check_geometries,
+    check_new,
+    to_annotation,
+    to_annotations,
+    to_values,
+)
+from geolabel.store.text import check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+    from sqlalchemy import ColumnElement, Connection, RowMapping
+
+    from geolabel.model import AnnotationPatch, Bounds, NewAnnotation, Status
+    from geolabel.store.projects import Layer
+
+_MAX_ID = 2**63 - 1
+_ROWS_AT_ONCE = 10_000
+
+
+def create(
+    connection: Connection,
+    project: str,
+    new: Sequence[NewAnnotation],
+    *,
+    at: str,
+    author: str | None,
+) -> list[Annotation]:
+    """Write new annotations as one change set. See Store.create."""
+    layer = projects.find(connection, project)
+    geometries = check_new(layer, new)
+    if not new:
+        return []
+    number = history.open_changeset(connection, layer, at=at, author=author)
+    ids = spatial(connection).reserve_ids(connection, layer.table, len(new))
+    made = [
+        _fresh(item, annotation_id=id_, version=1, geometry=geometry, author=author, created_at=at, at=at)
+        for item, id_, geometry in zip(new, ids, geometries, strict=True)
+    ]
+    for start in range(0, len(made), _ROWS_AT_ONCE):
+        part = made[start : start + _ROWS_AT_ONCE]
+        blobs = spatial(connection).encode(geometries[start : start + _ROWS_AT_ONCE], layer.srs_id)
+        connection.execute(
+            sa.insert(layer.table),
+            [to_values(annotation, blob, number) for annotation, blob in zip(part, blobs, strict=True)],
+        )
+    spatial(connection).touched(connection, layer.table, at, added=_box(geometries))
+    return made
+
+
+def update(
+    connection: Connection,
+    project: str,
+    annotation_id: int,
+    patch: AnnotationPatch,
+    *,
+    expected: int | None,
+    at: str,
+    author: str | None,
+) -> Annotation:
+    """Change what the patch names. See Store.update."""
+    layer = projects.find(connection, project)
+    row = _current(connection, layer, annotation_id, expected)
+    before = to_annotations(connection, [row])[0]
+    if patch.class_name is not None:
+        layer.project.class_named(patch.class_name)
+    check_text("note", patch.note)
+    check_confidence(patch.confidence)
+    geometry = before.geometry if patch.geometry is None else check_geometries([patch.geometry])[0]
+    after = changed(
+        before,
+        version=before.version + 1,
+        geometry=geometry,
+        class_name=before.class_name if patch.class_name is None else patch.class_name,
+        note=before.note if patch.note is None else patch.note or None,
+        status=before.status if patch.status is None else patch.status,
+        provenance=before.provenance
+        if patch.confidence is None
+        else changed(before.provenance, confidence=patch.confidence),
+        updated_at=at,
+    )
+    _supersede(connection, layer, row, before=before, after=after, author=author)
+    return after
+
+
+def replace(
+    connection: Connection,
+    project: str,
+    annotation_id: int,
+    new: NewAnnotation,
+    *,
+    expected: int | None,
+    at: str,
+    author: str | None,
+) -> Annotation:
+    """Put a whole state in place of another, or of a delete. See Store.replace."""
+    layer = projects.find(connection, project)
+    geometry = check_new(layer, [new])[0]
+    row = _row(connection, layer, annotation_id)
+    if row is None:
+        return _bring_back(
+            connection,
+            layer,
+            annotation_id,
+            new,
+            geometry=geometry,
+            expected=expected,
+            at=at,
+            author=author,
+        )
+    _check_version(layer, annotation_id, row["version"], expected)
+    before = to_annotations(connection, [row])[0]
+    after = _fresh(
+        new,
+        annotation_id=annotation_id,
+        version=before.version + 1,
+        geometry=geometry,
+        author=before.provenance.author,
+        created_at=before.created_at,
+        at=at,
+    )
+    _supersede(connection, layer, row, before=before, after=after, author=author)
+    return after
+
+
+def delete(
+    connection: Connection,
+    project: str,
+    annotation_id: int,
+    *,
+    expected: int | None,
+    at: str,
+    author: str | None,
+) -> Change:
+    """Take an annotation away; its states stay in history. See Store.delete."""
+    layer = projects.find(connection, project)
+    row = _current(connection, layer, annotation_id, expected)
+    number = history.open_changeset(connection, layer, at=at, author=author)
+    history.keep(connection, layer, row)
+    last = dict(row) | {"version": row["version"] + 1, "updated_at": at, "changeset": number}
+    history.keep(connection, layer, last, "delete")
+    connection.execute(sa.delete(layer.table).where(layer.table.c.id == annotation_id))
+    before = to_annotations(connection, [row])[0]
+    spatial(connection).touched(connection, layer.table, at, removed=_box([before.geometry]))
+    after = changed(before, version=last["version"], updated_at=at)
+    return Change(annotation=after, operation="delete", changeset=number, at=at, author=author)
+
+
+def find(connection: Connection, project: str, annotation_id: int) -> Annotation:
+    """The current version. See Store.annotation."""
+    layer = projects.find(connection, project)
+    return to_annotations(connection, [_current(connection, layer, annotation_id, None)])[0]
+
+
+def query(
+    connection: Connection,
+    project: str,
+    *,
+    bbox: Bounds | None,
+    class_name: str | None,
+    status: Status | None,
+    after: int,
+    limit: int | None,
+) -> list[Annotation]:
+    """Annotations by id. See Store.query."""
+    if limit is not None and limit < 0:
+        raise InvalidInput(f"A limit is 0 or more, got {limit}.")
+    layer = projects.find(connection, project)
+    if limit == 0 or after >= _MAX_ID:
+        return []
+    wanted = [*_filters(layer, class_name, status), layer.table.c.id > max(after, 0)]
+    found: list[Annotation] = []
+    size = _ROWS_AT_ONCE if limit is None else min(limit, _ROWS_AT_ONCE)
+    for rows, geometries in _hits(connection, layer, wanted, bbox=bbox, columns=tuple(layer.table.c), size=size):
+        found += [to_annotation(row, geometry) for row, geometry in zip(rows, geometries, strict=True)]
+        if limit is not None and len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def count(
+    connection: Connection,
+    project: str,
+    *,
+    bbox: Bounds | None,
+    class_name: str | None,
+    status: Status | None,
+) -> int:
+    """How many annotations a query without a limit would give. See Store.count."""
+    layer = projects.find(connection, project)
+    wanted = _filters(layer, class_name, status)
+    total = sa.select(sa.func.count()).select_from(layer.table).where(*wanted)
+    if bbox is None:
+        return connection.execute(total).scalar_one()
+    _check_bbox(bbox)
+    # Most boxes lie inside: only the shapes across the edge need a look at their geometry.
+    within = spatial(connection).within(layer.table, bbox)
+    edge = _hits(connection, layer, [*wanted, ~within], bbox=bbox, columns=(layer.table.c.geom,), size=_ROWS_AT_ONCE)
+    return connection.execute(total.where(within)).scalar_one() + sum(len(rows) for rows, _ in edge)
+
+
+def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: int) -> Iterator[LabelBatch]:
+    """Annotations as arrays, by id. See Store.batches."""
+    if size < 1:
+        raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
+    layer = projects.find(connection, project)
+    columns = (layer.table.c.id, layer.table.c["class"], layer.table.c.geom)
+    for rows, geometries in _hits(connection, layer, [], bbox=bbox, columns=columns, size=size):
+        if rows:
+            yield LabelBatch(
+                ids=np.array([row["id"] for row in rows], dtype=np.int64),
+                class_names=np.array([row["class"] for row in rows], dtype=object),
+                geometries=geometries,
+            )
+
+
+def _fresh(
+    new: NewAnnotation,
+    *,
+    annotation_id: int,
+    version: int,
+    geometry: BaseGeometry,
+    author: str | None,
+    created_at: str,
+    at: str,
+) -> Annotation:
+    provenance = new.provenance
+    if provenance.author is None and author is not None:
+        provenance = changed(provenance, author=author)
+    return Annotation(
+        id=annotation_id,
+        version=version,
+        geometry=geometry,
+        class_name=new.class_name,
+        note=new.note or None,
+        status=new.status,
+        provenance=provenance,
+        created_at=created_at,
+        updated_at=at,
+    )
+
+
+def _row(connection: Connection, layer: Layer, annotation_id: int) -> RowMapping | None:
+    if not 0 < annotation_id <= _MAX_ID:
+        raise history.missing(layer, annotation_id)
+    return connection.execute(sa.select(layer.table).where(layer.table.c.id == annotation_id)).mappings().first()
+
+
+def _current(connection: Connection, layer: Layer, annotation_id: int, expected: int | None) -> RowMapping:
+    row = _row(connection, layer, annotation_id)
+    if row is None:
+        gone = history.tombstone(connection, layer, annotation_id)
+        if gone is None:
+            raise history.missing(layer, annotation_id)
+        raise NotFound(
+            f"Annotation {annotation_id} of project {layer.project.id!r} was deleted (version {gone['version']}): replace it to bring it back.",
+        )
+    _check_version(layer, annotation_id, row["version"], expected)
+    return row
+
+
+def _check_version(layer: Layer, annotation_id: int, current: int, expected: int | None) -> None:
+    if expected is not None and expected != current:
+        raise VersionConflict(
+            f"Annotation {annotation_id} of project {layer.project.id!r} is at version {current}, not {expected}: it was changed in the "
+            "meantime. Read it again and repeat the change.",
+            current,
+        )
+
+
+def _supersede(
+    connection: Connection,
+    layer: Layer,
+    row: RowMapping,
+    *,
+    before: Annotation,
+    after: Annotation,
+    author: str | None,
+) -> None:
+    """Move the current row to history and put the next version in its place."""
+    number = history.open_changeset(connection, layer, at=after.updated_at, author=author)
+    history.keep(connection, layer, row)
+    if after.geometry is before.geometry:
+        values = to_values(after, row["geom"], number)
+        values.pop("geom")  # an untouched geometry leaves the index alone
+        added = removed = None
+    else:
+        values = to_values(after, spatial(connection).encode(_array([after.geometry]), layer.srs_id)[0], number)
+        added, removed = _box([after.geometry]), _box([before.geometry])
+    connection.execute(sa.update(layer.table).where(layer.table.c.id == after.id).values(values))
+    spatial(connection).touched(connection, layer.table, after.updated_at, added=added, removed=removed)
+
+
+def _bring_back(
+    connection: Connection,
+    layer: Layer,
+    annotation_id: int,
+    new: NewAnnotation,
+    *,
+    geometry: BaseGeometry,
+    expected: int | None,
+    at: str,
+    author: str | None,
+) -> Annotation:
+    gone = history.tombstone(connection, layer, annotation_id)
+    if gone is None:
+        raise history.missing(layer, annotation_id)
+    _check_version(layer, annotation_id, gone["version"], expected)
+    number = history.open_changeset(connection, layer, at=at, author=author)
+    after = _fresh(
+        new,
+        annotation_id=annotation_id,
+        version=gone["version"] + 1,
+        geometry=geometry,
+        author=gone["author"],
+        created_at=gone["created_at"],
+        at=at,
+    )
+    blob = spatial(connection).encode(_array([geometry]), layer.srs_id)[0]
+    connection.execute(sa.insert(layer.table).values(to_values(after, blob, number)))
+    spatial(connection).touched(connection, layer.table, at, added=_box([geometry]))
+    return after
+
+
+def _filters(layer: Layer, class_name: str | None, status: Status | None) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if class_name is not None:
+        wanted.append(layer.table.c["class"] == class_name)
+    if status is not None:
+        wanted.append(layer.table.c.status == str(status))
+    return wanted
+
+
+def _hits(
+    connection: Connection,
+    layer: Layer,
+    wanted: list[ColumnElement[bool]],
+    *,
+    bbox: Bounds | None,
+    columns: tuple[ColumnElement[Any], ...],
+    size: int,
+) -> Iterator[tuple[list[RowMapping], NDArray[np.object_]]]:
+    """Rows and their geometries in order of id, `size` at a time; the box is tested on the exact geometry."""
+    select = sa.select(*columns).where(*wanted).order_by(layer.table.c.id)
+    area = None
+    if bbox is not None:
+        area = _area(bbox)
+        select = select.where(spatial(connection).overlapping(layer.table, bbox))
+    result = connection.execute(select, execution_options={"yield_per": size})
+    for rows in result.mappings().partitions():
+        geometries = spatial(connection).decode([row["geom"] for row in rows])
+        if area is None:
+            yield list(rows), geometries
+        else:
+            hit = shapely.intersects(area, geometries)
+            yield [row for row, is_hit in zip(rows, hit, strict=True) if is_hit], geometries[hit]
+
+
+def _check_bbox(bbox: Bounds) -> None:
+    if len(bbox) != 4 or not all(map(math.isfinite, bbox)) or bbox[0] > bbox[2] or bbox[1] > bbox[3]:
+        raise InvalidInput(
+            f"A box is (min x, min y, max x, max y) in finite numbers of the project's CRS, got {tuple(bbox)}.",
+        )
+
+
+def _area(bbox: Bounds) -> BaseGeometry:
+    """A box as a shape to test with; one without width or height is a line or a point."""
+    _check_bbox(bbox)
+    low, high = bbox[:2], bbox[2:]
+    if low == high:
+        area: BaseGeometry = Point(low)
+    elif low[0] == high[0] or low[1] == high[1]:
+        area = LineString([low, high])
+    else:
+        area = shapely.box(*bbox)
+    shapely.prepare(area)
+    return area
+
+
+def _box(geometries: Sequence[BaseGeometry] | NDArray[np.object_]) -> Bounds:
+    min_x, min_y, max_x, max_y = shapely.total_bounds(geometries).tolist()
+    return min_x, min_y, max_x, max_y
+
+
+def _array(geometries: Sequence[BaseGeometry]) -> NDArray[np.object_]:
+    array = np.empty(len(geometries), dtype=object)
+    array[:] = geometries
+    return array

@@ -1,0 +1,66 @@
+"""The seam between the Store and a database: what SQLAlchemy Core cannot say the same way in both.
+
+The functions of the nouns take a connection and ask `spatial(connection)` for these few things; everything else they
+say in Core. GeoPackage is `geolabel.store.geopackage.GeoPackage`; another database implements this class beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy import ColumnElement, Connection, Table
+
+    from geolabel.model import Bounds
+
+
+class Spatial(Protocol):
+    """Geometry in one database."""
+
+    def register_crs(self, connection: Connection, crs: str | None) -> int:
+        """Id of a CRS in the database's table of CRSs; it is added when it is not there. InvalidCRS when unreadable."""
+
+    def create_layer(self, connection: Connection, table: Table, srs_id: int, title: str, at: str) -> None:
+        """Make a project's table with its spatial index."""
+
+    def describe_layer(self, connection: Connection, table: Table, title: str, at: str) -> None:
+        """Keep the title that other programs show."""
+
+    def drop_layer(self, connection: Connection, table: Table) -> None:
+        """Remove a project's table and its spatial index."""
+
+    def touched(
+        self,
+        connection: Connection,
+        table: Table,
+        at: str,
+        *,
+        added: Bounds | None = None,
+        removed: Bounds | None = None,
+    ) -> None:
+        """Keep extent and time of change right after rows have come (`added`) or gone (`removed`), by their boxes."""
+
+    def reserve_ids(self, connection: Connection, table: Table, count: int) -> range:
+        """The next ids of a table, never given out before."""
+
+    def encode(self, geometries: NDArray[np.object_], srs_id: int) -> list[bytes]:
+        """Shapely objects (n,) to what the geometry column takes."""
+
+    def decode(self, values: Sequence[bytes]) -> NDArray[np.object_]:
+        """What the geometry column gives to shapely objects (n,)."""
+
+    def overlapping(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
+        """Rows whose indexed box meets `bbox`: all that touch it, and perhaps some that do not."""
+
+    def within(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
+        """Rows whose indexed box lies in `bbox`: only rows that do, perhaps not all."""
+
+
+def spatial(connection: Connection) -> Spatial:
+    """The spatial side of the database at the other end of a connection."""
+    dialect: Spatial = connection.get_execution_options()["spatial"]
+    return dialect

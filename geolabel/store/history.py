@@ -1,0 +1,117 @@
+"""Change sets and the states that annotations have left behind.
+
+Every write opens one change set; its number is the change sequence of the workspace. A project's table holds the current
+state of each annotation, history holds the states before it, and for a deleted one also the delete itself, as the
+last state with the next version.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from geolabel.errors import NotFound
+from geolabel.model import Change
+from geolabel.store import projects
+from geolabel.store.states import to_annotations
+from geolabel.store.tables import STATE, changesets, history
+from geolabel.store.text import check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, RowMapping
+
+    from geolabel.model import Operation
+    from geolabel.store.projects import Layer
+
+
+def open_changeset(connection: Connection, layer: Layer, *, at: str, author: str | None) -> int:
+    """Begin a change set; its number."""
+    check_text("author", author)
+    number: int = connection.execute(
+        sa.insert(changesets).values(project=layer.key, at=at, author=author).returning(changesets.c.number),
+    ).scalar_one()
+    return number
+
+
+def keep(
+    connection: Connection, layer: Layer, row: Mapping[str, Any] | RowMapping, operation: Operation | None = None
+) -> None:
+    """Put a state into history.
+
+    Args:
+        connection: in a write transaction.
+        layer: the project.
+        row: with the columns of one state.
+        operation: what made the state; None tells a creation from an update by the version.
+    """
+    connection.execute(
+        sa.insert(history).values(
+            {name: row[name] for name in STATE} | {"project": layer.key, "operation": operation or _made_by(row)},
+        ),
+    )
+
+
+def tombstone(connection: Connection, layer: Layer, annotation_id: int) -> RowMapping | None:
+    """The delete of an annotation that is not there now; None when there never was one of that id."""
+    return (
+        connection.execute(
+            sa.select(history)
+            .where(history.c.project == layer.key, history.c.id == annotation_id)
+            .order_by(history.c.version.desc())
+            .limit(1),
+        )
+        .mappings()
+        .first()
+    )
+
+
+def find(connection: Connection, project: str, annotation_id: int) -> list[Change]:
+    """All changes of an annotation, oldest first, its creation included.
+
+    Raises:
+        NotFound: no such project, or there never was an annotation of that id.
+    """
+    layer = projects.find(connection, project)
+    past = sa.select(history, changesets.c.at, changesets.c.author.label("by"))
+    past = past.join(changesets, changesets.c.number == history.c.changeset)
+    rows = list(
+        connection.execute(
+            past.where(history.c.project == layer.key, history.c.id == annotation_id).order_by(history.c.version),
+        ).mappings(),
+    )
+    operations = [row["operation"] for row in rows]
+    now = sa.select(layer.table, changesets.c.at, changesets.c.author.label("by"))
+    now = now.join(changesets, changesets.c.number == layer.table.c.changeset)
+    for row in connection.execute(now.where(layer.table.c.id == annotation_id)).mappings():
+        rows.append(row)
+        operations.append(_made_by(row))
+    if not rows:
+        raise missing(layer, annotation_id)
+    return [
+        Change(annotation=annotation, operation=operation, changeset=row["changeset"], at=row["at"], author=row["by"])
+        for annotation, operation, row in zip(to_annotations(connection, rows), operations, rows, strict=True)
+    ]
+
+
+def last_changeset(connection: Connection, project: str | None = None) -> int:
+    """Number of the last change set, of a project or of the workspace; 0 before the first.
+
+    Raises:
+        NotFound: no such project.
+    """
+    last = sa.select(sa.func.max(changesets.c.number))
+    if project is not None:
+        last = last.where(changesets.c.project == projects.find(connection, project).key)
+    return connection.execute(last).scalar() or 0
+
+
+def missing(layer: Layer, annotation_id: int) -> NotFound:
+    """What to say of an id that was never given out."""
+    return NotFound(f"There is no annotation {annotation_id} in project {layer.project.id!r}.")
+
+
+def _made_by(row: Mapping[str, Any] | RowMapping) -> Operation:
+    return "create" if row["version"] == 1 else "update"

@@ -1,0 +1,146 @@
+"""Jobs in the database: a queue that any process can put into and one worker takes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from geolabel.errors import InvalidInput, NotFound
+from geolabel.model import Job, JobState
+from geolabel.store import projects
+from geolabel.store.tables import jobs
+from geolabel.store.text import check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, RowMapping
+
+_ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+_OPEN = tuple(state.value for state in JobState if state not in _ENDED)
+_MAX_ID = 2**63 - 1
+
+
+def add(connection: Connection, kind: str, project: str, params: Mapping[str, Any], *, at: str) -> Job:
+    """Put a job at the end of the queue.
+
+    Raises:
+        NotFound: no such project.
+    """
+    projects.find(connection, project)
+    check_text("kind", kind)
+    values = {
+        "kind": kind,
+        "project": project,
+        "params": dict(params),
+        "state": JobState.QUEUED.value,
+        "progress": 0.0,
+        "message": "",
+        "created_at": at,
+        "updated_at": at,
+    }
+    return _job(connection.execute(sa.insert(jobs).values(values).returning(*jobs.c)).mappings().one())
+
+
+def find(connection: Connection, job_id: int) -> Job:
+    """The job of that id.
+
+    Raises:
+        NotFound: no such job.
+    """
+    row = None
+    if 0 < job_id <= _MAX_ID:
+        row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no job {job_id} in this workspace.")
+    return _job(row)
+
+
+def find_all(connection: Connection, project: str | None = None) -> list[Job]:
+    """All jobs, of one project when it is given, oldest first."""
+    wanted = sa.select(jobs).order_by(jobs.c.id)
+    if project is not None:
+        wanted = wanted.where(jobs.c.project == project)
+    return [_job(row) for row in connection.execute(wanted).mappings()]
+
+
+def any_queued(connection: Connection) -> bool:
+    """Whether a job waits; asked before a claim, so that an idle worker writes nothing."""
+    return (
+        connection.execute(sa.select(jobs.c.id).where(jobs.c.state == JobState.QUEUED.value).limit(1)).first()
+        is not None
+    )
+
+
+def claim(connection: Connection, *, at: str) -> Job | None:
+    """Take the oldest queued job and call it running; None when none waits."""
+    oldest = sa.select(sa.func.min(jobs.c.id)).where(jobs.c.state == JobState.QUEUED.value).scalar_subquery()
+    taken = sa.update(jobs).where(jobs.c.id == oldest).values(state=JobState.RUNNING.value, updated_at=at)
+    row = connection.execute(taken.returning(*jobs.c)).mappings().first()
+    return None if row is None else _job(row)
+
+
+def heartbeat(connection: Connection, job_id: int, progress: float, message: str, *, at: str) -> bool:
+    """Say that a job is alive and how far it is; False when it is not running any more: cancelled, or taken away.
+
+    Raises:
+        NotFound: no such job.
+    """
+    find(connection, job_id)
+    check_text("message", message)
+    alive = (
+        sa.update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.state == JobState.RUNNING.value)
+        .values(progress=min(max(progress, 0.0), 1.0), message=message, updated_at=at)
+    )
+    return connection.execute(alive).rowcount == 1
+
+
+def finish(
+    connection: Connection,
+    job_id: int,
+    state: JobState,
+    message: str,
+    result: Mapping[str, Any] | None,
+    *,
+    at: str,
+) -> Job:
+    """End a job; one that has ended (was cancelled) stays as it is.
+
+    Raises:
+        NotFound: no such job.
+        InvalidInput: `state` is none that a job ends in.
+    """
+    if state not in _ENDED:
+        raise InvalidInput(f"A job ends as {', '.join(_ENDED)}, not as {state}.")
+    find(connection, job_id)
+    check_text("message", message)
+    values: dict[str, Any] = {"state": state.value, "message": message, "updated_at": at}
+    if result is not None:
+        values["result"] = dict(result)
+    if state is JobState.DONE:
+        values["progress"] = 1.0
+    connection.execute(sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(_OPEN)).values(values))
+    return find(connection, job_id)
+
+
+def cancel(connection: Connection, job_id: int, *, at: str) -> Job:
+    """Cancel a job that has not ended.
+
+    Raises:
+        NotFound: no such job.
+    """
+    return finish(connection, job_id, JobState.CANCELLED, "Cancelled.", None, at=at)
+
+
+def requeue_orphans(connection: Connection, *, before: str, at: str) -> int:
+    """Put running jobs that gave no sign of life since `before` back into the queue; how many."""
+    lost = sa.update(jobs).where(jobs.c.state == JobState.RUNNING.value, jobs.c.updated_at < before)
+    return connection.execute(
+        lost.values(state=JobState.QUEUED.value, progress=0.0, message="", updated_at=at)
+    ).rowcount
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(**{**row, "state": JobState(row["state"])})
