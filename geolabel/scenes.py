@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from rio_cogeo.cogeo import cog_translate
+from rio_cogeo.profiles import cog_profiles
 from shapely.geometry import LineString
 
 from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRaster
@@ -22,6 +24,9 @@ from tiles.sources import RasterInfo, describe, local_source, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+SYNTHETIC_TAG = "GEOLABEL_SYNTHETIC"
+"""Metadata item of a raster that was generated, not taken: `YES`."""
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _LARGE_PX = 2048
@@ -42,6 +47,8 @@ def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | No
     try:
         source = local_source(path)
         info = describe(source)
+        with open_raster(source) as dataset:
+            synthetic = dataset.tags().get(SYNTHETIC_TAG) == "YES"
     except TilesError as error:
         raise InvalidRaster(str(error)) from error
     name = Path(source.href).name
@@ -57,7 +64,7 @@ def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | No
         datetime=_read_datetime(datetime) if datetime else info.datetime,
         bounds=_bounds(name, grid),
         resolution=_resolution(grid),
-        synthetic=info.synthetic,
+        synthetic=synthetic,
         warnings=tuple(_warnings(info)),
     )
 
@@ -170,9 +177,6 @@ def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None
         AlreadyExists: that file is there.
         InvalidRaster: the raster cannot be read, or the folder cannot be written to.
     """
-    from rio_cogeo.cogeo import cog_translate
-    from rio_cogeo.profiles import cog_profiles
-
     try:
         source = local_source(path)
         describe(source)
