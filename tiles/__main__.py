@@ -1,0 +1,37 @@
+"""python -m tiles FOLDER_OR_FILES: serve rasters as tiles."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from tiles.app import create_app
+from tiles.errors import TilesError
+from tiles.settings import TilesSettings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted.
+
+    Returns:
+        The exit code: 0, or 1 when there is nothing to serve.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tiles", description="Serve rasters as map tiles.")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a raster, or a folder of rasters")
+    parser.add_argument("--port", type=int, default=8000, help="port on this machine (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    try:
+        app = create_app(TilesSettings(paths=tuple(given.paths)))
+    except TilesError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line speaks through stderr
+        return 1
+    # Loopback only: there are no accounts here.
+    uvicorn.run(app, host="127.0.0.1", port=given.port)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Everything that tiles raises on purpose.
+
+    TilesError
+    ├── UnknownScene         the catalogue has nothing of that name
+    ├── SourceNotFound       no file there any more
+    ├── SourceRefused        a format, a size or a layout that is not opened
+    ├── SourceUnreadable     damaged or cut short: its pixels cannot be read
+    ├── NotOnMap             readable, but without a place in the tile matrix set
+    ├── OutsideMatrix        no such tile in the tile matrix set
+    └── InvalidParameter     a parameter that does not exist, or a value that cannot be used
+
+Every message is a sentence that says what was expected, what came and what to do. HTTP status codes are given at the
+edge (`tiles.router.STATUS`).
+"""
+
+from __future__ import annotations
+
+
+class TilesError(Exception):
+    """Base of everything that tiles raises on purpose; `str(error)` is a sentence for the user."""
+
+
+class UnknownScene(TilesError):
+    """The catalogue has nothing of that name."""
+
+
+class SourceNotFound(TilesError):
+    """There is no file."""
+
+
+class SourceRefused(TilesError):
+    """A format, a size or a layout that is not opened."""
+
+
+class SourceUnreadable(TilesError):
+    """Damaged or cut short: its pixels cannot be read."""
+
+
+class NotOnMap(TilesError):
+    """The raster can be read, but it has no place in the tile matrix set; a preview still works."""
+
+
+class OutsideMatrix(TilesError):
+    """The tile matrix set has no such tile."""
+
+
+class InvalidParameter(TilesError):
+    """A parameter that does not exist, or a value that cannot be used."""

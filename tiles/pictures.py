@@ -1,0 +1,106 @@
+"""Source + what is asked for -> an image file, through the caches: what the router calls, without HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tiles import grid, render
+from tiles.cache import Cache, make_etag
+from tiles.read import read_preview, read_sample, read_tile
+from tiles.sources import inspect
+from tiles.style import needs_stretch, percentile_range
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiles.read import Pixels
+    from tiles.render import Format
+    from tiles.settings import TilesSettings
+    from tiles.sources import RasterInfo, Source
+    from tiles.style import Range, Style
+
+_HEADERS = 1024
+_STRETCHES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that may not have been made yet.
+
+    Attributes:
+        etag: strong, over the source's version and all that was asked for; known without opening the raster.
+        content: makes the bytes, or finds them in the cache.
+    """
+
+    etag: str
+    content: Callable[[], bytes]
+
+
+class Pictures:
+    """Tiles and previews of any source. For many threads.
+
+    Headers, stretches and tiles are kept by the version of the source, so a changed file is read anew. The bytes of a
+    tile outside a raster's footprint come without opening it.
+    """
+
+    def __init__(self, settings: TilesSettings) -> None:
+        self._settings = settings
+        self._headers: Cache[RasterInfo] = Cache(_HEADERS)
+        self._placements: Cache[grid.Placement] = Cache(_HEADERS)
+        self._stretches: Cache[Range] = Cache(_STRETCHES)
+        self._bytes: Cache[bytes] = Cache(settings.cache_mb * 2**20, len)
+
+    def info(self, source: Source) -> RasterInfo:
+        """The raster's header.
+
+        Raises:
+            SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.inspect`.
+        """
+        return self._headers.get(source, lambda: inspect(source, settings=self._settings))
+
+    def placement(self, source: Source, tms: str) -> grid.Placement:
+        """Where the raster lies in a tile matrix set.
+
+        Raises:
+            NotOnMap, InvalidParameter: as `tiles.grid.place`.
+        """
+        return self._placements.get((source, tms), lambda: grid.place(self.info(source), tms, source.name))
+
+    def tile(self, source: Source, tile: grid.Tile, style: Style, fmt: Format, *, scale: int = 1) -> Picture:
+        """A tile of `TILE_SIZE` x `scale` pixels."""
+        key = ("tile", render.VERSION, source, tile, style, fmt, scale)
+        return self._picture(key, lambda: self._draw_tile(source, tile, style, fmt, grid.TILE_SIZE * scale))
+
+    def preview(self, source: Source, style: Style, fmt: Format, *, max_size: int) -> Picture:
+        """The whole raster on its own grid, its longest side `max_size` pixels or less."""
+        key = ("preview", render.VERSION, source, style, fmt, max_size)
+        return self._picture(key, lambda: self._draw_preview(source, style, fmt, max_size))
+
+    def stretch(self, source: Source, style: Style) -> tuple[Range, ...] | None:
+        """The ranges that a style comes to on a raster: its own, the automatic ones, or None for bytes as they are."""
+        if not needs_stretch(self.info(source), style):
+            return style.stretch
+        return tuple(self._band_stretch(source, band) for band in style.bands)
+
+    def _band_stretch(self, source: Source, band: int) -> Range:
+        return self._stretches.get(
+            (source, band), lambda: percentile_range(read_sample(source, band, settings=self._settings))
+        )
+
+    def _picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
+        etag = make_etag(*key)
+        return Picture(etag, lambda: self._bytes.get(etag, draw))
+
+    def _draw_tile(self, source: Source, tile: grid.Tile, style: Style, fmt: Format, size: int) -> bytes:
+        placement = self.placement(source, tile.tms)
+        pixels = read_tile(source, self.info(source), placement, tile, style, size=size, settings=self._settings)
+        return render.empty(fmt, size) if pixels is None else self._encode(source, style, fmt, pixels)
+
+    def _draw_preview(self, source: Source, style: Style, fmt: Format, max_size: int) -> bytes:
+        pixels = read_preview(source, self.info(source), style, max_size=max_size, settings=self._settings)
+        return self._encode(source, style, fmt, pixels)
+
+    def _encode(self, source: Source, style: Style, fmt: Format, pixels: Pixels) -> bytes:
+        palette = self.info(source).palette if style.palette else None
+        return render.encode(render.paint(pixels, stretch=self.stretch(source, style), palette=palette), fmt)
