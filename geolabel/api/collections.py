@@ -1,0 +1,178 @@
+"""OGC API Features: landing page, conformance, collections, queryables, schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Depends, Response
+
+from geolabel.api.context import Context, ContextDep, known_parameters
+from geolabel.api.negotiate import CRS84_URI, crs_list, storage_crs, storage_edge
+from geolabel.api.properties import SERVER_OWNED
+from geolabel.api.wire import GEOJSON, JSON, Json
+from geolabel.errors import NotFound
+from geolabel.geo import crs as crs_
+from geolabel.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from geolabel.model import Bounds, Project
+
+router = APIRouter(
+    prefix="/api", tags=["collections"], dependencies=[Depends(known_parameters)], default_response_class=Json
+)
+
+OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+SCHEMA = "application/schema+json"
+
+CONFORMANCE = (
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+)
+
+
+@router.get("")
+def landing(context: ContextDep) -> Response:
+    """Where everything is."""
+    links = [
+        _link(context, "/api", "self", JSON, "This page"),
+        _link(context, "/api/openapi.json", "service-desc", OPENAPI, "The API as OpenAPI 3.0"),
+        _link(context, "/api/docs", "service-doc", "text/html", "The API for people"),
+        _link(context, "/api/conformance", "conformance", JSON, "Standards that the API follows"),
+        _link(context, "/api/collections", "data", JSON, "The projects' labels"),
+        _link(context, "/", "alternate", "text/html", "The web map"),
+    ]
+    return Json(
+        {"title": "geolabel", "description": "Land-use labels on satellite and aerial imagery.", "links": links}
+    )
+
+
+@router.get("/conformance")
+def conformance() -> Response:
+    """The conformance classes of OGC API Features."""
+    return Json({"conformsTo": CONFORMANCE})
+
+
+@router.get("/collections")
+def list_collections(context: ContextDep) -> Response:
+    """One collection for each project that has a place on the map."""
+    projects = [project for project in context.store.projects() if project.crs is not None]
+    collections = [collection(context, project) for project in projects]
+    crs = list(dict.fromkeys(uri for c in collections for uri in c["crs"])) or [CRS84_URI]
+    links = [_link(context, "/api/collections", "self", JSON, "This page")]
+    return Json({"links": links, "crs": crs, "collections": collections})
+
+
+@router.get("/collections/{project}")
+def get_collection(context: ContextDep, project: str) -> Response:
+    """A project's labels: extent, CRSs, links."""
+    return Json(collection(context, context.store.project(project)))
+
+
+@router.get("/collections/{project}/crs")
+def get_crs(context: ContextDep, project: str) -> Response:
+    """The WKT of a storage CRS that has no code."""
+    storage = storage_crs(context.store.project(project))
+    if crs_.to_uri(storage) is not None:
+        raise NotFound(f"The CRS of project {project!r} has a name of its own: {crs_.to_uri(storage)}.")
+    return Json({"wkt": storage})
+
+
+@router.get("/collections/{project}/queryables")
+def get_queryables(context: ContextDep, project: str) -> Response:
+    """The properties that `items` can be filtered by, as JSON Schema."""
+    project_ = context.store.project(project)
+    properties = {
+        "geometry": {"title": "Geometry", "x-ogc-role": "primary-geometry", "format": "geometry-any"},
+        "class": {"title": "Class", "type": "string", "enum": [c.name for c in project_.classes]},
+        "status": {"title": "Status", "type": "string", "enum": list(Status)},
+    }
+    return _schema(context, project_, "queryables", properties, required=[])
+
+
+@router.get("/collections/{project}/schema")
+def get_schema(context: ContextDep, project: str) -> Response:
+    """The properties of a label, as JSON Schema; the server's own are read-only."""
+    project_ = context.store.project(project)
+    properties: dict[str, Any] = {
+        "id": {"title": "Id", "type": "integer", "readOnly": True, "x-ogc-role": "id"},
+        "geometry": {"title": "Geometry", "x-ogc-role": "primary-geometry", "format": "geometry-any"},
+        "class": {"title": "Class", "type": "string", "enum": [c.name for c in project_.classes]},
+        "note": {"title": "Note", "type": "string"},
+        "status": {"title": "Status", "type": "string", "enum": list(Status)},
+        "confidence": {"title": "Confidence", "type": "number", "minimum": 0, "maximum": 1},
+        "scene": {"title": "Scene", "type": "string", "enum": list(project_.scenes)},
+    }
+    types = {"version": {"type": "integer"}, "area_m2": {"type": "number", "x-ogc-unit": "m2"}}
+    moment = {"type": "string", "format": "date-time"}
+    types |= {"created_at": moment, "updated_at": moment}
+    for name in SERVER_OWNED:
+        title = name.replace("_", " ").capitalize()
+        properties[name] = {"title": title, "readOnly": True, **types.get(name, {"type": "string"})}
+    return _schema(context, project_, "schema", properties, required=["class", "geometry"])
+
+
+def _schema(
+    context: Context, project: Project, name: str, properties: dict[str, Any], *, required: list[str]
+) -> Response:
+    body: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": context.url(f"/api/collections/{project.id}/{name}"),
+        "title": project.title,
+        "type": "object",
+        "properties": {n: {k: v for k, v in p.items() if v != []} for n, p in properties.items()},
+        "additionalProperties": False,
+    }
+    if required:
+        body["required"] = required
+    return Json(body, media_type=SCHEMA)
+
+
+def collection(context: Context, project: Project) -> dict[str, Any]:
+    """The collection document of a project."""
+    at = f"/api/collections/{project.id}"
+    body: dict[str, Any] = {
+        "id": project.id,
+        "title": project.title,
+        "description": f"Labels of the project {project.title}.",
+        "itemType": "feature",
+        "crs": [edge.uri for edge in crs_list(project, context.base)],
+        "storageCrs": storage_edge(project, context.base).uri,
+        "links": [
+            _link(context, at, "self", JSON, project.title),
+            _link(context, f"{at}/items", "items", GEOJSON, "Labels as GeoJSON"),
+            _link(
+                context, f"{at}/queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables", SCHEMA, "Queryables"
+            ),
+            _link(context, f"{at}/schema", "http://www.opengis.net/def/rel/ogc/1.0/schema", SCHEMA, "Schema"),
+        ],
+    }
+    boxes = [scene.bounds for scene in map(context.store.scene, project.scenes) if scene.bounds is not None]
+    if boxes:
+        body["extent"] = {"spatial": {"bbox": [list(union(boxes))], "crs": CRS84_URI}}
+    return body
+
+
+def union(boxes: Sequence[Bounds]) -> Bounds:
+    """The box in CRS84 around all; it crosses the antimeridian when one of them does and that is the shorter way."""
+    south, north = min(b[1] for b in boxes), max(b[3] for b in boxes)
+    if all(west <= east for west, _, east, _ in boxes):
+        return min(b[0] for b in boxes), south, max(b[2] for b in boxes), north
+    spans = [(west % 360, (east % 360) + (360 if east % 360 < west % 360 else 0)) for west, _, east, _ in boxes]
+    west, east = min(s[0] for s in spans), max(s[1] for s in spans)
+    if east - west >= 360:
+        return -180.0, south, 180.0, north
+    return (west + 180) % 360 - 180, south, (east + 180) % 360 - 180, north
+
+
+def _link(context: Context, path: str, rel: str, media_type: str, title: str) -> dict[str, str]:
+    return {"href": context.url(path), "rel": rel, "type": media_type, "title": title}

@@ -1,0 +1,71 @@
+"""What every endpoint gets: the open store, the settings, the public address, and a check of the query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from geolabel.api.wire import Refused
+from geolabel.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi.dependencies.models import Dependant
+
+    from geolabel.settings import Settings
+    from geolabel.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The resources of a request.
+
+    Attributes:
+        store: open for as long as the application runs.
+        settings: of the application.
+        base: public address of the server without a slash at the end: `http://127.0.0.1:8000`.
+        wake_jobs: tells the job runner that there is work.
+        from_web: whether the request came from the server's own pages.
+    """
+
+    store: Store
+    settings: Settings
+    base: str
+    wake_jobs: Callable[[], None]
+    from_web: bool
+
+    def url(self, path: str) -> str:
+        """Absolute address of a path that starts with a slash."""
+        return self.base + path
+
+
+async def get_context(request: Request) -> Context:
+    """The resources of this request (cheap, so it stays on the event loop)."""
+    state = request.app.state
+    base = str(request.base_url)
+    from_web = request.headers.get("sec-fetch-site") == "same-origin" or "origin" in request.headers
+    return Context(state.store, state.settings, base.rstrip("/"), state.wake_jobs, from_web)
+
+
+ContextDep = Annotated[Context, Depends(get_context)]
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse query parameters that the route does not have, and those given twice (OGC API Features asks for 400)."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    known = _names(request.scope["route"].dependant)
+    for name in given:
+        if name not in known:
+            message = f"there is no such parameter here; known are: {', '.join(sorted(known)) or 'none'}"
+            raise Refused(400, f"The parameter {name} cannot be used: {message}.", [Problem(f"/{name}", message)])
+        if given.count(name) > 1:
+            message = "it is given more than once"
+            raise Refused(400, f"The parameter {name} cannot be used: {message}.", [Problem(f"/{name}", message)])
+
+
+def _names(dependant: Dependant) -> set[str]:
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_names(child) for child in dependant.dependencies))

@@ -1,0 +1,304 @@
+"""`/api/collections/{project}/items`: read, create, replace, update, delete."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from geolabel.api.context import Context, ContextDep, known_parameters
+from geolabel.api.etags import Condition, etag, read_condition
+from geolabel.api.features import View
+from geolabel.api.filters import read_filter
+from geolabel.api.negotiate import of_content, refuse_old_crs_member, requested, storage_crs
+from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused
+from geolabel.errors import NotFound, VersionConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from geolabel.api.negotiate import EdgeCRS
+    from geolabel.model import Annotation, NewAnnotation, Project
+
+router = APIRouter(
+    prefix="/api/collections/{project}/items",
+    tags=["labels"],
+    dependencies=[Depends(known_parameters)],
+    default_response_class=GeoJson,
+)
+
+DEFAULT_LIMIT = 1000
+MAX_LIMIT = 10_000
+_ATTEMPTS = 20
+
+Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the label.")]
+Crs = Annotated[str | None, Query(description="URI of the CRS of the answer; one of the collection's list.")]
+ContentCrs = Annotated[str | None, Header(description="CRS of the body: `<URI>`; CRS84 when not sent.")]
+IfMatch = Annotated[
+    str | None, Header(description='The version that is to be changed, `"3"`; 412 when it is not current.')
+]
+
+
+def _view(context: Context, project: Project, edge: EdgeCRS) -> View:
+    scenes = tuple(context.store.scene(scene) for scene in project.scenes)
+    return View(project, storage_crs(project), edge, scenes)
+
+
+@router.get("")
+def list_items(
+    *,
+    request: Request,
+    context: ContextDep,
+    project: str,
+    bbox: Annotated[
+        str | None, Query(description="west,south,east,north in `bbox-crs`; west > east crosses 180.")
+    ] = None,
+    bbox_crs: Annotated[str | None, Query(alias="bbox-crs", description="URI of the CRS of `bbox`; CRS84.")] = None,
+    crs: Crs = None,
+    limit: Annotated[
+        int, Query(ge=1, description="Labels in one answer; more than 10,000 is read as that.")
+    ] = DEFAULT_LIMIT,
+    after: Annotated[int, Query(ge=0, le=2**63 - 1, description="Go on after this id (see the link `next`).")] = 0,
+    datetime: Annotated[
+        str | None, Query(description="Instant or interval; labels without a time match always.")
+    ] = None,
+    class_: Annotated[str | None, Query(alias="class", description="Only labels of this class.")] = None,
+    status: Annotated[str | None, Query(description="Only labels of this status.")] = None,
+) -> Response:
+    """Labels as GeoJSON, in order of id, page by page."""
+    project_ = context.store.project(project)
+    edge = requested(project_, context.base, crs, "crs")
+    chosen = read_filter(
+        project_, context.base, bbox=bbox, bbox_crs=bbox_crs, class_name=class_, status=status, datetime=datetime
+    )
+    page = min(limit, MAX_LIMIT)
+    found = chosen.query(context.store, after=after, limit=page + 1)
+    matched = chosen.count(context.store)
+    features = _view(context, project_, edge).features(found[:page])
+    links = [_link(context, "self", request, {})]
+    if len(found) > page:
+        links.append(_link(context, "next", request, {"after": str(found[page - 1].id)}))
+    links.append({"href": context.url(f"/api/collections/{project}"), "rel": "collection", "type": "application/json"})
+    body = {
+        "type": "FeatureCollection",
+        "features": features,
+        "links": links,
+        "timeStamp": _now(),
+        "numberMatched": matched,
+        "numberReturned": len(features),
+    }
+    return GeoJson(body, headers={"Content-Crs": f"<{edge.uri}>"})
+
+
+def _link(context: Context, rel: str, request: Request, changed: dict[str, str]) -> dict[str, str]:
+    query = urlencode({**request.query_params, **changed}, safe=":/,")
+    href = context.url(request.url.path) + (f"?{query}" if query else "")
+    return {"href": href, "rel": rel, "type": GEOJSON}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+@router.post("", status_code=201)
+def create_item(context: ContextDep, project: str, body: BodyDep, content_crs: ContentCrs = None) -> Response:
+    """Add a label."""
+    project_ = context.store.project(project)
+    view, value = _read(context, project_, body, content_crs)
+    [made] = context.store.create(project, [view.create(value, "web" if context.from_web else "api")])
+    location = context.url(f"/api/collections/{project}/items/{made.id}")
+    return _answer(context, view, made, 201, {"Location": location})
+
+
+@router.get("/{id}")
+def get_item(
+    context: ContextDep,
+    project: str,
+    id: Id,  # noqa: A002 - the name in the path
+    crs: Crs = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """One label, with its version as ETag."""
+    project_ = context.store.project(project)
+    edge = requested(project_, context.base, crs, "crs")
+    condition = read_condition(if_none_match, "If-None-Match")
+    annotation = context.store.annotation(project, id)
+    if condition is not None and condition.holds(annotation.version):
+        return Response(status_code=304, headers={"ETag": etag(annotation.version)})
+    return _answer(context, _view(context, project_, edge), annotation, 200, {})
+
+
+@router.put("/{id}")
+def replace_item(
+    *,
+    context: ContextDep,
+    project: str,
+    id: Id,  # noqa: A002
+    body: BodyDep,
+    content_crs: ContentCrs = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Replace a label; a deleted one comes back as its next version."""
+    project_ = context.store.project(project)
+    view, value = _read(context, project_, body, content_crs)
+    condition = read_condition(if_match, "If-Match")
+
+    def read(current: Annotation, history: Callable[[], list[Annotation]]) -> NewAnnotation:
+        return view.replace(value, current, history)
+
+    return _change(context, view, id, condition, read, bring_back=True)
+
+
+@router.patch("/{id}")
+def update_item(
+    *,
+    context: ContextDep,
+    project: str,
+    id: Id,  # noqa: A002
+    body: BodyDep,
+    content_crs: ContentCrs = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Change what the body names (JSON merge patch) and leave the rest, to the last bit."""
+    project_ = context.store.project(project)
+    view, value = _read(context, project_, body, content_crs)
+    condition = read_condition(if_match, "If-Match")
+
+    def read(current: Annotation, history: Callable[[], list[Annotation]]) -> NewAnnotation:
+        return view.patch(value, current, history)
+
+    return _change(context, view, id, condition, read, bring_back=False)
+
+
+@router.delete("/{id}", status_code=204)
+def delete_item(
+    context: ContextDep,
+    project: str,
+    id: Id,  # noqa: A002
+    if_match: IfMatch = None,
+) -> Response:
+    """Delete a label; its history stays, and PUT brings it back."""
+    project_ = context.store.project(project)
+    condition = read_condition(if_match, "If-Match")
+    expected = None
+    if condition is not None:
+        current = context.store.annotation(project, id)
+        view = _view(context, project_, requested(project_, context.base, None, "crs"))
+        expected = _expected(view, current, condition)
+    try:
+        change = context.store.delete(project, id, expected=expected)
+    except VersionConflict as error:
+        raise _conflict(context, view, id, error) from error
+    return Response(status_code=204, headers={"ETag": etag(change.annotation.version)})
+
+
+@router.get("/{id}/history", response_class=Json)
+def item_history(
+    context: ContextDep,
+    project: str,
+    id: Id,  # noqa: A002
+    crs: Crs = None,
+) -> Response:
+    """Every state of a label, oldest first."""
+    project_ = context.store.project(project)
+    edge = requested(project_, context.base, crs, "crs")
+    changes = context.store.history(project, id)
+    features = _view(context, project_, edge).features([change.annotation for change in changes])
+    steps = [
+        {
+            "operation": change.operation,
+            "version": change.annotation.version,
+            "changeset": change.changeset,
+            "at": change.at,
+            "author": change.author,
+            "feature": feature,
+        }
+        for change, feature in zip(changes, features, strict=True)
+    ]
+    return Json({"history": steps}, headers={"Content-Crs": f"<{edge.uri}>"})
+
+
+def _read(context: Context, project: Project, body: Body, content_crs: str | None) -> tuple[View, Any]:
+    edge = of_content(project, context.base, content_crs)
+    value = body.json()
+    refuse_old_crs_member(value, edge)
+    return _view(context, project, edge), value
+
+
+def _answer(context: Context, view: View, annotation: Annotation, status: int, headers: dict[str, str]) -> Response:
+    feature = view.feature(annotation)
+    collection = context.url(f"/api/collections/{view.project.id}")
+    feature["links"] = [
+        {"href": f"{collection}/items/{annotation.id}", "rel": "self", "type": GEOJSON},
+        {"href": collection, "rel": "collection", "type": "application/json"},
+    ]
+    headers = {"ETag": etag(annotation.version), "Content-Crs": f"<{view.edge.uri}>", **headers}
+    return GeoJson(feature, status, headers)
+
+
+def _change(
+    context: Context,
+    view: View,
+    id_: int,
+    condition: Condition | None,
+    read: Callable[[Annotation, Callable[[], list[Annotation]]], NewAnnotation],
+    *,
+    bring_back: bool,
+) -> Response:
+    """Read the current version, apply the body to it, write that as the next one.
+
+    The body is applied to the very version that it replaces: untouched vertices and members are taken from there. When
+    another write comes between and the client named no version, the step is repeated: the last write wins.
+    """
+    project = view.project.id
+
+    def past() -> list[Annotation]:
+        return [change.annotation for change in context.store.history(project, id_)]
+
+    attempts = 1 if condition is not None else _ATTEMPTS
+    while True:
+        attempts -= 1
+        current = _current(context, project, id_, bring_back=bring_back, condition=condition)
+        if condition is not None:
+            _expected(view, current, condition)
+        new = read(current, past)
+        try:
+            made = context.store.replace(project, id_, new, expected=current.version)
+        except VersionConflict as error:
+            if attempts:
+                continue
+            raise _conflict(context, view, id_, error) from error
+        return _answer(context, view, made, 200, {})
+
+
+def _current(context: Context, project: str, id_: int, *, bring_back: bool, condition: Condition | None) -> Annotation:
+    try:
+        return context.store.annotation(project, id_)
+    except NotFound:
+        if not bring_back:
+            raise
+        if condition is not None and condition.any:
+            raise Refused(412, f"Label {id_} is deleted, and If-Match: * asks for one that is there.") from None
+        return context.store.history(project, id_)[-1].annotation
+
+
+def _expected(view: View, current: Annotation, condition: Condition) -> int:
+    """The version that the store is to expect: the current one, when the client named it."""
+    if not condition.holds(current.version):
+        named = ", ".join(map(str, sorted(condition.versions))) or "another one"
+        raise Refused(
+            412,
+            f"Somebody else changed label {current.id} first: it is at version {current.version}, expected {named}.",
+            current=view.feature(current),
+        )
+    return current.version
+
+
+def _conflict(context: Context, view: View, id_: int, error: VersionConflict) -> Refused:
+    try:
+        current = view.feature(context.store.annotation(view.project.id, id_))
+    except NotFound:
+        current = None
+    return Refused(412, str(error), current=current)

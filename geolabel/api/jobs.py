@@ -1,0 +1,186 @@
+"""Long work: imports and exports are asked for, watched, cancelled and fetched."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import anyio
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import StreamingResponse
+from zipstream import ZipStream
+
+from geolabel import formats
+from geolabel.api.context import Context, ContextDep, known_parameters
+from geolabel.api.wire import BodyDep, Json, Refused, bad_member, bad_parameter, check_length, too_large
+from geolabel.chips.spec import ChipSpec
+from geolabel.errors import InvalidCRS, InvalidSpec, NotFound, Problem
+from geolabel.geo import crs as crs_
+from geolabel.jobs import export_folder
+from geolabel.model import JobState
+
+if TYPE_CHECKING:
+    from geolabel.model import Job
+
+router = APIRouter(prefix="/api", tags=["jobs"], dependencies=[Depends(known_parameters)], default_response_class=Json)
+
+Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the job.")]
+
+
+class NewExport(BaseModel):
+    """A dataset to build."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    formats: list[str] = Field(
+        min_length=1, max_length=50, description="Names such as `coco`, `geojson`, `mask-semantic`."
+    )
+    chips: dict[str, Any] = Field({}, description="How to cut: the fields of ChipSpec, `size` and `stride` first.")
+
+
+@router.post("/projects/{project}/exports", status_code=202)
+def export(context: ContextDep, project: str, body: BodyDep) -> Response:
+    """Build a dataset; follow the job at the `Location`."""
+    new = body.model(NewExport)
+    context.store.project(project)
+    problems = [
+        Problem(f"/formats/{index}", f"expected one of {', '.join(formats.names())}, got {name!r:.60}")
+        for index, name in enumerate(new.formats)
+        if name not in formats.names()
+    ]
+    if problems:
+        raise InvalidSpec(f"The export cannot be made: {problems[0].message}.", problems)
+    read_spec(new.chips)
+    params = {"formats": list(dict.fromkeys(new.formats)), "chips": new.chips}
+    return _accepted(context, context.store.add_job("export", project, params))
+
+
+def read_spec(values: dict[str, Any]) -> ChipSpec:
+    """Make the ChipSpec that an export asks for.
+
+    Raises:
+        Refused: 422, there is no such field.
+        InvalidSpec: a value is out of range.
+    """
+    known = ChipSpec.__dataclass_fields__
+    for name in values:
+        if name not in known:
+            raise bad_member(f"/chips/{name}", f"There is no chip option {name!r:.60}; known are {', '.join(known)}")
+    try:
+        return ChipSpec(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    except TypeError as error:
+        raise bad_member("/chips", f"A chip option has a value of the wrong kind: {error}") from error
+
+
+@router.post("/projects/{project}/imports", status_code=202)
+async def import_labels(
+    *,
+    request: Request,
+    context: ContextDep,
+    project: str,
+    class_field: Annotated[str | None, Query(description="The property that names the class.")] = None,
+    class_: Annotated[str | None, Query(alias="class", description="One class for all, instead.")] = None,
+    crs: Annotated[str | None, Query(description="CRS of the coordinates; CRS84.")] = None,
+    on_invalid: Annotated[
+        Literal["reject", "repair", "skip"] | None, Query(description="What to do with invalid shapes.")
+    ] = None,
+) -> Response:
+    """Add the labels of a GeoJSON file, all or none; follow the job at the `Location`."""
+    project_ = await anyio.to_thread.run_sync(context.store.project, project)
+    if class_field is not None and class_ is not None:
+        raise bad_parameter("class", "the class comes from class_field or is one for all, not both")
+    if class_ is not None and class_ not in {c.name for c in project_.classes}:
+        known = ", ".join(c.name for c in project_.classes)
+        raise bad_parameter("class", f"the project has {known}; got {class_!r:.80}")
+    try:
+        name = None if crs is None else crs_.normalise(crs)
+    except InvalidCRS as error:
+        raise bad_parameter("crs", str(error)) from error
+    file = await _receive(request, context)
+    params = {"file": str(file), "class_field": class_field, "class": class_, "crs": name, "on_invalid": on_invalid}
+    job = await anyio.to_thread.run_sync(context.store.add_job, "import", project, params)
+    return _accepted(context, job)
+
+
+async def _receive(request: Request, context: Context) -> anyio.Path:
+    """Write the body to a file of the workspace, up to the limit."""
+    limit = context.settings.max_body_mb * 1_000_000
+    check_length(request, limit)
+    folder = anyio.Path(context.store.folder) / "imports"
+    await folder.mkdir(exist_ok=True)
+    file = folder / f"{uuid.uuid4().hex}.geojson"
+    try:
+        await _write(request, file, limit)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await file.unlink(missing_ok=True)
+        raise
+    return file
+
+
+async def _write(request: Request, file: anyio.Path, limit: int) -> None:
+    size = 0
+    async with await file.open("wb") as target:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise too_large(limit)
+            await target.write(chunk)
+    if size == 0:
+        raise Refused(422, "The body is empty; expected a GeoJSON FeatureCollection.")
+
+
+@router.get("/jobs")
+def list_jobs(
+    context: ContextDep, project: Annotated[str | None, Query(description="Only jobs of this project.")] = None
+) -> Response:
+    """Jobs."""
+    if project is not None:
+        context.store.project(project)
+    return Json({"jobs": [_to_json(context, job) for job in context.store.jobs(project)]})
+
+
+@router.get("/jobs/{id}")
+def get_job(context: ContextDep, id: Id) -> Response:  # noqa: A002 - the name in the path
+    """How far a job is, and why it failed if it did."""
+    return Json(_to_json(context, context.store.job(id)))
+
+
+@router.delete("/jobs/{id}")
+def cancel_job(context: ContextDep, id: Id) -> Response:  # noqa: A002
+    """Cancel a job; one that has ended stays as it is."""
+    return Json(_to_json(context, context.store.cancel_job(id)))
+
+
+@router.get("/jobs/{id}/result", response_class=StreamingResponse)
+def get_result(context: ContextDep, id: Id) -> Response:  # noqa: A002
+    """The dataset of an export as a zip, streamed while it is read."""
+    job = context.store.job(id)
+    if job.kind != "export":
+        raise NotFound(f"Job {id} is an {job.kind}: its result is in the job itself.")
+    if job.state is not JobState.DONE:
+        raise Refused(409, f"Job {id} is {job.state}: there is a result once it is done.")
+    folder = export_folder(context.store, id)
+    if not folder.is_dir():
+        raise NotFound(f"The dataset of job {id} was removed from {folder.name}; export it again.")
+    name = f"{job.project}-{job.id}"
+    archive = ZipStream.from_path(folder, arcname=name, sized=True)  # stored, not compressed: so the length is known
+    headers = {
+        "Content-Length": str(len(archive)),
+        "Content-Disposition": f'attachment; filename="{name}.zip"',
+    }
+    return StreamingResponse(iter(archive), headers=headers, media_type="application/zip")
+
+
+def _to_json(context: Context, job: Job) -> dict[str, Any]:
+    at = f"/api/jobs/{job.id}"
+    links = [{"href": context.url(at), "rel": "self", "type": "application/json"}]
+    if job.kind == "export" and job.state is JobState.DONE:
+        links.append({"href": context.url(f"{at}/result"), "rel": "results", "type": "application/zip"})
+    return {**job.to_json(), "links": links}
+
+
+def _accepted(context: Context, job: Job) -> Response:
+    context.wake_jobs()
+    return Json(_to_json(context, job), 202, {"Location": context.url(f"/api/jobs/{job.id}")})

@@ -1,0 +1,177 @@
+"""`/api/openapi.json`: FastAPI describes itself in OpenAPI 3.1; OGC clients read 3.0.
+
+Bodies are decoded by the endpoints themselves (strictly, in their threads), so they are described here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from geolabel.api.collections import OPENAPI
+from geolabel.api.context import ContextDep, known_parameters
+from geolabel.api.items import DEFAULT_LIMIT, MAX_LIMIT
+from geolabel.api.jobs import NewExport
+from geolabel.api.projects import NewProject, ProjectPatch
+from geolabel.api.scenes import NewScene
+from geolabel.api.wire import GEOJSON, JSON, MERGE_PATCH, PROBLEM, Json
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_ITEMS = "/api/collections/{project}/items"
+_MODELS = (NewExport, NewProject, NewScene, ProjectPatch)
+
+_BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
+    ("/api/scenes", "post"): ("NewScene", (JSON,)),
+    ("/api/projects", "post"): ("NewProject", (JSON,)),
+    ("/api/projects/{project}", "patch"): ("ProjectPatch", (JSON, MERGE_PATCH)),
+    ("/api/projects/{project}/exports", "post"): ("NewExport", (JSON,)),
+    ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
+    (_ITEMS, "post"): ("Feature", (GEOJSON, JSON)),
+    (f"{_ITEMS}/{{id}}", "put"): ("Feature", (GEOJSON, JSON)),
+    (f"{_ITEMS}/{{id}}", "patch"): ("FeaturePatch", (MERGE_PATCH, GEOJSON, JSON)),
+}
+"""Schema and media types of each body, by path and method."""
+
+_GEOMETRY = {
+    "type": "object",
+    "required": ["type", "coordinates"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "enum": ["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon"],
+        },
+        "coordinates": {"type": "array", "items": {}},
+    },
+}
+_FEATURE = {
+    "type": {"type": "string", "enum": ["Feature"]},
+    "geometry": {"$ref": "#/components/schemas/Geometry"},
+    "properties": {"type": "object", "description": "See `schema` of the collection: `class` first."},
+}
+_SCHEMAS: dict[str, Any] = {
+    "Geometry": _GEOMETRY,
+    "Feature": {"type": "object", "required": ["type", "geometry", "properties"], "properties": _FEATURE},
+    "FeaturePatch": {"type": "object", "properties": _FEATURE},
+    "FeatureCollection": {
+        "type": "object",
+        "required": ["type", "features"],
+        "properties": {
+            "type": {"type": "string", "enum": ["FeatureCollection"]},
+            "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+        },
+    },
+    "Problem": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["pointer", "message"],
+                    "properties": {"pointer": {"type": "string"}, "message": {"type": "string"}},
+                },
+            },
+        },
+    },
+}
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "bbox": {
+        "style": "form",
+        "explode": False,
+        "schema": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6},
+    },
+    "limit": {
+        "style": "form",
+        "explode": False,
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    },
+    "datetime": {"style": "form", "explode": False, "schema": {"type": "string"}},
+}
+"""Parameters of `items`, as OGC API Features writes them."""
+
+
+def add_route(app: FastAPI) -> None:
+    """Serve the description of the application as it is once all routes are there."""
+
+    @cache
+    def build() -> dict[str, Any]:
+        return document(app)
+
+    router = APIRouter(tags=["server"], dependencies=[Depends(known_parameters)])
+
+    @router.get("/api/openapi.json", response_class=Json)
+    def openapi(context: ContextDep) -> Response:
+        """This description."""
+        return Json({**build(), "servers": [{"url": context.base}]}, media_type=OPENAPI)
+
+    app.include_router(router)
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.0 document of an application."""
+    full = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version="3.0.3",
+        description=app.description,
+        routes=app.routes,
+    )
+    _, models = models_json_schema(
+        [(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}"
+    )
+    kept = full.get("components", {}).get("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        kept.pop(name, None)
+    full["components"] = {"schemas": {**kept, **models["$defs"], **_SCHEMAS}}
+    for path, operations in full["paths"].items():
+        for method, operation in operations.items():
+            _complete(path, method, operation)
+    described: dict[str, Any] = _to_3_0(full)
+    return described
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    refused = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    operation["responses"].pop("422", None)
+    operation["responses"]["default"] = {"description": "Refused, with the reason.", "content": {PROBLEM: refused}}
+    if (path, method) in _BODIES:
+        name, media_types = _BODIES[path, method]
+        schema = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, schema)}
+    if path == _ITEMS:
+        for parameter in operation.get("parameters", ()):
+            parameter.update(_PARAMETERS.get(parameter["name"], {}))
+
+
+def _to_3_0(value: Any) -> Any:
+    """JSON Schema of 3.1 in the words of 3.0: `nullable` for the type null, `enum` for `const`."""
+    if isinstance(value, list):
+        return [_to_3_0(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    node = {key: _to_3_0(item) for key, item in value.items()}
+    choices = node.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices:
+        rest = [choice for choice in choices if choice != {"type": "null"}]
+        del node["anyOf"]
+        node["nullable"] = True
+        if len(rest) > 1:
+            node["anyOf"] = rest
+        elif "$ref" in rest[0]:
+            node["allOf"] = rest
+        else:
+            node.update(rest[0])
+    if "const" in node and not isinstance(node["const"], dict):
+        node["enum"] = [node.pop("const")]
+    return node

@@ -1,0 +1,107 @@
+"""The application: joins HTTP, tiles, store, jobs and plugins, and opens and closes them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+from fastapi import FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
+
+from geolabel import __version__, plugins
+from geolabel.api import collections, errors, items, jobs, openapi, pages, projects, scenes
+from geolabel.api.security import Guard
+from geolabel.api.wire import Json
+from geolabel.errors import NotFound
+from geolabel.jobs import JobRunner
+from geolabel.settings import Settings
+from geolabel.store.store import open_store
+from tiles.errors import UnknownScene
+from tiles.router import STATUS as TILES_STATUS
+from tiles.router import create_router
+from tiles.settings import TilesSettings
+from tiles.sources import Source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+# Synchronous endpoints run in threads: tiles are mostly waiting for the disk and for code that releases the GIL.
+_THREADS = 40
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; nothing is opened before it starts.
+
+    Args:
+        settings: where and what; read from the environment when None.
+    """
+    settings = settings or Settings()
+    app = FastAPI(
+        title="geolabel",
+        version=__version__,
+        description="Land-use labels on satellite and aerial imagery.",
+        lifespan=_lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    errors.install(app, TILES_STATUS.items())
+    for module in (scenes, projects, collections, items, jobs):
+        app.include_router(module.router)
+    app.include_router(create_router(_Catalogue(app), TilesSettings()), prefix="/api/scenes", tags=["tiles"])
+    openapi.add_route(app)
+    app.add_api_route("/healthz", _health, tags=["server"])
+    pages.add_pages(app)
+    plugins.manager().hook.extend_app(app=app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Content-Type", "Content-Crs", "If-Match", "If-None-Match"],
+            expose_headers=["ETag", "Location", "Content-Crs", "Allow"],
+        )
+    app.add_middleware(Guard, settings=settings)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    store = await anyio.to_thread.run_sync(open_store, settings.workspace)
+    runner = JobRunner(
+        store, lambda job: [sys.executable, "-m", "geolabel", "worker", str(job), "-w", str(store.folder.resolve())]
+    )
+    app.state.store = store
+    app.state.wake_jobs = runner.wake
+    try:
+        await anyio.to_thread.run_sync(runner.start)
+        yield
+    finally:
+        await anyio.to_thread.run_sync(runner.stop)
+        await anyio.to_thread.run_sync(store.close)
+
+
+class _Catalogue:
+    """What tiles may show: the registered scenes, by id."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def __call__(self, scene: str) -> Source:
+        try:
+            found = self._app.state.store.scene(scene)
+        except NotFound as error:
+            raise UnknownScene(str(error)) from error
+        return Source(found.href, found.version)
+
+
+async def _health() -> Response:
+    """Answers when the server can serve."""
+    return Json({"status": "ok"})
