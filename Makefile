@@ -30,6 +30,7 @@ web: $(VENV)/installed-test
 	$(BIN)/python hatch_build.py run test
 
 bench: $(VENV)/installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks
 
 soak: $(VENV)/installed-test browser
