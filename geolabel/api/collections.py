@@ -12,7 +12,7 @@ from geolabel.api.properties import SERVER_OWNED
 from geolabel.api.wire import GEOJSON, JSON, Json
 from geolabel.errors import NotFound
 from geolabel.geo import crs as crs_
-from geolabel.model import Status
+from geolabel.model import CRS84, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,6 +157,8 @@ def collection(context: Context, project: Project) -> dict[str, Any]:
         ],
     }
     boxes = [scene.bounds for scene in map(context.store.scene, project.scenes) if scene.bounds is not None]
+    if (labels := context.store.extent(project.id)) is not None:
+        boxes.append(crs_.bounds_to(labels, storage_crs(project), CRS84))
     if boxes:
         body["extent"] = {"spatial": {"bbox": [list(union(boxes))], "crs": CRS84_URI}}
     return body

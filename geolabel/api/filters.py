@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime as datetime_
 from typing import TYPE_CHECKING
 
-from geolabel.api.negotiate import EdgeCRS, read_bbox, requested, storage_crs
+from geolabel.api.areas import Area, areas_of
+from geolabel.api.negotiate import read_bbox, requested, storage_crs
 from geolabel.api.wire import bad_parameter
-from geolabel.errors import InvalidCRS
-from geolabel.geo import crs as crs_
 from geolabel.model import Status
 
 if TYPE_CHECKING:
-    from geolabel.model import Annotation, Bounds, Project
+    from geolabel.api.context import Context
+    from geolabel.model import Annotation, Project
     from geolabel.store.store import Store
 
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})\Z", re.IGNORECASE)
@@ -27,44 +27,49 @@ class Filter:
 
     Attributes:
         project: slug.
-        boxes: in the storage CRS; a label that meets one of them is chosen. None chooses all.
+        areas: a label that meets one of them is chosen.
         class_name: only of this class.
         status: only of this status.
     """
 
     project: str
-    boxes: tuple[Bounds, ...] | None
+    areas: tuple[Area, ...]
     class_name: str | None
     status: Status | None
 
-    def query(self, store: Store, *, after: int, limit: int) -> list[Annotation]:
+    def page(self, store: Store, *, after: int, limit: int) -> list[Annotation]:
         """The first `limit` of them with an id above `after`, in order of id."""
         found: dict[int, Annotation] = {}
-        for box in self._boxes():
-            for annotation in store.query(
-                self.project, bbox=box, class_name=self.class_name, status=self.status, after=after, limit=limit
-            ):
-                found[annotation.id] = annotation
+        for area in self.areas:
+            found.update((a.id, a) for a in self._meeting(store, area, after, limit))
         return [found[id_] for id_ in sorted(found)[:limit]]
 
     def count(self, store: Store) -> int:
         """How many there are."""
-        boxes = self._boxes()
-        if len(boxes) == 1:
-            return store.count(self.project, bbox=boxes[0], class_name=self.class_name, status=self.status)
-        ids = (
-            {a.id for a in store.query(self.project, bbox=box, class_name=self.class_name, status=self.status)}
-            for box in boxes
-        )
-        return len(set[int]().union(*ids))  # a label may reach over the antimeridian
+        if len(self.areas) == 1 and self.areas[0].box is None:
+            return store.count(self.project, bbox=self.areas[0].bounds, class_name=self.class_name, status=self.status)
+        return len({a.id for area in self.areas for a in self._meeting(store, area, 0, None)})
 
-    def _boxes(self) -> tuple[Bounds | None, ...]:
-        return (None,) if self.boxes is None else self.boxes
+    def _meeting(self, store: Store, area: Area, after: int, limit: int | None) -> list[Annotation]:
+        found: list[Annotation] = []
+        while True:
+            candidates = store.query(
+                self.project,
+                bbox=area.bounds,
+                class_name=self.class_name,
+                status=self.status,
+                after=after,
+                limit=limit,
+            )
+            found += area.choose(candidates)
+            if limit is None or len(candidates) < limit or len(found) >= limit:
+                return found if limit is None else found[:limit]
+            after = candidates[-1].id
 
 
 def read_filter(
+    context: Context,
     project: Project,
-    base: str,
     *,
     bbox: str | None,
     bbox_crs: str | None,
@@ -77,7 +82,8 @@ def read_filter(
     Raises:
         Refused: 400, one of them cannot be used.
     """
-    edge = requested(project, base, bbox_crs, "bbox-crs")
+    edge = requested(project, context.base, bbox_crs, "bbox-crs")
+    storage = storage_crs(project)
     if class_name is not None and class_name not in {c.name for c in project.classes}:
         known = ", ".join(c.name for c in project.classes) or "no classes yet"
         raise bad_parameter("class", f"the project has {known}; got {class_name!r:.80}")
@@ -85,19 +91,10 @@ def read_filter(
         raise bad_parameter("status", f"expected one of {', '.join(Status)}, got {status!r:.80}")
     if datetime is not None:
         _check_datetime(datetime)
-    return Filter(
-        project.id,
-        None if bbox is None else tuple(_to_storage(box, edge, storage_crs(project)) for box in read_bbox(bbox, edge)),
-        class_name,
-        None if status is None else Status(status),
-    )
-
-
-def _to_storage(box: Bounds, edge: EdgeCRS, storage: str) -> Bounds:
-    try:
-        return crs_.bounds_to(box, edge.crs, storage)
-    except InvalidCRS as error:
-        raise bad_parameter("bbox", str(error)) from error
+    areas = [Area(None, None, storage, storage)]
+    if bbox is not None:
+        areas = areas_of(read_bbox(bbox, edge), edge.crs, storage, context.store.extent(project.id))
+    return Filter(project.id, tuple(areas), class_name, None if status is None else Status(status))
 
 
 def _check_datetime(text: str) -> None:

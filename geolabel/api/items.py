@@ -71,11 +71,12 @@ def list_items(
     project_ = context.store.project(project)
     edge = requested(project_, context.base, crs, "crs")
     chosen = read_filter(
-        project_, context.base, bbox=bbox, bbox_crs=bbox_crs, class_name=class_, status=status, datetime=datetime
+        context, project_, bbox=bbox, bbox_crs=bbox_crs, class_name=class_, status=status, datetime=datetime
     )
     page = min(limit, MAX_LIMIT)
-    found = chosen.query(context.store, after=after, limit=page + 1)
-    matched = chosen.count(context.store)
+    found = chosen.page(context.store, after=after, limit=page + 1)
+    whole = after == 0 and len(found) <= page
+    matched = len(found) if whole else chosen.count(context.store)
     features = _view(context, project_, edge).features(found[:page])
     links = [_link(context, "self", request, {})]
     if len(found) > page:

@@ -44,6 +44,9 @@ class Spatial(Protocol):
     ) -> None:
         """Keep extent and time of change right after rows have come (`added`) or gone (`removed`), by their boxes."""
 
+    def extent(self, connection: Connection, table: Table) -> Bounds | None:
+        """The box around all rows, exact; None when there are none."""
+
     def reserve_ids(self, connection: Connection, table: Table, count: int) -> range:
         """The next ids of a table, never given out before."""
 

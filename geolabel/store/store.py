@@ -362,6 +362,11 @@ class Store:
         with self._read() as connection:
             return labels.count(connection, project, bbox=bbox, class_name=class_name, status=status)
 
+    def extent(self, project: str) -> Bounds | None:
+        """The box around all annotations in the project's CRS; None when there are none; NotFound."""
+        with self._read() as connection:
+            return labels.extent(connection, project)
+
     def batches(self, project: str, *, bbox: Bounds | None = None, size: int = 10_000) -> Iterator[LabelBatch]:
         """Annotations as arrays, in order of id, from one snapshot: changes made meanwhile are not seen.
 
