@@ -2,7 +2,7 @@
 
 A client that reads a label in one CRS and sends it back cannot return the stored doubles: the way there and back loses
 the last bits, and many clients send six decimals. So an incoming vertex that equals the vertex that was served, within
-the decimals that the request uses, becomes the stored vertex again, and a vertex that was only served to bend an edge
+the decimals that it is written with, becomes the stored vertex again, and a vertex that was only served to bend an edge
 (see `geolabel.geo.crs.transform_geometries`) is dropped.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-# A request with fewer decimals than these is read as if it had them: (12, 34) is a new place, not a rounded old one.
+# A vertex with fewer decimals than these is read as if it had them: (12, 34) is a new place, not a rounded old one.
 # Six decimals of a degree (11 cm) is what QGIS and GDAL send.
 _LEAST_DECIMALS_GEOGRAPHIC = 6
 _LEAST_DECIMALS_PROJECTED = 3
@@ -58,7 +58,7 @@ def restore_untouched(
     served = shapely.get_coordinates(crs_.transform_geometries(_array(current), storage, crs, tolerance=tolerance))
     origin = _origins(served, crs_.transform_coordinates(stored, storage, crs))
     sent = shapely.get_coordinates(incoming)
-    match = _match(sent, served, _half_unit(sent, crs))
+    match = _match(sent, served, _half_units(sent, crs))
     source = np.where(match >= 0, origin[match], -1)
     coordinates = shapely.get_coordinates(moved, include_z=moved.has_z)
     coordinates[source >= 0, :2] = stored[source[source >= 0]]
@@ -67,14 +67,13 @@ def restore_untouched(
     return _without(restored, only_bends) if only_bends.any() else restored
 
 
-def decimals_used(coordinates: NDArray[np.float64]) -> int:
-    """The least number of decimals, at most 17, that writes all these numbers as they are."""
-    values = coordinates.ravel()
-    slack = 2 * np.spacing(np.abs(values))
-    for decimals in range(_MOST_DECIMALS):
-        if np.all(np.abs(np.round(values, decimals) - values) <= slack):
-            return decimals
-    return _MOST_DECIMALS
+def decimals_used(xy: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The least number of decimals, at most 17, that writes both numbers of a vertex as they are, (n,)."""
+    slack = 2 * np.spacing(np.abs(xy))
+    used = np.full(len(xy), _MOST_DECIMALS)
+    for decimals in reversed(range(_MOST_DECIMALS)):
+        used[np.all(np.abs(np.round(xy, decimals) - xy) <= slack, axis=1)] = decimals
+    return used
 
 
 def _array(geometry: BaseGeometry) -> NDArray[np.object_]:
@@ -83,11 +82,11 @@ def _array(geometry: BaseGeometry) -> NDArray[np.object_]:
     return array
 
 
-def _half_unit(sent: NDArray[np.float64], crs: str) -> float:
-    """Half of the last decimal of a request, in units of its CRS, with room for the rounding of doubles."""
+def _half_units(sent: NDArray[np.float64], crs: str) -> NDArray[np.float64]:
+    """Half of the last decimal of each vertex, in units of its CRS, with room for the rounding of doubles, (n,)."""
     least = _LEAST_DECIMALS_GEOGRAPHIC if crs_.is_geographic(crs) else _LEAST_DECIMALS_PROJECTED
-    decimals = max(decimals_used(sent), least)
-    return float(0.5 * 10.0**-decimals * (1 + 1e-3) + 4 * np.spacing(np.abs(sent).max(initial=1.0)))
+    decimals = np.maximum(decimals_used(sent), least)
+    return 0.5 * 10.0**-decimals * (1 + 1e-3) + 4 * np.spacing(np.abs(sent).max(axis=1))
 
 
 def _origins(served: NDArray[np.float64], plain: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -101,7 +100,7 @@ def _origins(served: NDArray[np.float64], plain: NDArray[np.float64]) -> NDArray
     return first[ids[len(plain) :]]
 
 
-def _match(sent: NDArray[np.float64], served: NDArray[np.float64], half: float) -> NDArray[np.int64]:
+def _match(sent: NDArray[np.float64], served: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.int64]:
     """For each sent vertex the index of the served vertex within `half` on both axes, or -1.
 
     Several served vertices may lie that near (a closed ring, a coarse rounding): the one whose place in the order has
