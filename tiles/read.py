@@ -16,6 +16,7 @@ from rasterio.crs import CRS
 from rio_tiler.reader import read
 
 from tiles import grid
+from tiles.errors import SourceRefused
 from tiles.sources import open_raster
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def read_tile(
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
     """
+    _check_type(source, info)
     seen: Pixels | None = None
     for shift in placement.shifts(tile):
         level = _overview(info, grid.source_step(info, placement, tile, size, shift))
@@ -95,6 +97,7 @@ def read_preview(source: Source, info: RasterInfo, style: Style, *, max_size: in
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
     """
+    _check_type(source, info)
     with open_raster(source, settings=settings) as dataset:
         image = read(dataset, max_size=max_size, indexes=_indexes(info, style), resampling_method=style.resampling)
         return _pixels(image, style)
@@ -104,7 +107,7 @@ def read_sample(source: Source, band: int, *, settings: TilesSettings) -> NDArra
     """Valid pixels of one band, thinned to at most `SAMPLE_SIZE` along the longest side: what the stretch looks at.
 
     Returns:
-        (n,) finite values that no nodata, mask or alpha hides; of complex values the magnitude.
+        (n,) finite values that no nodata, mask or alpha hides.
 
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
@@ -112,10 +115,17 @@ def read_sample(source: Source, band: int, *, settings: TilesSettings) -> NDArra
     with open_raster(source, settings=settings) as dataset:
         factor = max(dataset.width, dataset.height, SAMPLE_SIZE) / SAMPLE_SIZE
         shape = (math.ceil(dataset.height / factor), math.ceil(dataset.width / factor))
-        values = _magnitude(dataset.read(band, out_shape=shape))
+        values = dataset.read(band, out_shape=shape)
         seen = dataset.read_masks(band, out_shape=shape) > 0
     valid: NDArray[Any] = values[seen & np.isfinite(values)]
     return valid
+
+
+def _check_type(source: Source, info: RasterInfo) -> None:
+    if info.bands[0].dtype.startswith("complex"):
+        raise SourceRefused(
+            f"{source.name!r} holds complex values, which are not drawn; export their magnitude as a real raster."
+        )
 
 
 def _overview(info: RasterInfo, step: float) -> int | None:
@@ -157,7 +167,7 @@ def _warp(
 
 def _pixels(image: ImageData, style: Style) -> Pixels:
     count = len(style.bands)
-    data = _magnitude(image.array.data[:count])
+    data = image.array.data[:count]
     # A pixel shows when any of its bands has a value: black in one band of three is not a hole.
     valid = ~np.ma.getmaskarray(image.array)[:count] & np.isfinite(data)
     mask = valid.any(axis=0).astype(np.uint8) * np.uint8(255)
@@ -172,10 +182,6 @@ def _pixels(image: ImageData, style: Style) -> Pixels:
         opaque = float(np.iinfo(alpha.dtype).max) if np.issubdtype(alpha.dtype, np.integer) else 1.0
         mask = (np.clip(alpha / opaque, 0, 1) * 255).astype(np.uint8)
     return Pixels(data, mask)
-
-
-def _magnitude(values: NDArray[Any]) -> NDArray[Any]:
-    return np.abs(values) if np.iscomplexobj(values) else values
 
 
 def _over(below: Pixels | None, above: Pixels) -> Pixels:

@@ -13,6 +13,7 @@ What a raster file may do here is decided, not inherited from GDAL's defaults:
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +31,6 @@ from tiles.errors import SourceNotFound, SourceRefused, SourceUnreadable
 from tiles.settings import TilesSettings, from_environment
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "WEBP")
@@ -233,7 +233,7 @@ def describe(source: Source, *, settings: TilesSettings | None = None) -> Raster
     """Read the header, and prove that the pixels can be read.
 
     The proof: the byte range of every block, overviews included, lies inside the file (GeoTIFF; of 20,000 blocks,
-    evenly spread, when there are more); then blocks are decoded until `PROOF_BYTES` of pixels have been seen: all of
+    evenly spread, when there are more), or the file ends as it should (PNG, which GDAL fills up in silence); then blocks are decoded until `PROOF_BYTES` of pixels have been seen: all of
     them when that is enough, else the first, the last and an even spread between; then the same for the mask. A file
     under 64 MiB of pixels is so proven whole; in a larger one a single damaged block can hide, and is reported when a
     tile or chip needs it.
@@ -246,6 +246,8 @@ def describe(source: Source, *, settings: TilesSettings | None = None) -> Raster
         info = _info(source, dataset)
         if info.driver == "GTiff":
             _check_byte_ranges(source, dataset)
+        elif info.driver == "PNG":
+            _check_png_end(source)
         with rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING="YES"):
             _decode_sample(dataset)
         return info
@@ -403,6 +405,15 @@ def _check_byte_ranges(source: Source, dataset: DatasetReader) -> None:
                 raise SourceUnreadable(
                     f"{source.name!r} is cut short: a block ends at byte {int(offset) + int(length):,}, the file at byte {size:,}; copy or download it again."
                 )
+
+
+def _check_png_end(source: Source) -> None:
+    with Path(source.href).open("rb") as file:
+        file.seek(-min(Path(source.href).stat().st_size, 4096), os.SEEK_END)
+        if b"IEND" not in file.read():
+            raise SourceUnreadable(
+                f"{source.name!r} is cut short: a PNG ends with an IEND chunk; copy or download it again."
+            )
 
 
 def _decode_sample(dataset: DatasetReader) -> None:
