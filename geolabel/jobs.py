@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from geolabel.errors import Cancelled, GeolabelError
 from geolabel.model import JobState
@@ -36,6 +36,43 @@ def export_folder(store: Store, job_id: int) -> Path:
     return store.folder / "exports" / str(job_id)
 
 
+class _Pulse:
+    """Tells the row how far the work is, from a thread of its own, and hears whether it was cancelled."""
+
+    def __init__(self, store: Store, job_id: int) -> None:
+        self._store, self._job_id = store, job_id
+        self._latest = (0.0, "Starting")
+        self._told = 0.0
+        self._cancelled = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=f"heartbeat of job {job_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def progress(self, share: float, message: str) -> None:
+        """What a handler calls; raises `Cancelled` when the user stopped the job."""
+        self._latest = (share, message)
+        if time.monotonic() - self._told > HEARTBEAT_S / 4:  # chips come faster than anybody reads
+            self._beat()
+        if self._cancelled.is_set():
+            raise Cancelled(f"Job {self._job_id} was cancelled.")
+
+    def _beat(self) -> None:
+        self._told = time.monotonic()
+        if not self._store.heartbeat(self._job_id, *self._latest):
+            self._cancelled.set()
+
+    def _loop(self) -> None:
+        while not self._stopped.wait(HEARTBEAT_S):
+            self._beat()
+
+
 def run_job(store: Store, job: Job, handlers: Mapping[str, Handler]) -> JobState:
     """Do a claimed job in this process and record how it ended.
 
@@ -44,46 +81,15 @@ def run_job(store: Store, job: Job, handlers: Mapping[str, Handler]) -> JobState
         job: claimed by this process, state `running`.
         handlers: what to do for each kind of job.
     """
-    lock = threading.Lock()
-    latest: tuple[float, str] = (0.0, "Starting")
-    cancelled = threading.Event()
-    stopped = threading.Event()
-
-    def beat() -> None:
-        with lock:
-            share, message = latest
-        if not store.heartbeat(job.id, share, message):
-            cancelled.set()
-
-    def keep_beating() -> None:
-        while not stopped.wait(HEARTBEAT_S):
-            beat()
-
-    reported = 0.0
-
-    def progress(share: float, message: str) -> None:
-        nonlocal latest, reported
-        with lock:
-            latest = (share, message)
-        if time.monotonic() - reported > HEARTBEAT_S / 4:  # chips come faster than anybody reads
-            reported = time.monotonic()
-            beat()
-        if cancelled.is_set():
-            raise Cancelled(f"Job {job.id} was cancelled.")
-
-    pulse = threading.Thread(target=keep_beating, name=f"heartbeat of job {job.id}", daemon=True)
-    pulse.start()
-    try:
-        result = handlers[job.kind](store, job, progress)
-    except Cancelled as error:
-        state, message, outcome = JobState.CANCELLED, str(error), None
-    except GeolabelError as error:
-        state, message, outcome = JobState.FAILED, str(error), None
-    else:
-        state, message, outcome = JobState.DONE, "Done", result
-    finally:
-        stopped.set()
-        pulse.join()
+    outcome: Mapping[str, Any] | None = None
+    with _Pulse(store, job.id) as pulse:
+        try:
+            outcome = handlers[job.kind](store, job, pulse.progress)
+            state, message = JobState.DONE, "Done"
+        except Cancelled as error:
+            state, message = JobState.CANCELLED, str(error)
+        except GeolabelError as error:
+            state, message = JobState.FAILED, str(error)
     store.finish_job(job.id, state, message, outcome)
     return state
 

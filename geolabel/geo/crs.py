@@ -238,7 +238,7 @@ def _refuse_lost(
     target: str,
     round_trip: float | None,
 ) -> None:
-    bad: NDArray[np.bool_] = ~np.isfinite(moved).all(axis=1)
+    bad = ~np.all(np.isfinite(moved), axis=1, keepdims=True)[:, 0]
     if round_trip is not None and not bad.any():
         back = transform_coordinates(moved, target, source)
         limit = round_trip * unit_metres(target) / unit_metres(source)
@@ -247,7 +247,7 @@ def _refuse_lost(
             delta[:, 0] = np.minimum(delta[:, 0], np.abs(delta[:, 0] - 360.0))
             at_pole = np.abs(given[:, 1]) > 90.0 - 1e-9
             delta[at_pole, 0] = 0.0
-        bad = ~(delta <= limit).all(axis=1)
+        bad = ~np.all(delta <= limit, axis=1, keepdims=True)[:, 0]
     if bad.any():
         x, y = given[int(np.argmax(bad))]
         raise InvalidCRS(
