@@ -132,7 +132,7 @@ def test_invalid_shapes_are_told_with_their_place() -> None:
 def test_reject_lists_all() -> None:
     shapes = np.array([BOW_TIE, box(0, 0, 1, 1), BOW_TIE], dtype=object)
     with pytest.raises(
-        InvalidGeometry, match="feature 0 was refused: its outline crosses itself at .* and 1 more"
+        InvalidGeometry, match=r"feature 0 was refused: its outline crosses itself at .* and 1 more"
     ) as caught:
         apply_policy(shapes, "reject", lambda i: f"feature {i}")
     assert [p.pointer for p in caught.value.problems] == ["feature 0", "feature 2"]
