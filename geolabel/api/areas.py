@@ -77,16 +77,22 @@ def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | N
         return [Area(None, None, crs, storage)]
     areas = []
     for box in boxes:
-        for part in home:
+        for part in map(_grown, home):
             cut = max(box[0], part[0]), max(box[1], part[1]), min(box[2], part[2]), min(box[3], part[3])
             if cut[0] <= cut[2] and cut[1] <= cut[3]:
-                areas.append(Area(crs_.bounds_to(cut, crs, storage), box, crs, storage))
+                areas.append(Area(_grown(crs_.bounds_to(cut, crs, storage)), box, crs, storage))
     return areas
 
 
 def _split(box: Bounds) -> list[Bounds]:
     west, south, east, north = box
     return [box] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+
+def _grown(box: Bounds) -> Bounds:
+    """The box with room for the rounding of a transformation; candidates are tested exactly later."""
+    room = 1e-9 * max(map(abs, (*box, 1.0)))
+    return box[0] - room, box[1] - room, box[2] + room, box[3] + room
 
 
 def _holds(outer: Bounds, inner: Bounds) -> bool:

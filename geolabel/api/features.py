@@ -13,7 +13,7 @@ from geolabel.api.properties import SETTABLE, check_server_owned, read_propertie
 from geolabel.api.wire import Refused, bad_member
 from geolabel.errors import InvalidCRS, InvalidGeometry, Problem
 from geolabel.geo import crs as crs_
-from geolabel.geo.geometry import apply_policy, kind_of, read_geojson, to_geojson
+from geolabel.geo.geometry import apply_policy, find_invalid, kind_of, read_geojson, to_geojson
 from geolabel.geo.vertices import restore_untouched
 from geolabel.model import Annotation, NewAnnotation, Provenance, Status
 
@@ -147,7 +147,11 @@ class View:
                 )
         except InvalidCRS as error:
             raise InvalidCRS(str(error), [Problem("/geometry", str(error))]) from error
-        checked = apply_policy(np.array([stored, None], dtype=object)[:-1], self.project.on_invalid, ["/geometry"])
+        one, policy = np.array([stored, None], dtype=object)[:-1], self.project.on_invalid
+        if policy == "reject" and find_invalid(one):
+            sent = np.array([incoming, None], dtype=object)[:-1]
+            one = sent if find_invalid(sent) else one  # say where in the CRS that the client speaks
+        checked = apply_policy(one, policy, ["/geometry"])
         if len(checked.geometries) == 0:
             problem = checked.problems[0]
             raise InvalidGeometry(f"The shape cannot be kept: {problem.message}.", checked.problems)

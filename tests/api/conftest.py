@@ -67,9 +67,16 @@ class Api:
     def items(self, project: str) -> str:
         return f"/api/collections/{project}/items"
 
-    def add(self, project: str, geometry: dict[str, Any], status: int = 201, **properties: Any) -> Any:
+    def add(self, project: str, geometry: dict[str, Any], expect: int = 201, /, **properties: Any) -> Any:
         body = {"type": "Feature", "geometry": geometry, "properties": {"class": "building", **properties}}
-        return self("POST", self.items(project), status, json=body)
+        return self("POST", self.items(project), expect, json=body)
+
+    @staticmethod
+    def square(west: float, south: float, size: float = 0.001) -> dict[str, Any]:
+        """A square in degrees with all the digits that doubles have."""
+        east, north = west + size, south + size
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        return {"type": "Polygon", "coordinates": [ring]}
 
 
 @pytest.fixture
@@ -79,7 +86,7 @@ def start() -> Iterator[Callable[..., Api]]:
 
     def run(workspace: Path, **settings: Any) -> Api:
         app = create_app(Settings(workspace=workspace, **settings))
-        client = TestClient(app, base_url=BASE)
+        client = TestClient(app, base_url=BASE, raise_server_exceptions=False)
         running.append(client.__enter__())
         return Api(client, app)
 
@@ -91,10 +98,3 @@ def start() -> Iterator[Callable[..., Api]]:
 @pytest.fixture
 def api(workspace: Path, start: Callable[..., Api]) -> Api:
     return start(workspace)
-
-
-def square(west: float, south: float, size: float = 0.001) -> dict[str, Any]:
-    """A square in degrees with all the digits that doubles have."""
-    east, north = west + size, south + size
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
