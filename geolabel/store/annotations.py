@@ -23,6 +23,7 @@ from geolabel.store.states import (
     to_annotations,
     to_values,
 )
+from geolabel.store.tables import MAX_KEY
 from geolabel.store.text import check_text
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from geolabel.model import AnnotationPatch, Bounds, NewAnnotation, Status
     from geolabel.store.projects import Layer
 
-_MAX_ID = 2**63 - 1
 _ROWS_AT_ONCE = 10_000
 
 
@@ -187,7 +187,7 @@ def query(
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, got {limit}.")
     layer = projects.find(connection, project)
-    if limit == 0 or after >= _MAX_ID:
+    if limit == 0 or after >= MAX_KEY:
         return []
     wanted = [*_filters(layer, class_name, status), layer.table.c.id > max(after, 0)]
     found: list[Annotation] = []
@@ -218,6 +218,12 @@ def count(
     within = spatial(connection).within(layer.table, bbox)
     edge = _hits(connection, layer, [*wanted, ~within], bbox=bbox, columns=(layer.table.c.geom,), size=_ROWS_AT_ONCE)
     return connection.execute(total.where(within)).scalar_one() + sum(len(rows) for rows, _ in edge)
+
+
+def extent(connection: Connection, project: str) -> Bounds | None:
+    """The box around all annotations. See Store.extent."""
+    layer = projects.find(connection, project)
+    return spatial(connection).extent(connection, layer.table)
 
 
 def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: int) -> Iterator[LabelBatch]:
@@ -262,8 +268,8 @@ def _fresh(
 
 
 def _row(connection: Connection, layer: Layer, annotation_id: int) -> RowMapping | None:
-    if not 0 < annotation_id <= _MAX_ID:
-        raise history.missing(layer, annotation_id)
+    if not 0 < annotation_id <= MAX_KEY:
+        return None
     return connection.execute(sa.select(layer.table).where(layer.table.c.id == annotation_id)).mappings().first()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,14 +15,16 @@ if TYPE_CHECKING:
 
 # A part of the database's own words, and what to say instead.
 _SENTENCES = (
-    ("locked", "is being written to by another program for longer than we wait: close that program, or try again"),
-    ("busy", "is being written to by another program for longer than we wait: close that program, or try again"),
-    ("full", "cannot grow, the disk is full: make room and try again; nothing of this change was written"),
-    ("readonly", "cannot be written to: give yourself write permission on the file and on its folder"),
-    ("unable to open", "cannot be opened: check that the file is there and that you may write to it and to its folder"),
-    ("not a database", "is not a GeoPackage: expected a file made by `geolabel init`, got something else"),
-    ("malformed", "is damaged: put a backup in its place"),
-    ("disk i/o", "cannot be read or written, the disk reports an error: check the disk, then the file"),
+    ("is locked", "is being written to by another program for longer than we wait: close that program, or try again"),
+    ("disk is full", "cannot grow, the disk is full: make room and try again; nothing of this change was written"),
+    ("readonly database", "cannot be written to: give yourself write permission on the file and on its folder"),
+    (
+        "unable to open database",
+        "cannot be opened: check that the file is there and that you may write to it and to its folder",
+    ),
+    ("is not a database", "is not a GeoPackage: expected a file made by `geolabel init`, got something else"),
+    ("image is malformed", "is damaged: put a backup in its place"),
+    ("disk i/o error", "cannot be read or written, the disk reports an error: check the disk, then the file"),
 )
 
 
@@ -34,8 +37,8 @@ def said_in_sentences(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        words = str(error.orig)
+    except (DBAPIError, sqlite3.Error) as error:
+        words = str(error.orig if isinstance(error, DBAPIError) else error)
         for part, sentence in _SENTENCES:
             if part in words.lower():
                 raise StoreFailed(f"The workspace {name} {sentence}.") from error

@@ -74,7 +74,6 @@ def make_engine(path: Path) -> Engine:
             check_same_thread=False,
         )
         try:
-            _use_wal(connection)
             # FULL: an acknowledged change survives a power cut. Ours to pay for: 5 ms per edit on a local disk.
             for pragma in (
                 "synchronous = FULL",
@@ -106,12 +105,12 @@ def make_engine(path: Path) -> Engine:
     return engine
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Turn to write-ahead logging, which stays on; another program may have turned it off."""
+def use_log(engine: Engine) -> None:
+    """Turn to write-ahead logging, which stays on while we are connected; another program may have turned it off before."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _outside_transaction(engine, "PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
             # The change of mode does not wait for other connections as everything else does.
             if (
@@ -122,6 +121,19 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def settle(engine: Engine) -> None:
+    """Bring what was written from the log into the file: GDAL looks for the header of a GeoPackage there and nowhere else."""
+    _outside_transaction(engine, "PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _outside_transaction(engine: Engine, pragma: str) -> None:
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute(pragma)
+    finally:
+        connection.close()
 
 
 def is_blank(connection: Connection) -> bool:
@@ -272,13 +284,12 @@ class GeoPackage:
         ):
             values |= self._extent(connection, table)
         elif added is not None:
-            for name, value, pick in zip(
-                ("min_x", "min_y", "max_x", "max_y"),
-                added,
-                (sa.func.min, sa.func.min, sa.func.max, sa.func.max),
-                strict=True,
-            ):
-                values[name] = pick(sa.func.coalesce(c[name], value), value)
+            values |= {
+                "min_x": sa.func.min(sa.func.coalesce(c.min_x, added[0]), added[0]),
+                "min_y": sa.func.min(sa.func.coalesce(c.min_y, added[1]), added[1]),
+                "max_x": sa.func.max(sa.func.coalesce(c.max_x, added[2]), added[2]),
+                "max_y": sa.func.max(sa.func.coalesce(c.max_y, added[3]), added[3]),
+            }
         connection.execute(sa.update(_contents).where(mine).values(values))
 
     def _extent(self, connection: Connection, table: Table) -> dict[str, Any]:
@@ -296,6 +307,14 @@ class GeoPackage:
                 sa.select(pick(bound(table.c.geom))).where(table.c.id.in_(outermost)),
             ).scalar()
         return extent
+
+    def extent(self, connection: Connection, table: Table) -> Bounds | None:
+        """See Spatial."""
+        c = _contents.c
+        row = connection.execute(
+            sa.select(c.min_x, c.min_y, c.max_x, c.max_y).where(c.table_name == table.name),
+        ).one()
+        return None if row.min_x is None else (row.min_x, row.min_y, row.max_x, row.max_y)
 
     def reserve_ids(self, connection: Connection, table: Table, count: int) -> range:
         """See Spatial. Rows that are then inserted with these ids move the sequence on."""

@@ -15,7 +15,7 @@ from geolabel.errors import NotFound
 from geolabel.model import Change
 from geolabel.store import projects
 from geolabel.store.states import to_annotations
-from geolabel.store.tables import STATE, changesets, history
+from geolabel.store.tables import MAX_KEY, STATE, changesets, history
 from geolabel.store.text import check_text
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def keep(
 
 def tombstone(connection: Connection, layer: Layer, annotation_id: int) -> RowMapping | None:
     """The delete of an annotation that is not there now; None when there never was one of that id."""
+    if not 0 < annotation_id <= MAX_KEY:
+        return None
     return (
         connection.execute(
             sa.select(history)
@@ -75,6 +77,8 @@ def find(connection: Connection, project: str, annotation_id: int) -> list[Chang
         NotFound: no such project, or there never was an annotation of that id.
     """
     layer = projects.find(connection, project)
+    if not 0 < annotation_id <= MAX_KEY:
+        raise missing(layer, annotation_id)
     past = sa.select(history, changesets.c.at, changesets.c.author.label("by"))
     past = past.join(changesets, changesets.c.number == history.c.changeset)
     rows = list(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.model import Job, JobState
 from geolabel.store import projects
-from geolabel.store.tables import jobs
+from geolabel.store.tables import MAX_KEY, jobs
 from geolabel.store.text import check_text
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 _OPEN = tuple(state.value for state in JobState if state not in _ENDED)
-_MAX_ID = 2**63 - 1
 
 
 def add(connection: Connection, kind: str, project: str, params: Mapping[str, Any], *, at: str) -> Job:
@@ -50,7 +49,7 @@ def find(connection: Connection, job_id: int) -> Job:
         NotFound: no such job.
     """
     row = None
-    if 0 < job_id <= _MAX_ID:
+    if 0 < job_id <= MAX_KEY:
         row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).mappings().first()
     if row is None:
         raise NotFound(f"There is no job {job_id} in this workspace.")

@@ -115,17 +115,12 @@ def check_geometries(geometries: Sequence[BaseGeometry]) -> NDArray[np.object_]:
     """
     shapes = np.empty(len(geometries), dtype=object)
     shapes[:] = geometries
-    problems: dict[int, str] = {}
-    usable = shapely.is_geometry(shapes)
-    for i in np.flatnonzero(~usable):
-        problems[int(i)] = f"expected a geometry, got {type(shapes[i]).__name__}"
-    usable[usable] &= ~shapely.is_empty(shapes[usable])
-    kinds = shapely.get_type_id(shapes)
-    for i in np.flatnonzero(~usable | (kinds == _LINEAR_RING)):
-        problems.setdefault(
-            int(i),
-            "a bare ring is no label, make it a LineString or a Polygon" if usable[i] else "the geometry is empty",
-        )
+    strange = np.flatnonzero(~shapely.is_geometry(shapes)).tolist()
+    if strange:
+        raise _refusal({i: f"expected a geometry, got {type(shapes[i]).__name__}" for i in strange}, len(shapes))
+    problems = dict.fromkeys(np.flatnonzero(shapely.is_empty(shapes)).tolist(), "the geometry is empty")
+    for i in np.flatnonzero(shapely.get_type_id(shapes) == _LINEAR_RING).tolist():
+        problems.setdefault(i, "a bare ring is no label, make it a LineString or a Polygon")
     for i in _not_finite(shapes):
         problems.setdefault(i, "a coordinate is not a finite number (Z must be given for all positions or for none)")
     if problems:

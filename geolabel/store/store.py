@@ -62,10 +62,10 @@ def open_store(location: Path | str, *, create: bool = False, now: Callable[[], 
     if str(location).startswith(("postgresql://", "postgres://", "postgresql+")):
         raise InvalidInput("PostGIS workspaces come with a later version of geolabel: give a folder.")
     folder = Path(location).expanduser().absolute()
-    if folder.is_file() and folder.name == FILE_NAME:
+    if folder.name == FILE_NAME and _is_there(folder):
         folder = folder.parent
     file = folder / FILE_NAME
-    if not file.is_file():
+    if not _is_there(file):
         if not create:
             raise NotFound(
                 f"There is no workspace in {folder}: expected the file {FILE_NAME} there. `geolabel init` makes one."
@@ -82,12 +82,23 @@ def open_store(location: Path | str, *, create: bool = False, now: Callable[[], 
     return Store(folder, engine, now)
 
 
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as error:
+        raise StoreFailed(f"The workspace {file.parent} cannot be looked into: {error.strerror}.") from error
+
+
 def _make_file(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(exist_ok=True)
     except FileExistsError as error:
         raise InvalidInput(f"A workspace is a folder, but {file.parent} is a file: give another name.") from error
+    except ValueError as error:
+        raise InvalidInput(
+            f"A workspace is a folder, but {str(file.parent)!r} cannot be the name of one: {error}."
+        ) from error
     except OSError as error:
         raise StoreFailed(f"The workspace {file.parent} cannot be made: {error.strerror}.") from error
 
@@ -101,16 +112,18 @@ def _check_access(file: Path) -> None:
 
 
 def _bring_up_to_date(engine: Engine, file: Path, *, create: bool) -> None:
+    revision = None
     with engine.connect() as connection:
         if geopackage.is_blank(connection):
             if not create:
                 raise NotFound(f"There is no workspace in {file}: the file is empty. `geolabel init` makes one.")
         elif not geopackage.is_geopackage(connection) or (revision := migrations.revision(connection)) is None:
             raise StoreFailed(f"The file {file} is not a geolabel workspace: expected one made by `geolabel init`.")
-        elif revision == migrations.HEAD:
-            return
-    with engine.execution_options(write=True).begin() as connection:
-        migrations.upgrade(connection, str(file))
+    geopackage.use_log(engine)
+    if revision != migrations.HEAD:
+        with engine.execution_options(write=True).begin() as connection:
+            migrations.upgrade(connection, str(file))
+        geopackage.settle(engine)
 
 
 class Store:

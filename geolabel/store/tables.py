@@ -63,6 +63,9 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+MAX_KEY = 2**63 - 1
+"""The largest id that a database can hold: nothing has a larger one."""
+
 Key = Integer().with_variant(BigInteger(), "postgresql")
 Instant = Text().with_variant(_Datetime(), "sqlite")
 Shape = LargeBinary().with_variant(_Geometry(), "sqlite")

@@ -1,0 +1,76 @@
+"""Stores to test: every test that takes `store` runs on each kind of database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from geolabel.model import Band, Grid, Project, Scene, make_classes
+from geolabel.store import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Clock:
+    """Starts at a fixed moment and goes on by a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.moment = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(seconds=1)
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["geopackage"])
+def make_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Store]]:
+    """Makes empty stores, each with the project `landuse` (EPSG:32616; water, forest)."""
+    stores: list[Store] = []
+
+    def make() -> Store:
+        assert request.param == "geopackage"
+        store = open_store(tmp_path / f"workspace-{len(stores)}", create=True, now=clock)
+        stores.append(store)
+        store.add_scene(make_scene("scene-a"))
+        store.create_project(
+            Project("landuse", "Land use", "EPSG:32616", make_classes(["water", "forest"]), scenes=("scene-a",)),
+        )
+        return store
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(make_store: Callable[[], Store]) -> Store:
+    return make_store()
+
+
+@pytest.fixture
+def scene() -> Callable[..., Scene]:
+    """Makes scenes."""
+    return make_scene
+
+
+def make_scene(name: str, href: str | None = None, version: str = "1") -> Scene:
+    return Scene(
+        id=name,
+        href=href or f"/imagery/{name}.tif",
+        grid=Grid("EPSG:32616", (0.5, 0.0, 733601.0, 0.0, -0.5, 3725139.0), 900, 800),
+        bands=(Band(1, "uint16", "Pan", 0.1 + 0.2, "gray"), Band(2, "float32", "Height", float("inf"))),
+        version=version,
+        datetime="2010-01-01T00:00:00Z",
+        bounds=(-84.5, 33.6, -84.4, 33.7),
+        resolution=0.5,
+        warnings=("No overviews: browsing is slow.",),
+    )
