@@ -150,6 +150,9 @@ def _warp(
         "height": size,
         "tolerance": _TOLERANCE,
     }
+    if len(indexes) > len(style.bands):
+        # With both, GDAL would take the alpha band for data and lift nodata values to the next valid one.
+        options |= {"src_nodata": None, "nodata": None}
     if shift:
         a, b, c, d, e, f = dataset.transform[:6]
         options["src_transform"] = Affine(a, b, c + shift, d, e, f)
@@ -168,19 +171,17 @@ def _warp(
 def _pixels(image: ImageData, style: Style) -> Pixels:
     count = len(style.bands)
     data = image.array.data[:count]
-    # A pixel shows when any of its bands has a value: black in one band of three is not a hole.
-    valid = ~np.ma.getmaskarray(image.array)[:count] & np.isfinite(data)
-    mask = valid.any(axis=0).astype(np.uint8) * np.uint8(255)
-    alpha = (
-        image.alpha_mask
-        if image.alpha_mask is not None
-        else image.array.data[count]
-        if len(image.array) > count
-        else None
-    )
+    valid = np.isfinite(data)
+    alpha = image.alpha_mask
+    if alpha is None:
+        valid &= ~np.ma.getmaskarray(image.array)[:count]
+        alpha = image.array.data[count] if len(image.array) > count else None
+    mask = np.full(data.shape[1:], 255, dtype=np.uint8)
     if alpha is not None:
-        opaque = float(np.iinfo(alpha.dtype).max) if np.issubdtype(alpha.dtype, np.integer) else 1.0
+        opaque = np.iinfo(alpha.dtype).max if np.issubdtype(alpha.dtype, np.integer) else 1
         mask = (np.clip(alpha / opaque, 0, 1) * 255).astype(np.uint8)
+    # A pixel shows when any of its bands has a value: black in one band of three is not a hole.
+    mask[~valid.any(axis=0)] = 0
     return Pixels(data, mask)
 
 

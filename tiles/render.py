@@ -69,7 +69,7 @@ def paint(
 def _stretched(band: NDArray[np.generic], values: Range) -> NDArray[np.uint8]:
     low, high = values
     with np.errstate(invalid="ignore", over="ignore"):
-        scaled = (band.astype(np.float64) - low) * (255 / (high - low))
+        scaled = (band.astype(np.float64) - low) / (high - low) * 255
     return np.rint(np.nan_to_num(np.clip(scaled, 0, 255))).astype(np.uint8)
 
 

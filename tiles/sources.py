@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, Interleaving, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError, WarpOperationError
+from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError, WarpOperationError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -53,9 +53,10 @@ PROOF_BYTES = 64 * 2**20
 _PROOF_BLOCKS = 20_000
 _SIDECARS = (".ovr", ".msk", ".aux.xml", ".tfw", ".tifw", ".jgw", ".jpgw", ".pgw", ".pngw", ".wld")
 
-# A raster without georeference is described as such in RasterInfo. Set here once and not around each open, because
-# warnings.catch_warnings is not safe in threads.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+# RasterInfo says both: that there is no georeference, and that there are nodata values as well as an alpha band. Turned
+# off once and not around each read, because warnings.catch_warnings is not safe in threads.
+for _category in (NotGeoreferencedWarning, NodataShadowWarning):
+    warnings.filterwarnings("ignore", category=_category)
 
 
 @dataclass(frozen=True, slots=True)
