@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 from affine import Affine
-from shapely.geometry import GeometryCollection, Polygon, box
+from shapely.geometry import GeometryCollection, Polygon
 
 from geolabel.errors import InvalidCRS, InvalidInput
 from geolabel.geo import crs as crs_
@@ -28,6 +28,9 @@ Window = tuple[int, int, int, int]
 
 DENSIFY_PX = 0.25
 """An edge that would bend by more pixels than this on its way into pixel space gets vertices first."""
+
+_HAIR = 1e-9
+"""In pixels: closer to the edge of a box than this is on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,28 +163,70 @@ def clip(labels: PixelGeometry, window: Window) -> Clipped:
     """
     col, row, width, height = window
     grid = window_grid(labels.grid, window)
-    local = (
-        shapely.transform(labels.geometries, lambda xy: xy - (col, row))
-        if len(labels.geometries)
-        else labels.geometries
-    )
-    bounds = shapely.bounds(local).reshape(-1, 4)
-    inside = (bounds[:, 0] >= 0) & (bounds[:, 1] >= 0) & (bounds[:, 2] <= width) & (bounds[:, 3] <= height)
-    apart = (bounds[:, 0] > width) | (bounds[:, 1] > height) | (bounds[:, 2] < 0) | (bounds[:, 3] < 0)
+    boxes = np.broadcast_to(np.array([col, row, col + width, row + height]), (len(labels.geometries), 4))
+    pieces, truncated = cut(labels.geometries, boxes)
+    kept = np.flatnonzero(~shapely.is_missing(pieces))
+    return Clipped(PixelGeometry(shift(pieces[kept], col, row), grid), kept, truncated[kept])
+
+
+def cut(
+    geometries: NDArray[np.object_], boxes: NDArray[np.int64]
+) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    """Cut each shape to a closed box of its own; all in the pixels of one grid.
+
+    Args:
+        geometries: (n,) shapely objects.
+        boxes: (n, 4) min x, min y, max x, max y, in whole pixels.
+
+    Returns:
+        The pieces, (n,): the very same object where nothing was cut off, None where nothing of the shape's own
+        dimension is left, one (Multi) shape otherwise, no coordinate of which lies outside its box. And whether the
+        box cut something off, (n,).
+    """
+    bounds = shapely.bounds(geometries).reshape(-1, 4)
+    inside = np.all(bounds[:, :2] >= boxes[:, :2], axis=1) & np.all(bounds[:, 2:] <= boxes[:, 2:], axis=1)
+    apart = np.any(bounds[:, :2] > boxes[:, 2:], axis=1) | np.any(bounds[:, 2:] < boxes[:, :2], axis=1)
+    pieces = np.array(geometries, dtype=object)
+    pieces[apart] = None
     crossing = np.flatnonzero(~inside & ~apart)
-    result = np.array(local, dtype=object)
-    result[apart] = None
     if len(crossing):
-        dimensions = shapely.get_dimensions(local[crossing])
-        cut = shapely.intersection(local[crossing], box(0, 0, width, height))
-        for index, piece, dimension in zip(crossing, cut, dimensions, strict=True):
-            result[index] = _of_dimension(piece, int(dimension))
-    kept = np.flatnonzero(~shapely.is_missing(result) & ~shapely.is_empty(result))
-    return Clipped(PixelGeometry(result[kept], grid), kept, ~inside[kept])
+        shapes, frames = geometries[crossing], boxes[crossing]
+        try:
+            parts = shapely.intersection(shapes, shapely.box(*frames.T))
+        except shapely.GEOSException:  # rounding on the way into pixels can make a valid shape cross itself by a hair
+            parts = shapely.intersection(shapely.make_valid(shapes, method="structure"), shapely.box(*frames.T))
+        for index, part, dimension in zip(crossing, parts, shapely.get_dimensions(shapes), strict=True):
+            pieces[index] = _of_dimension(part, int(dimension))
+        pieces[crossing] = _into_boxes(pieces[crossing], frames)
+    return pieces, ~inside
+
+
+def _into_boxes(geometries: NDArray[np.object_], boxes: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Put the coordinates that rounding left a hair beside an edge of the box exactly on it."""
+    xy, owner = shapely.get_coordinates(geometries, return_index=True)
+    if len(xy) == 0:
+        return geometries
+    low, high = boxes[owner, :2].astype(np.float64), boxes[owner, 2:].astype(np.float64)
+    xy = np.where(np.abs(xy - low) < _HAIR, low, xy)
+    xy = np.where(np.abs(xy - high) < _HAIR, high, xy)
+    present = ~shapely.is_missing(geometries)
+    result = geometries.copy()
+    result[present] = shapely.set_coordinates(geometries[present].copy(), np.clip(xy, low, high))
+    return result
+
+
+def shift(geometries: NDArray[np.object_], col: int, row: int) -> NDArray[np.object_]:
+    """Count the pixels from another corner: (col, row) becomes (0, 0)."""
+    if len(geometries) == 0:
+        return geometries
+    moved: NDArray[np.object_] = shapely.transform(geometries, lambda xy: xy - (col, row))
+    return moved
 
 
 def _of_dimension(geometry: BaseGeometry, dimension: int) -> BaseGeometry | None:
     """The parts of one dimension, joined into one shape; None when there are none."""
+    if geometry.is_empty:
+        return None
     if shapely.get_dimensions(geometry) == dimension and not isinstance(geometry, GeometryCollection):
         return geometry
     parts = [p for p in shapely.get_parts(geometry) if shapely.get_dimensions(p) == dimension]
