@@ -1,25 +1,22 @@
-"""Annotations in the database: written as versions, read in order of id, found by their exact geometry."""
+"""Annotations in the database, written as versions."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace as changed
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 import sqlalchemy as sa
-from shapely.geometry import LineString, Point
 
-from geolabel.errors import InvalidInput, NotFound, VersionConflict
-from geolabel.model import Annotation, Change, LabelBatch
+from geolabel.errors import NotFound, VersionConflict
+from geolabel.model import Annotation, Change
 from geolabel.store import history, projects
 from geolabel.store.dialect import spatial
 from geolabel.store.states import (
     check_confidence,
     check_geometries,
     check_new,
-    to_annotation,
     to_annotations,
     to_values,
 )
@@ -27,13 +24,13 @@ from geolabel.store.tables import MAX_KEY
 from geolabel.store.text import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
-    from sqlalchemy import ColumnElement, Connection, RowMapping
+    from sqlalchemy import Connection, RowMapping
 
-    from geolabel.model import AnnotationPatch, Bounds, NewAnnotation, Status
+    from geolabel.model import AnnotationPatch, Bounds, NewAnnotation
     from geolabel.store.projects import Layer
 
 _ROWS_AT_ONCE = 10_000
@@ -173,74 +170,6 @@ def find(connection: Connection, project: str, annotation_id: int) -> Annotation
     return to_annotations(connection, [_current(connection, layer, annotation_id, None)])[0]
 
 
-def query(
-    connection: Connection,
-    project: str,
-    *,
-    bbox: Bounds | None,
-    class_name: str | None,
-    status: Status | None,
-    after: int,
-    limit: int | None,
-) -> list[Annotation]:
-    """Annotations by id. See Store.query."""
-    if limit is not None and limit < 0:
-        raise InvalidInput(f"A limit is 0 or more, got {limit}.")
-    layer = projects.find(connection, project)
-    if limit == 0 or after >= MAX_KEY:
-        return []
-    wanted = [*_filters(layer, class_name, status), layer.table.c.id > max(after, 0)]
-    found: list[Annotation] = []
-    size = _ROWS_AT_ONCE if limit is None else min(limit, _ROWS_AT_ONCE)
-    for rows, geometries in _hits(connection, layer, wanted, bbox=bbox, columns=tuple(layer.table.c), size=size):
-        found += [to_annotation(row, geometry) for row, geometry in zip(rows, geometries, strict=True)]
-        if limit is not None and len(found) >= limit:
-            break
-    return found[:limit]
-
-
-def count(
-    connection: Connection,
-    project: str,
-    *,
-    bbox: Bounds | None,
-    class_name: str | None,
-    status: Status | None,
-) -> int:
-    """How many annotations a query without a limit would give. See Store.count."""
-    layer = projects.find(connection, project)
-    wanted = _filters(layer, class_name, status)
-    total = sa.select(sa.func.count()).select_from(layer.table).where(*wanted)
-    if bbox is None:
-        return connection.execute(total).scalar_one()
-    _check_bbox(bbox)
-    # Most boxes lie inside: only the shapes across the edge need a look at their geometry.
-    within = spatial(connection).within(layer.table, bbox)
-    edge = _hits(connection, layer, [*wanted, ~within], bbox=bbox, columns=(layer.table.c.geom,), size=_ROWS_AT_ONCE)
-    return connection.execute(total.where(within)).scalar_one() + sum(len(rows) for rows, _ in edge)
-
-
-def extent(connection: Connection, project: str) -> Bounds | None:
-    """The box around all annotations. See Store.extent."""
-    layer = projects.find(connection, project)
-    return spatial(connection).extent(connection, layer.table)
-
-
-def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: int) -> Iterator[LabelBatch]:
-    """Annotations as arrays, by id. See Store.batches."""
-    if size < 1:
-        raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
-    layer = projects.find(connection, project)
-    columns = (layer.table.c.id, layer.table.c["class"], layer.table.c.geom)
-    for rows, geometries in _hits(connection, layer, [], bbox=bbox, columns=columns, size=size):
-        if rows:
-            yield LabelBatch(
-                ids=np.array([row["id"] for row in rows], dtype=np.int64),
-                class_names=np.array([row["class"] for row in rows], dtype=object),
-                geometries=geometries,
-            )
-
-
 def _fresh(
     new: NewAnnotation,
     *,
@@ -347,61 +276,6 @@ def _bring_back(
     connection.execute(sa.insert(layer.table).values(to_values(after, blob, number)))
     spatial(connection).touched(connection, layer.table, at, added=_box([geometry]))
     return after
-
-
-def _filters(layer: Layer, class_name: str | None, status: Status | None) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
-    if class_name is not None:
-        wanted.append(layer.table.c["class"] == class_name)
-    if status is not None:
-        wanted.append(layer.table.c.status == str(status))
-    return wanted
-
-
-def _hits(
-    connection: Connection,
-    layer: Layer,
-    wanted: list[ColumnElement[bool]],
-    *,
-    bbox: Bounds | None,
-    columns: tuple[ColumnElement[Any], ...],
-    size: int,
-) -> Iterator[tuple[list[RowMapping], NDArray[np.object_]]]:
-    """Rows and their geometries in order of id, `size` at a time; the box is tested on the exact geometry."""
-    select = sa.select(*columns).where(*wanted).order_by(layer.table.c.id)
-    area = None
-    if bbox is not None:
-        area = _area(bbox)
-        select = select.where(spatial(connection).overlapping(layer.table, bbox))
-    result = connection.execute(select, execution_options={"yield_per": size})
-    for rows in result.mappings().partitions():
-        geometries = spatial(connection).decode([row["geom"] for row in rows])
-        if area is None:
-            yield list(rows), geometries
-        else:
-            hit = shapely.intersects(area, geometries)
-            yield [row for row, is_hit in zip(rows, hit, strict=True) if is_hit], geometries[hit]
-
-
-def _check_bbox(bbox: Bounds) -> None:
-    if len(bbox) != 4 or not all(map(math.isfinite, bbox)) or bbox[0] > bbox[2] or bbox[1] > bbox[3]:
-        raise InvalidInput(
-            f"A box is (min x, min y, max x, max y) in finite numbers of the project's CRS, got {tuple(bbox)}.",
-        )
-
-
-def _area(bbox: Bounds) -> BaseGeometry:
-    """A box as a shape to test with; one without width or height is a line or a point."""
-    _check_bbox(bbox)
-    low, high = bbox[:2], bbox[2:]
-    if low == high:
-        area: BaseGeometry = Point(low)
-    elif low[0] == high[0] or low[1] == high[1]:
-        area = LineString([low, high])
-    else:
-        area = shapely.box(*bbox)
-    shapely.prepare(area)
-    return area
 
 
 def _box(geometries: Sequence[BaseGeometry] | NDArray[np.object_]) -> Bounds:

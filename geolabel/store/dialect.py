@@ -60,7 +60,10 @@ class Spatial(Protocol):
         """Rows whose indexed box meets `bbox`: all that touch it, and perhaps some that do not."""
 
     def within(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
-        """Rows whose indexed box lies in `bbox`: only rows that do, perhaps not all."""
+        """Rows whose indexed box lies in `bbox`: they touch it for certain."""
+
+    def crossing(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
+        """Rows that are `overlapping` but not `within`."""
 
 
 def spatial(connection: Connection) -> Spatial:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -146,6 +147,7 @@ def is_geopackage(connection: Connection) -> bool:
     return connection.exec_driver_sql("PRAGMA application_id").scalar() == APPLICATION_ID
 
 
+@lru_cache(maxsize=1024)
 def _rtree(table: Table) -> sa.TableClause:
     return sa.table(
         f"rtree_{table.name}_geom",
@@ -331,24 +333,27 @@ class GeoPackage:
 
     def overlapping(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
         """See Spatial. The index rounds outwards to float32, so it never misses."""
-        rtree = _rtree(table)
-        return table.c.id.in_(
-            sa.select(rtree.c.id).where(
-                rtree.c.minx <= bbox[2],
-                rtree.c.maxx >= bbox[0],
-                rtree.c.miny <= bbox[3],
-                rtree.c.maxy >= bbox[1],
-            ),
-        )
+        return _indexed(table, _meets(_rtree(table), bbox))
 
     def within(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
         """See Spatial."""
+        return _indexed(table, _lies_in(_rtree(table), bbox))
+
+    def crossing(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
+        """See Spatial."""
         rtree = _rtree(table)
-        return table.c.id.in_(
-            sa.select(rtree.c.id).where(
-                rtree.c.minx >= bbox[0],
-                rtree.c.maxx <= bbox[2],
-                rtree.c.miny >= bbox[1],
-                rtree.c.maxy <= bbox[3],
-            ),
-        )
+        return _indexed(table, _meets(rtree, bbox) & ~_lies_in(rtree, bbox))
+
+
+def _indexed(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return table.c.id.in_(sa.select(_rtree(table).c.id).where(condition))
+
+
+def _meets(rtree: sa.TableClause, bbox: Bounds) -> ColumnElement[bool]:
+    c = rtree.c
+    return sa.and_(c.minx <= bbox[2], c.maxx >= bbox[0], c.miny <= bbox[3], c.maxy >= bbox[1])
+
+
+def _lies_in(rtree: sa.TableClause, bbox: Bounds) -> ColumnElement[bool]:
+    c = rtree.c
+    return sa.and_(c.minx >= bbox[0], c.maxx <= bbox[2], c.miny >= bbox[1], c.maxy <= bbox[3])

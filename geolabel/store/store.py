@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from geolabel.errors import InvalidInput, NotFound, StoreFailed
 from geolabel.store import annotations as labels
-from geolabel.store import geopackage, history, jobs, migrations, projects, scenes
+from geolabel.store import geopackage, history, jobs, migrations, projects, scenes, search
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.guard import guard_lifted
 
@@ -353,7 +353,7 @@ class Store:
             InvalidInput: a box that is none.
         """
         with self._read() as connection:
-            return labels.query(
+            return search.query(
                 connection,
                 project,
                 bbox=bbox,
@@ -373,12 +373,12 @@ class Store:
     ) -> int:
         """How many annotations `query` would give without a limit."""
         with self._read() as connection:
-            return labels.count(connection, project, bbox=bbox, class_name=class_name, status=status)
+            return search.count(connection, project, bbox=bbox, class_name=class_name, status=status)
 
     def extent(self, project: str) -> Bounds | None:
         """The box around all annotations in the project's CRS; None when there are none; NotFound."""
         with self._read() as connection:
-            return labels.extent(connection, project)
+            return search.extent(connection, project)
 
     def batches(self, project: str, *, bbox: Bounds | None = None, size: int = 10_000) -> Iterator[LabelBatch]:
         """Annotations as arrays, in order of id, from one snapshot: changes made meanwhile are not seen.
@@ -393,7 +393,7 @@ class Store:
             InvalidInput: a box that is none.
         """
         with self._read() as connection:
-            yield from labels.batches(connection, project, bbox=bbox, size=size)
+            yield from search.batches(connection, project, bbox=bbox, size=size)
 
     def history(self, project: str, id: int) -> list[Change]:
         """All changes of an annotation, oldest first, its creation included, also when it was deleted; NotFound."""

@@ -272,6 +272,17 @@ def test_boxes_find_what_shapely_finds(store, width):
         assert [i for b in store.batches("landuse", bbox=bbox, size=7) for i in b.ids.tolist()] == expected
 
 
+def test_the_box_around_all(store):
+    assert store.extent("landuse") is None
+    made = store.create("landuse", [water(square(X + i)) for i in range(5)])
+    assert store.extent("landuse") == (X, Y, X + 4 + 10, Y + 10)
+    for bbox in (store.extent("landuse"), (-1e9, -1e9, 1e9, 1e9)):
+        assert store.query("landuse", bbox=bbox) == made
+        assert store.count("landuse", bbox=bbox, class_name="water") == 5
+    store.delete("landuse", 5)
+    assert store.extent("landuse") == (X, Y, X + 3 + 10, Y + 10)
+
+
 def test_a_box_without_width_or_height(store):
     store.create("landuse", [water(square())])
     assert store.count("landuse", bbox=(X + 1, Y - 5, X + 1, Y + 5)) == 1
