@@ -72,7 +72,7 @@ def read_geojson(value: Any, pointer: str = "/geometry") -> BaseGeometry:
     if not isinstance(value, dict):
         raise _invalid(pointer, f"expected a GeoJSON geometry object, got {_name(value)}")
     kind = value.get("type")
-    if kind not in _READERS:
+    if not isinstance(kind, str) or kind not in _READERS:
         raise _invalid(f"{pointer}/type", f"expected one of {', '.join(_READERS)}, got {kind!r}")
     if "coordinates" not in value:
         raise _invalid(pointer, f"a {kind} needs the member 'coordinates'")
