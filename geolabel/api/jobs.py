@@ -13,7 +13,7 @@ from zipstream import ZipStream
 
 from geolabel import formats
 from geolabel.api.context import Context, ContextDep, known_parameters
-from geolabel.api.wire import BodyDep, Json, Refused, bad_member, bad_parameter, check_length, too_large
+from geolabel.api.wire import BodyDep, Json, Refused, bad_parameter, check_length, too_large
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidCRS, InvalidSpec, NotFound, Problem
 from geolabel.geo import crs as crs_
@@ -51,26 +51,17 @@ def export(context: ContextDep, project: str, body: BodyDep) -> Response:
     ]
     if problems:
         raise InvalidSpec(f"The export cannot be made: {problems[0].message}.", problems)
-    read_spec(new.chips)
+    _check_spec(new.chips)
     params = {"formats": list(dict.fromkeys(new.formats)), "chips": new.chips}
     return _accepted(context, context.store.add_job("export", project, params))
 
 
-def read_spec(values: dict[str, Any]) -> ChipSpec:
-    """Make the ChipSpec that an export asks for.
-
-    Raises:
-        Refused: 422, there is no such field.
-        InvalidSpec: a value is out of range.
-    """
-    known = ChipSpec.__dataclass_fields__
-    for name in values:
-        if name not in known:
-            raise bad_member(f"/chips/{name}", f"There is no chip option {name!r:.60}; known are {', '.join(known)}")
+def _check_spec(values: dict[str, Any]) -> None:
+    """Refuse options now that the job would refuse later."""
     try:
-        return ChipSpec(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
-    except TypeError as error:
-        raise bad_member("/chips", f"A chip option has a value of the wrong kind: {error}") from error
+        ChipSpec.from_json(values)
+    except InvalidSpec as error:
+        raise InvalidSpec(str(error), [Problem("/chips", str(error))]) from error
 
 
 @router.post("/projects/{project}/imports", status_code=202)
