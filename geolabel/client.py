@@ -9,7 +9,7 @@ import geopandas as gpd
 
 from geolabel import workflows
 from geolabel.chips.spec import ChipSpec
-from geolabel.formats.vector import labels_from_frame, labels_from_geojson
+from geolabel.formats.memory import labels_from_frame, labels_from_geojson
 from geolabel.geo import crs as crs_
 from geolabel.model import Scene
 from geolabel.store.store import open_store
@@ -137,7 +137,7 @@ class Project:
         if isinstance(labels, gpd.GeoDataFrame):
             read = labels_from_frame(labels, crs=crs)
         elif isinstance(labels, str | Path):
-            read = workflows.read_labels(labels, crs=crs)
+            read = workflows.read_labels(Path(labels), crs=crs)
         else:
             read = labels_from_geojson(labels, crs=crs)
         return workflows.import_labels(

@@ -1,0 +1,97 @@
+"""Read labels from vector files: through GDAL (pyogrio), and GeoParquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import pyogrio
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from geolabel.errors import InvalidInput
+from geolabel.formats.memory import labels_from_frame, make_labels
+
+if TYPE_CHECKING:
+    from geolabel.formats.base import LabelFile
+
+_PARQUET = {".parquet", ".geoparquet"}
+_DRIVERS = {
+    "flatgeobuf": {"FlatGeobuf"},
+    "geojson": {"GeoJSON", "GeoJSONSeq", "TopoJSON"},
+    "gpkg": {"GPKG"},
+    "kml": {"KML", "LIBKML"},
+    "shapefile": {"ESRI Shapefile"},
+}
+
+
+def read_labels(
+    path: str | Path, *, format_name: str = "auto", crs: str | None = None, layer: str | None = None
+) -> LabelFile:
+    """Read a vector file that the person at this machine named.
+
+    Args:
+        path: GeoJSON, GeoPackage, Shapefile (also zipped), FlatGeobuf, KML and what else GDAL reads; GeoParquet.
+        format_name: which driver must read it; `auto` lets the file's content choose.
+        crs: CRS of the coordinates; wins over what the file says.
+        layer: which layer, where the file has several.
+
+    Raises:
+        InvalidInput: no such file, nothing in it, no geometry, no CRS, a layer to choose.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise InvalidInput(f"There is no file {file}.")
+    if file.is_file() and file.stat().st_size == 0:
+        raise InvalidInput(
+            f"{file.name} is empty: it has no bytes. Expected GeoJSON, GeoPackage, Shapefile or the like."
+        )
+    if format_name == "geoparquet" or (format_name == "auto" and file.suffix.lower() in _PARQUET):
+        return labels_from_frame(_read_parquet(file), crs=crs, name=file.name)
+    source = f"/vsizip/{file.resolve()}" if file.suffix.lower() == ".zip" else str(file)
+    try:
+        chosen = _choose_layer(file.name, source, layer)
+        _check_driver(file.name, source, chosen, format_name)
+        meta, ids, wkb, values = pyogrio.raw.read(source, layer=chosen, return_fids=True)
+    except (DataSourceError, DataLayerError) as error:
+        raise InvalidInput(f"{file.name} cannot be read as vector data: {_first_line(error)}") from error
+    if wkb is None:
+        raise InvalidInput(f"{file.name} has no geometry, only columns: {', '.join(map(str, meta['fields']))}.")
+    columns = {str(name): column for name, column in zip(meta["fields"], values, strict=True)}
+    return make_labels(file.name, crs or meta["crs"], shapely.from_wkb(wkb), columns, ids)
+
+
+def _choose_layer(name: str, source: str, layer: str | None) -> str:
+    listed = [(str(found), kind) for found, kind in pyogrio.list_layers(source)]
+    if layer is not None:
+        if layer not in {found for found, _ in listed}:
+            raise InvalidInput(f"{name} has no layer {layer!r}; it has {', '.join(found for found, _ in listed)}.")
+        return layer
+    spatial = [found for found, kind in listed if kind is not None]
+    if len(spatial) > 1:
+        raise InvalidInput(f"{name} has several layers: {', '.join(spatial)}. Choose one with --layer.")
+    if not spatial:
+        raise InvalidInput(f"{name} has no layer with geometry.")
+    return spatial[0]
+
+
+def _check_driver(name: str, source: str, layer: str, format_name: str) -> None:
+    if format_name == "auto":
+        return
+    driver = pyogrio.read_info(source, layer=layer)["driver"]
+    if driver not in _DRIVERS[format_name]:
+        raise InvalidInput(
+            f"{name} is no {format_name}: GDAL reads it as {driver}. Leave --format at auto, or name that."
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") + "."
+
+
+def _read_parquet(file: Path) -> gpd.GeoDataFrame:
+    try:
+        return gpd.read_parquet(file)
+    except (ValueError, OSError) as error:  # pyarrow's own errors are ValueErrors
+        raise InvalidInput(f"{file.name} cannot be read as GeoParquet: {_first_line(error)}") from error
