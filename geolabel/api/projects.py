@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from geolabel import workflows
 from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.wire import BodyDep, Json, bad_member
+from geolabel.errors import NotFound
 from geolabel.model import GeometryKind, make_classes
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class ProjectPatch(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field("", min_length=1, max_length=200)
-    classes: list[ClassItem] = Field([], min_length=1, max_length=65_534)
+    title: str = Field(default_factory=str, min_length=1, max_length=200)
+    classes: list[ClassItem] = Field(default_factory=list, min_length=1, max_length=65_534)
     scenes: list[str] = []
     unlabelled: Literal["background", "ignore"] = "background"
     on_invalid: Literal["reject", "repair", "skip"] = "reject"
@@ -80,7 +81,7 @@ def create_project(context: ContextDep, body: BodyDep) -> Response:
     if title is None or (new.title and new.name and new.title != new.name):
         raise bad_member("/title", "Expected a 'title' (or a 'name'), one of them")
     project = workflows.create_project(
-        context.store, title, scenes=new.scenes, classes=_class_values(new.classes), crs=new.crs
+        context.store, title, scenes=_scenes(context, new.scenes), classes=_class_values(new.classes), crs=new.crs
     )
     return Json(_to_json(context, project), 201, {"Location": context.url(f"/api/projects/{project.id}")})
 
@@ -99,7 +100,7 @@ def update_project(context: ContextDep, project: str, body: BodyDep) -> Response
     if "classes" in sent:
         sent["classes"] = _classes(patch.classes)
     if "scenes" in sent:
-        sent["scenes"] = tuple(dict.fromkeys(context.store.scene(scene).id for scene in patch.scenes))
+        sent["scenes"] = _scenes(context, patch.scenes)
     changed = context.store.update_project(replace(context.store.project(project), **sent))
     return Json(_to_json(context, changed))
 
@@ -109,6 +110,15 @@ def delete_project(context: ContextDep, project: str) -> Response:
     """Delete a project with all its labels and their history. There is no way back."""
     context.store.delete_project(project)
     return Response(status_code=204)
+
+
+def _scenes(context: Context, given: list[str]) -> tuple[str, ...]:
+    for index, scene in enumerate(given):
+        try:
+            context.store.scene(scene)
+        except NotFound as error:
+            raise bad_member(f"/scenes/{index}", str(error)) from error
+    return tuple(dict.fromkeys(given))
 
 
 def _to_json(context: Context, project: Project) -> dict[str, Any]:

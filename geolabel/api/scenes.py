@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geolabel import workflows
 from geolabel.api.context import ContextDep, known_parameters
-from geolabel.api.wire import BodyDep, Json
-from geolabel.errors import NotAllowed
+from geolabel.api.wire import BodyDep, Json, bad_member
+from geolabel.errors import NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,10 @@ def get_scene(context: ContextDep, scene: str) -> Response:
 def add_scene(context: ContextDep, body: BodyDep) -> Response:
     """Register a raster that lies under one of the roots of the settings."""
     new = body.model(NewScene)
-    project = None if new.project is None else context.store.project(new.project)
+    try:
+        project = None if new.project is None else context.store.project(new.project)
+    except NotFound as error:
+        raise bad_member("/project", str(error)) from error
     path = allowed_path(new.href, context.settings.imagery_roots)
     scene = workflows.add_scene(context.store, path, datetime=new.datetime)
     if project is not None and scene.id not in project.scenes:

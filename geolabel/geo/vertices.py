@@ -86,7 +86,8 @@ def _half_units(sent: NDArray[np.float64], crs: str) -> NDArray[np.float64]:
     """Half of the last decimal of each vertex, in units of its CRS, with room for the rounding of doubles, (n,)."""
     least = _LEAST_DECIMALS_GEOGRAPHIC if crs_.is_geographic(crs) else _LEAST_DECIMALS_PROJECTED
     decimals = np.maximum(decimals_used(sent), least)
-    return 0.5 * 10.0**-decimals * (1 + 1e-3) + 4 * np.spacing(np.abs(sent).max(axis=1))
+    half: NDArray[np.float64] = 0.5 * 10.0**-decimals * (1 + 1e-3) + 4 * np.spacing(np.abs(sent).max(axis=1))
+    return half
 
 
 def _origins(served: NDArray[np.float64], plain: NDArray[np.float64]) -> NDArray[np.int64]:
