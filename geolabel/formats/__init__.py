@@ -1,0 +1,82 @@
+"""Formats: what a dataset is written as and what labels are read from, by name.
+
+The registry holds names and where the code is; a format's module is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geolabel import plugins
+from geolabel.errors import InvalidInput, InvalidSpec
+from geolabel.formats.base import Format
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_VECTOR = "geolabel.formats.vector:read_labels"
+
+_BUILT_IN = (
+    Format("coco", "pixel", "COCO object detection, polygons and RLE", writer="geolabel.formats.coco:CocoWriter"),
+    Format("flatgeobuf", "map", "FlatGeobuf", reader=_VECTOR),
+    Format("geojson", "map", "GeoJSON (RFC 7946)", writer="geolabel.formats.geojson:GeoJSONWriter", reader=_VECTOR),
+    Format("geoparquet", "map", "GeoParquet", reader=_VECTOR),
+    Format("gpkg", "map", "GeoPackage", reader=_VECTOR),
+    Format("kml", "map", "KML", reader=_VECTOR),
+    Format(
+        "mask-semantic", "pixel", "one GeoTIFF mask of class ids a chip", writer="geolabel.formats.masks:SemanticWriter"
+    ),
+    Format("shapefile", "map", "Shapefile, also zipped", reader=_VECTOR),
+)
+
+
+@plugins.hookimpl
+def register_formats(register: Callable[[Format], None]) -> None:
+    """Offer the formats that geolabel brings."""
+    for built_in in _BUILT_IN:
+        register(built_in)
+
+
+def registry() -> dict[str, Format]:
+    """All formats of this installation, by name, in order of name."""
+    found: list[Format] = []
+    plugins.manager().hook.register_formats(register=found.append)
+    return {f.name: f for f in sorted(found, key=lambda f: f.name)}
+
+
+def names() -> tuple[str, ...]:
+    """Names of the formats that a dataset can be written as."""
+    return tuple(name for name, found in registry().items() if found.writer)
+
+
+def reader_names() -> tuple[str, ...]:
+    """Names of the formats that labels can be read from."""
+    return tuple(name for name, found in registry().items() if found.reader)
+
+
+def chosen(wanted: Sequence[str]) -> list[Format]:
+    """The formats of these names, each once, in the order given.
+
+    Raises:
+        InvalidSpec: no name at all, or one that nothing is written as.
+    """
+    known = registry()
+    writable = ", ".join(names())
+    if not wanted:
+        raise InvalidSpec(f"An export needs at least one format; there are: {writable}.")
+    for name in wanted:
+        if name not in known or not known[name].writer:
+            raise InvalidSpec(f"Nothing can be written as {name!r}; the formats are: {writable}.")
+    return [known[name] for name in dict.fromkeys(wanted)]
+
+
+def readable(name: str) -> Format:
+    """The format of that name, to read labels from.
+
+    Raises:
+        InvalidInput: nothing is read by that name.
+    """
+    found = registry().get(name)
+    if found is None or not found.reader:
+        raise InvalidInput(f"Labels cannot be read as {name!r}; the formats are: auto, {', '.join(reader_names())}.")
+    return found
