@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from geolabel.geo.geometry import InvalidPolicy
+    from geolabel.intake import ImportReport
     from geolabel.model import Annotation, Bounds
     from geolabel.model import Project as ProjectInfo
     from geolabel.store.store import Store
@@ -121,7 +122,7 @@ class Project:
         class_name: str | None = None,
         crs: str | None = None,
         on_invalid: InvalidPolicy | None = None,
-    ) -> workflows.ImportReport:
+    ) -> ImportReport:
         """Add labels, all or none.
 
         Args:

@@ -1,0 +1,281 @@
+"""Each use case in a few lines: join the stages. The command line, the API and the Python client call these."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from geolabel import formats, intake, sample
+from geolabel import scenes as scenes_
+from geolabel.chips.spec import ChipSpec
+from geolabel.errors import InvalidInput, InvalidRaster
+from geolabel.formats import vector
+from geolabel.formats.memory import labels_from_geojson
+from geolabel.geo import crs as crs_
+from geolabel.geo.geometry import apply_policy
+from geolabel.jobs import export_folder
+from geolabel.model import NewAnnotation, Project, Provenance, make_classes, slugify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping, Sequence
+
+    from geolabel.formats.base import LabelFile
+    from geolabel.geo.geometry import InvalidPolicy
+    from geolabel.jobs import Handler
+    from geolabel.model import Job, Scene
+    from geolabel.store.store import Store
+
+    Progress = Callable[[float, str], None]
+
+
+def add_scene(
+    store: Store,
+    path: str | Path,
+    *,
+    project: str | None = None,
+    datetime: str | None = None,
+    cog: bool = False,
+    progress: Progress | None = None,
+) -> Scene:
+    """Register a raster as a scene; the file stays where it is.
+
+    Args:
+        store: the workspace.
+        path: a raster that this machine can read. One that is registered already is looked at again.
+        project: slug of a project that the scene joins.
+        datetime: RFC 3339; from the file's tags when None.
+        cog: write a Cloud Optimized GeoTIFF beside it first, and register that.
+        progress: called with a share and a sentence.
+
+    Raises:
+        InvalidRaster: the file cannot be labelled on; nothing is registered.
+    """
+    joined = store.project(project) if project else None
+    if cog:
+        path = scenes_.write_cog(path, progress=progress)
+    scene = scenes_.inspect(path, datetime=datetime)
+    taken = {s.id: s for s in store.scenes()}
+    known = next((s for s in taken.values() if s.href == scene.href), None)
+    if known is not None:
+        scene = store.replace_scene(replace(scene, id=known.id, datetime=scene.datetime or known.datetime))
+    else:
+        scene = store.add_scene(replace(scene, id=_free_slug(scene.id, taken)))
+    if joined and scene.id not in joined.scenes:
+        store.update_project(replace(joined, scenes=(*joined.scenes, scene.id)))
+    return scene
+
+
+def _free_slug(slug: str, taken: Container[str]) -> str:
+    """The slug itself, or with the first free number behind it."""
+    if slug not in taken:
+        return slug
+    return next(name for n in count(2) if (name := f"{slug[:58]}-{n}") not in taken)
+
+
+def relink_scene(store: Store, scene_id: str, path: str | Path) -> Scene:
+    """Say where a scene's file is now; chips cut before and after are on the same pixels.
+
+    Raises:
+        InvalidRaster: the file at the new place has another grid.
+    """
+    scene = store.scene(scene_id)
+    found = scenes_.inspect(path, scene_id=scene_id, datetime=scene.datetime)
+    if found.grid != scene.grid or len(found.bands) != len(scene.bands):
+        raise InvalidRaster(
+            f"{Path(found.href).name} is not the raster of scene {scene_id!r}: expected {_grid_words(scene)}, got {_grid_words(found)}. "
+            "Register it as a scene of its own with `geolabel scene add`.",
+        )
+    return store.replace_scene(found)
+
+
+def _grid_words(scene: Scene) -> str:
+    grid = scene.grid
+    crs = "no CRS" if grid.crs is None else crs_.label(grid.crs)
+    return f"{grid.width} x {grid.height} px, {len(scene.bands)} bands, {crs}, corner ({grid.transform[2]:.12g}, {grid.transform[5]:.12g})"
+
+
+def create_project(
+    store: Store,
+    title: str,
+    *,
+    scenes: Sequence[str],
+    classes: Sequence[str | Mapping[str, Any]],
+    crs: str | None = None,
+) -> Project:
+    """Make a project.
+
+    Args:
+        store: the workspace.
+        title: as people read it; the slug comes from it.
+        scenes: ids of registered scenes.
+        classes: names, or partial class objects (see `model.make_classes`).
+        crs: storage CRS of the labels; that of the first scene when None or `auto`.
+
+    Raises:
+        InvalidInput: no scene to take the CRS from, or a class that cannot be.
+        NotFound: a scene that is not registered.
+    """
+    found = [store.scene(scene) for scene in scenes]
+    if crs and crs != "auto":
+        storage: str | None = crs_.normalise(crs)
+    elif found:
+        storage = found[0].grid.crs
+    else:
+        raise InvalidInput(
+            f"Project {title!r} has no scene to take its CRS from; name a scene, or a CRS such as EPSG:32633.",
+        )
+    if not title.strip() or not title.isprintable():
+        raise InvalidInput(f"A project name is printable text, got {title!r}.")
+    return store.create_project(
+        Project(slugify(title), title.strip(), storage, make_classes(list(classes)), tuple(s.id for s in found)),
+    )
+
+
+def read_labels(
+    path: Path, *, format_name: str = "auto", crs: str | None = None, layer: str | None = None
+) -> LabelFile:
+    """Read labels from a file, with the reader of a format or the one that fits.
+
+    Raises:
+        InvalidInput: no such format, or nothing usable in the file.
+    """
+    if format_name == "auto":
+        return vector.read_labels(path, crs=crs, layer=layer)
+    return formats.readable(format_name).read(path, crs=crs, layer=layer)
+
+
+def import_labels(
+    store: Store,
+    project_id: str,
+    labels: LabelFile,
+    *,
+    class_field: str | None = None,
+    class_name: str | None = None,
+    on_invalid: InvalidPolicy | None = None,
+    author: str | None = None,
+    progress: Progress | None = None,
+) -> intake.ImportReport:
+    """Bring labels into a project, all or none.
+
+    Args:
+        store: the workspace.
+        project_id: slug.
+        labels: what `formats.vector.read_labels` or `labels_from_frame` gives, in any CRS.
+        class_field: the column that names the class; `class` when there is one and nothing else was said.
+        class_name: one class for all, instead of a column.
+        on_invalid: what to do with shapes that cross themselves and the like; the project's policy when None.
+        author: who did it.
+        progress: called with a share and a sentence.
+
+    Raises:
+        UnknownClass: classes that the project does not have, each with its count.
+        InvalidGeometry: an invalid shape, under the policy `reject`.
+        InvalidInput: no label touches a scene of the project: wrong CRS, or x and y exchanged.
+    """
+    project = store.project(project_id)
+    tell = progress or (lambda _share, _message: None)
+    tell(0.05, f"Read {len(labels.geometries)} features of {labels.name}")
+    names, field = intake.class_names(project, labels, class_field, class_name)
+    checked = apply_policy(
+        labels.geometries, on_invalid or project.on_invalid, lambda i: f"feature {labels.feature_ids[i]}"
+    )
+    names = names[checked.kept]
+    intake.check_kinds(project, checked.geometries, names, labels.feature_ids[checked.kept])
+    tell(0.2, "Transforming")
+    scenes = [store.scene(s) for s in project.scenes]
+    geometries = intake.to_storage(project, scenes, checked.geometries, labels.crs)
+    outside = intake.check_place(project, scenes, geometries, labels)
+    tell(0.4, f"Writing {len(geometries)} labels")
+    provenance = Provenance(source=f"import:{labels.name}", author=author)
+    made = store.create(
+        project.id,
+        [NewAnnotation(g, str(n), provenance=provenance) for g, n in zip(geometries, names, strict=True)],
+        author=author,
+    )
+    tell(1.0, f"Imported {len(made)} labels")
+    return intake.ImportReport(
+        file=labels.name,
+        read=len(labels.geometries),
+        imported=len(made),
+        ids=(made[0].id, made[-1].id) if made else None,
+        by_class=dict(sorted(Counter(str(n) for n in names).items())),
+        repaired=checked.repaired,
+        skipped=len(labels.geometries) - len(checked.kept),
+        outside=outside,
+        dropped_columns=tuple(c for c in labels.columns if c != field),
+        problems=checked.problems,
+    )
+
+
+DEMO_PROJECT = "Land use"
+
+
+def make_demo(store: Store, raster: Path | None = None, *, progress: Progress | None = None) -> tuple[Project, bool]:
+    """Make the demo project, or find it.
+
+    Args:
+        store: the workspace.
+        raster: the user's own; a generated scene, kept in the workspace's folder, when None.
+        progress: called with a share and a sentence.
+
+    Returns:
+        The project, and whether it was made now.
+    """
+    if raster is None:
+        path, title = store.folder / f"{sample.SCENE}.tif", DEMO_PROJECT
+    else:
+        path, title = raster, raster.stem
+    found = next((p for p in store.projects() if p.id == slugify(title)), None)
+    if found is not None:
+        return found, False
+    if raster is None and not path.exists():
+        sample.write_scene(path, progress=progress)
+    scene = add_scene(store, path)
+    project = create_project(store, title, scenes=[scene.id], classes=sample.CLASSES)
+    if raster is None:
+        provenance = Provenance(source="sample", scene=scene.id)
+        store.create(project.id, [NewAnnotation(g, name, provenance=provenance) for name, g in sample.partial_labels()])
+    return store.project(project.id), True
+
+
+def _export_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
+    out = export_folder(store, job.id)
+    if out.exists():  # whole already: the worker died between the rename and its last heartbeat
+        shutil.rmtree(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    spec = ChipSpec.from_json(job.params.get("chips", {}))
+    return export(store, job.project, out, job.params["formats"], spec, progress=progress).to_json()
+
+
+def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
+    file = Path(job.params["file"])
+    try:
+        # The body of a request is read strictly, and GDAL, which would follow links in it, never sees it.
+        labels = labels_from_geojson(_decode(file), crs=job.params["crs"], name="the body")
+        return import_labels(
+            store,
+            job.project,
+            labels,
+            class_field=job.params["class_field"],
+            class_name=job.params["class"],
+            on_invalid=job.params["on_invalid"],
+            progress=progress,
+        ).to_json()
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _decode(file: Path) -> Any:
+    try:
+        return orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"The body is not JSON: {error}.") from error
+
+
+JOB_HANDLERS: Mapping[str, Handler] = {"export": _export_job, "import": _import_job}
