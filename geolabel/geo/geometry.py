@@ -330,8 +330,10 @@ def apply_policy(
             kept[index] = False
             notes.append(Problem(name(index), f"skipped: {reason}"))
             continue
-        area_change += abs(fixed.area - result[index].area)
+        before, after = result[index].area, fixed.area
+        area_change += abs(after - before)
         repaired += 1
-        notes.append(Problem(name(index), f"repaired: {reason}; area {result[index].area:.6g} -> {fixed.area:.6g}"))
+        share = f"{after / before - 1:+.2%}" if before else f"to {after:.6g}"
+        notes.append(Problem(name(index), f"repaired: {reason}; its area changed {share}"))
         result[index] = fixed
     return Checked(result[kept], np.flatnonzero(kept), repaired, area_change, tuple(notes))

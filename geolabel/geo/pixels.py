@@ -169,9 +169,7 @@ def clip(labels: PixelGeometry, window: Window) -> Clipped:
     return Clipped(PixelGeometry(shift(pieces[kept], col, row), grid), kept, truncated[kept])
 
 
-def cut(
-    geometries: NDArray[np.object_], boxes: NDArray[np.int64]
-) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+def cut(geometries: NDArray[np.object_], boxes: NDArray[np.int64]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
     """Cut each shape to a closed box of its own; all in the pixels of one grid.
 
     Args:
