@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _BEND_PX = 0.25
 _ROUND_TRIP_PX = 1e-3
+_ROUND_TRIP_M = 1e-3  # PROJ itself inverts some projections to no better than half a millimetre
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +51,20 @@ class View:
         """Ground size of the finest scene's pixel in metres; None when no scene says it."""
         return min((s.resolution for s in self.scenes if s.resolution), default=None)
 
-    @property
-    def tolerance(self) -> float | None:
-        """How far an edge may bend before vertices are added, in units of the client's CRS."""
-        return None if self._pixel is None else _BEND_PX * self._pixel / crs_.unit_metres(self.edge.crs)
+    def tolerance(self, crs: str) -> float | None:
+        """How far an edge may bend on the way to a CRS before vertices are added, in its units."""
+        return None if self._pixel is None else _BEND_PX * self._pixel / crs_.unit_metres(crs)
 
     @property
     def round_trip(self) -> float:
         """How near a coordinate must come back to where it was, in units of the storage CRS."""
-        return _ROUND_TRIP_PX * (self._pixel or 1.0) / crs_.unit_metres(self.storage)
+        return max(_ROUND_TRIP_PX * (self._pixel or 1.0), _ROUND_TRIP_M) / crs_.unit_metres(self.storage)
 
     def features(self, annotations: Sequence[Annotation]) -> list[dict[str, Any]]:
         """GeoJSON features in the client's CRS and axis order, all digits kept."""
         stored = np.array([*(a.geometry for a in annotations), None], dtype=object)[:-1]
-        shown = crs_.transform_geometries(stored, self.storage, self.edge.crs, tolerance=self.tolerance)
+        tolerance = self.tolerance(self.edge.crs)
+        shown = crs_.transform_geometries(stored, self.storage, self.edge.crs, tolerance=tolerance)
         areas = crs_.ground_area(stored, self.storage)
         return [
             {
@@ -135,14 +136,17 @@ class View:
         try:
             if current is None:
                 one = np.array([incoming, None], dtype=object)[:-1]
-                stored = crs_.transform_geometries(one, self.edge.crs, self.storage, round_trip=self.round_trip)[0]
+                bend = self.tolerance(self.storage)
+                stored = crs_.transform_geometries(
+                    one, self.edge.crs, self.storage, tolerance=bend, round_trip=self.round_trip
+                )[0]
             else:
                 stored = restore_untouched(
                     incoming,
                     current,
                     self.edge.crs,
                     self.storage,
-                    tolerance=self.tolerance,
+                    tolerance=self.tolerance(self.edge.crs),
                     round_trip=self.round_trip,
                 )
         except InvalidCRS as error:

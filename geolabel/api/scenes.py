@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,13 +51,12 @@ def add_scene(context: ContextDep, body: BodyDep) -> Response:
     """Register a raster that lies under one of the roots of the settings."""
     new = body.model(NewScene)
     try:
-        project = None if new.project is None else context.store.project(new.project)
+        if new.project is not None:
+            context.store.project(new.project)
     except NotFound as error:
         raise bad_member("/project", str(error)) from error
     path = allowed_path(new.href, context.settings.imagery_roots)
-    scene = workflows.add_scene(context.store, path, datetime=new.datetime)
-    if project is not None and scene.id not in project.scenes:
-        context.store.update_project(replace(project, scenes=(*project.scenes, scene.id)))
+    scene = workflows.add_scene(context.store, path, project=new.project, datetime=new.datetime)
     return Json(scene.to_json(), 201, {"Location": context.url(f"/api/scenes/{scene.id}")})
 
 

@@ -62,7 +62,7 @@ BODIES: list[tuple[Any, str, str]] = [
     (feature(polygon()), "/geometry/coordinates", "ring"),
     (feature(polygon([])), "/geometry/coordinates/0", "position"),
     (feature(polygon(RING[:3])), "/geometry/coordinates/0", "4"),
-    (feature(polygon(RING[:3] + [[X, Y + 1]])), "/geometry/coordinates/0", "ends where it starts"),
+    (feature(polygon([*RING[:3], [X, Y + 1]])), "/geometry/coordinates/0", "ends where it starts"),
     (feature(polygon([*RING[:2], [X], RING[0]])), "/geometry/coordinates/0/2", "position"),
     (feature(polygon(BOW_TIE)), "/geometry", f"crosses itself at ({X + 0.0005:g}"),
     (feature(polygon([[X, Y]] * 4)), "/geometry", "too few"),

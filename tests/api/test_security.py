@@ -20,8 +20,19 @@ def test_own_hosts(api: Api, host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example", "192.168.1.7", "", "a@b"]
-    + ["127.0.0.1:port", "127.0.0.1/x", "[::1", "localhost@evil.example"],
+    [
+        "evil.example",
+        "evil.example:8000",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "192.168.1.7",
+        "",
+        "a@b",
+        "127.0.0.1:port",
+        "127.0.0.1/x",
+        "[::1",
+        "localhost@evil.example",
+    ],
 )
 @pytest.mark.parametrize("path", ["/api/projects", "/", "/healthz"])
 def test_foreign_hosts_are_refused(api: Api, host: str, path: str) -> None:
