@@ -106,7 +106,12 @@ def _whole(name: str, value: object, low: int, high: int, unit: str = "") -> Non
 
 
 def _number(name: str, value: object, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or not low <= value <= high
+    ):
         what = f"a number of at least {low:g}" if math.isinf(high) else f"a number from {low:g} to {high:g}"
         raise InvalidSpec(f"{name} must be {what}, got {value!r}.")
 
@@ -129,5 +134,7 @@ def _split(value: object) -> tuple[float, float, float]:
     if len(shares) != len(SPLITS) or any(isinstance(s, bool) or not isinstance(s, int | float) for s in shares):
         raise InvalidSpec(f"split must be three fractions (train, val, test) such as (0.7, 0.2, 0.1), got {value!r}.")
     if any(not 0 <= s <= 1 for s in shares) or not math.isclose(sum(shares), 1, abs_tol=1e-6):
-        raise InvalidSpec(f"The fractions of split must each be 0 to 1 and sum to 1, got {value!r} (sum {sum(shares):g}).")
+        raise InvalidSpec(
+            f"The fractions of split must each be 0 to 1 and sum to 1, got {value!r} (sum {sum(shares):g})."
+        )
     return (float(shares[0]), float(shares[1]), float(shares[2]))

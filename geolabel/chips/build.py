@@ -1,0 +1,430 @@
+"""Scenes, annotations and a ChipSpec -> a plan, and the plan -> chips, one after the other, always in the same order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from geolabel.chips.assign import assign
+from geolabel.chips.burn import burn, mask_type
+from geolabel.chips.grid import chip_grid, chip_name
+from geolabel.chips.read import chosen_bands, open_scene
+from geolabel.chips.split import block_grid, draw, shared_ground, split_chips
+from geolabel.errors import GeolabelError, InvalidCRS, InvalidInput, InvalidSpec
+from geolabel.geo import crs as crs_
+from geolabel.geo.pixels import (
+    MapGeometry,
+    PixelGeometry,
+    footprint,
+    map_to_pixel,
+    pixel_to_map,
+    shift,
+    window_grid,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from geolabel.chips.grid import ChipGrid
+    from geolabel.chips.spec import ChipSpec
+    from geolabel.geo.pixels import Window
+    from geolabel.model import Grid, LabelBatch, Project, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """All annotations of a project, in order of id.
+
+    Attributes:
+        ids: int64 (n,).
+        class_ids: int64 (n,).
+        geometries: (n,) in the project's CRS.
+        digest: sha256 over ids, classes and exact geometries: the same labels give the same digest.
+    """
+
+    ids: NDArray[np.int64]
+    class_ids: NDArray[np.int64]
+    geometries: NDArray[np.object_]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def gather(project: Project, batches: Iterable[LabelBatch]) -> Labels:
+    """Bring the batches together.
+
+    Raises:
+        UnknownClass: an annotation of a class that the project does not have.
+    """
+    id_of = {c.name: c.id for c in project.classes}
+    digest = hashlib.sha256()
+    parts = []
+    for batch in batches:
+        for name in set(batch.class_names) - set(id_of):
+            project.class_named(name)
+        class_ids = np.array([id_of[name] for name in batch.class_names], dtype=np.int64)
+        for annotation, class_id, wkb in zip(batch.ids, class_ids, shapely.to_wkb(batch.geometries), strict=True):
+            digest.update(f"{annotation} {class_id} {len(wkb)} ".encode() + wkb)
+        parts.append((batch.ids, class_ids, batch.geometries))
+    empty = (np.array([], dtype=np.int64), np.array([], dtype=np.int64), np.array([], dtype=object))
+    ids, class_ids, geometries = (np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True))
+    return Labels(ids, class_ids, geometries, digest.hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class ChipLabels:
+    """Annotations on one chip, in order of id.
+
+    Attributes:
+        ids: int64 (n,).
+        class_ids: int64 (n,).
+        geometries: (n,) in continuous pixels, cut to the chip; a shape cut into parts is one Multi shape.
+        truncated: bool (n,) the chip's edge cut something off.
+    """
+
+    ids: NDArray[np.int64]
+    class_ids: NDArray[np.int64]
+    geometries: NDArray[np.object_]
+    truncated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a mask of a chip is burnt from: whole shapes near it, in the order in which they are drawn.
+
+    Attributes:
+        geometries: (n,) in pixels of the SCENE.
+        class_ids: int64 (n,).
+    """
+
+    geometries: NDArray[np.object_]
+    class_ids: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChip:
+    """A chip before its pixels are read.
+
+    Attributes:
+        name: `{scene}_{col}_{row}`.
+        scene: what it is cut from.
+        window: (col, row, width, height) on the scene's grid.
+        split: `train`, `val` or `test`.
+        labels: its annotations, in pixels of the SCENE.
+        drawn: what its mask is burnt from.
+    """
+
+    name: str
+    scene: Scene
+    window: Window
+    split: str
+    labels: ChipLabels
+    drawn: Drawn
+
+    @property
+    def grid(self) -> Grid:
+        """The chip's own pixel grid."""
+        return window_grid(self.scene.grid, self.window)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A chip, whole.
+
+    Attributes:
+        name: `{scene}_{col}_{row}`.
+        scene: id of the scene.
+        split: `train`, `val` or `test`.
+        window: (col, row, width, height) on the scene's grid; col and row may be negative.
+        grid: the chip's own pixel grid.
+        bands: 1-based bands of the scene, in the order of `image`.
+        image: (bands, height, width), the scene's own dtype; padding is nodata, or 0.
+        valid: bool (height, width), True where there is data.
+        nodata: the value that means "no data", or None.
+        colors: what each band says it is: `red`, `alpha`, `undefined`...
+        palette: RGBA per pixel value of a one-band palette image, or None.
+        labels: the annotations on it, in its own pixels.
+        ignore: the mask value that means "not to be learnt from".
+    """
+
+    name: str
+    scene: str
+    split: str
+    window: Window
+    grid: Grid
+    bands: tuple[int, ...]
+    image: NDArray[Any]
+    valid: NDArray[np.bool_]
+    nodata: float | None
+    colors: tuple[str, ...]
+    palette: dict[int, tuple[int, int, int, int]] | None
+    labels: ChipLabels
+    ignore: int
+    _drawn: Drawn
+    _background: int
+
+    @cached_property
+    def semantic(self) -> NDArray[np.uint8 | np.uint16]:
+        """The mask of class ids, (height, width): 0 is background, `ignore` wins where there is no data.
+
+        Whole annotations are burnt, also those of which too little lies on the chip to be an object of their own:
+        their pixels are what they are.
+        """
+        dtype = np.uint8 if self.ignore == 255 else np.uint16
+        drawn = self._drawn
+        mask = burn(drawn.geometries, drawn.class_ids, self.window, dtype=dtype, background=self._background)
+        mask[~self.valid] = self.ignore
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the plan left out, and why.
+
+    Attributes:
+        annotations: all in the project.
+        outside: touch no scene of the project.
+        unused: touch a scene, and are on no chip.
+        small: pieces under `min_area_px`, left out of chips.
+        partial: pieces under `min_overlap`, left out of chips.
+        negatives: chips without annotations, left out because of `negatives`.
+        straddling: chips left out because they lie on, or too near to, ground of two splits.
+        scenes_without_labels: ids.
+        scenes_without_chips: ids of scenes smaller than a chip, with `drop`.
+        blocks: blocks of ground that chips lie in; 0 without a split.
+        shared_ground: ground that chips of different splits share, in chips; proven 0.
+    """
+
+    annotations: int
+    outside: int
+    unused: int
+    small: int
+    partial: int
+    negatives: int
+    straddling: int
+    scenes_without_labels: tuple[str, ...]
+    scenes_without_chips: tuple[str, ...]
+    shared_ground: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is known before a pixel is read: a pure function of project, scenes, labels and spec.
+
+    Attributes:
+        chips: by scene in the project's order, then row by row.
+        tally: what was left out.
+    """
+
+    project: Project
+    scenes: tuple[Scene, ...]
+    spec: ChipSpec
+    chips: tuple[PlannedChip, ...]
+    tally: Tally
+    digest: str
+
+
+def plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSpec) -> Plan:
+    """Lay out the chips, put the annotations on them, choose, split.
+
+    Raises:
+        InvalidInput: the project has no scenes.
+        InvalidSpec: no chip is left, or a band that a scene does not have.
+    """
+    if not scenes:
+        raise InvalidInput(f"Project {project.id!r} has no scenes to cut chips from; add one, or export a map format.")
+    for scene in scenes:
+        chosen_bands(scene, spec.bands)
+    laid = [_lay(project, scene, labels, spec) for scene in scenes]
+    chips = [chip for one in laid for chip in one.chips]
+    if not chips:
+        raise InvalidSpec(
+            f"No chip of {spec.size} px fits into any of the {len(scenes)} scenes; take a smaller size, or edges='pad'.",
+        )
+    footprints = np.concatenate([one.footprints for one in laid])
+    chips, footprints, straddling = _split(project, laid, chips, footprints, spec)
+    chips, footprints, negatives = _choose(chips, footprints, spec)
+    shared = shared_ground(footprints, np.array([c.split for c in chips], dtype=object))
+    if shared > 0:
+        raise GeolabelError(
+            f"The splits share the ground of {shared:.3g} chips, which must not be; nothing was written."
+        )
+    inside = np.logical_or.reduce([one.inside for one in laid])
+    used = np.isin(labels.ids, np.concatenate([c.labels.ids for c in chips]) if chips else [])
+    tally = Tally(
+        annotations=len(labels),
+        outside=int((~inside).sum()),
+        unused=int((inside & ~used).sum()),
+        small=sum(one.small for one in laid),
+        partial=sum(one.partial for one in laid),
+        negatives=negatives,
+        straddling=straddling,
+        scenes_without_labels=tuple(s.id for s, one in zip(scenes, laid, strict=True) if not one.inside.any()),
+        scenes_without_chips=tuple(s.id for s, one in zip(scenes, laid, strict=True) if not one.chips),
+        shared_ground=shared,
+    )
+    return Plan(project, tuple(scenes), spec, tuple(chips), tally, labels.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """One scene's chips; `inside` says which of ALL annotations touch the scene."""
+
+    chips: list[PlannedChip]
+    footprints: NDArray[np.object_]
+    inside: NDArray[np.bool_]
+    small: int
+    partial: int
+
+
+def _lay(project: Project, scene: Scene, labels: Labels, spec: ChipSpec) -> _Laid:
+    """The chips of one scene with their annotations, all in `train` for now."""
+    grid = chip_grid(scene.grid, spec)
+    near = np.flatnonzero(_near(project, scene, labels))
+    shapes = map_to_pixel(MapGeometry(labels.geometries[near], project.crs), scene.grid).geometries
+    extent = shapely.box(0, 0, scene.grid.width, scene.grid.height)
+    inside = np.zeros(len(labels), dtype=bool)
+    inside[near] = shapely.intersects(shapes, extent)
+    # An annotation in the padding of a chip has no pixel of the scene: it is on no chip.
+    shapes, near = shapes[inside[near]], near[inside[near]]
+    found = assign(shapes, grid, spec)
+    starts = np.searchsorted(found.chip, np.arange(len(grid) + 1))
+    priority = {c.id: c.priority for c in project.classes}
+    ids, class_ids = labels.ids[near], labels.class_ids[near]
+    rank = np.array([priority[int(c)] for c in class_ids], dtype=np.int64)
+    chips = []
+    for index, window in enumerate(grid.windows()):
+        pairs = slice(int(starts[index]), int(starts[index + 1]))
+        label, kept = found.label[pairs], found.kept[pairs]
+        on = label[kept]
+        order = label[np.lexsort((ids[label], rank[label]))]
+        chips.append(
+            PlannedChip(
+                chip_name(scene.id, window),
+                scene,
+                window,
+                "train",
+                ChipLabels(ids[on], class_ids[on], found.pieces[pairs][kept], found.truncated[pairs][kept]),
+                Drawn(shapes[order], class_ids[order]),
+            )
+        )
+    return _Laid(chips, _footprints(project, scene, grid), inside, found.small, found.partial)
+
+
+def _near(project: Project, scene: Scene, labels: Labels) -> NDArray[np.bool_]:
+    """Which annotations may touch the scene: only these are brought into its CRS, which may not reach the others."""
+    if project.crs is None or scene.grid.crs is None or crs_.same(project.crs, scene.grid.crs):
+        return np.ones(len(labels), dtype=bool)
+    try:
+        x0, y0, x1, y1 = crs_.bounds_to(shapely.bounds(footprint(scene.grid)), scene.grid.crs, project.crs)
+    except InvalidCRS:
+        return np.ones(len(labels), dtype=bool)
+    if x0 > x1:  # across the antimeridian
+        x0, x1 = -np.inf, np.inf
+    margin_x, margin_y = (x1 - x0) * 0.01, (y1 - y0) * 0.01
+    bounds = shapely.bounds(labels.geometries).reshape(-1, 4)
+    return np.asarray(
+        (bounds[:, 2] >= x0 - margin_x)
+        & (bounds[:, 0] <= x1 + margin_x)
+        & (bounds[:, 3] >= y0 - margin_y)
+        & (bounds[:, 1] <= y1 + margin_y)
+    )
+
+
+def _footprints(project: Project, scene: Scene, grid: ChipGrid) -> NDArray[np.object_]:
+    """Outlines of the chips in the project's CRS."""
+    corners = np.array(list(grid.windows()), dtype=np.float64).reshape(-1, 4)
+    boxes = shapely.box(corners[:, 0], corners[:, 1], corners[:, 0] + grid.size, corners[:, 1] + grid.size)
+    return pixel_to_map(PixelGeometry(boxes, scene.grid), project.crs).geometries
+
+
+def _split(
+    project: Project,
+    laid: Sequence[_Laid],
+    chips: list[PlannedChip],
+    footprints: NDArray[np.object_],
+    spec: ChipSpec,
+) -> tuple[list[PlannedChip], NDArray[np.object_], int]:
+    """Give the chips their splits; those between two are gone, and counted."""
+    if spec.split is None:
+        return chips, footprints, 0
+    splits = split_chips(footprints, block_grid([one.footprints for one in laid], spec), spec)
+    keep = np.flatnonzero(splits != None)  # noqa: E711 - elementwise
+    if not len(keep):
+        raise InvalidSpec(
+            f"With split_block={spec.split_block} and split_buffer={spec.split_buffer:g} every chip of {project.id!r} lies "
+            "between two splits; take larger blocks or a smaller buffer.",
+        )
+    return [_with_split(chips[i], splits[i]) for i in keep], footprints[keep], len(chips) - len(keep)
+
+
+def _with_split(chip: PlannedChip, split: str) -> PlannedChip:
+    return PlannedChip(chip.name, chip.scene, chip.window, split, chip.labels, chip.drawn)
+
+
+def _choose(
+    chips: list[PlannedChip], footprints: NDArray[np.object_], spec: ChipSpec
+) -> tuple[list[PlannedChip], NDArray[np.object_], int]:
+    """Keep as many chips without annotations as were asked for, in each split; count the others."""
+    if spec.negatives == "all":
+        return chips, footprints, 0
+    ratio = 0.0 if isinstance(spec.negatives, str) else spec.negatives
+    positives = Counter(c.split for c in chips if len(c.labels))
+    kept: set[str] = set()
+    for split in {c.split for c in chips}:
+        empty = [c.name for c in chips if c.split == split and not len(c.labels)]
+        kept |= draw(empty, int(positives[split] * ratio + 0.5), spec.seed)
+    keep = [i for i, c in enumerate(chips) if len(c.labels) or c.name in kept]
+    if not keep:
+        raise InvalidSpec(f"No chip has annotations on it, and negatives={spec.negatives!r} leaves none without them.")
+    return [chips[i] for i in keep], footprints[keep], len(chips) - len(keep)
+
+
+def chips(planned: Plan) -> Iterator[Chip]:
+    """Read the planned chips, in order; each scene is opened once.
+
+    Raises:
+        InvalidRaster: a scene's file is gone, damaged or changed.
+    """
+    _, ignore = mask_type(planned.project.classes)
+    background = ignore if planned.project.unlabelled == "ignore" else 0
+    for scene in planned.scenes:
+        own = [chip for chip in planned.chips if chip.scene.id == scene.id]
+        if not own:
+            continue
+        with open_scene(scene, planned.spec.bands) as reader:
+            for chip in own:
+                image, valid = reader.read(chip.window)
+                labels = chip.labels
+                col, row = chip.window[:2]
+                yield Chip(
+                    name=chip.name,
+                    scene=scene.id,
+                    split=chip.split,
+                    window=chip.window,
+                    grid=chip.grid,
+                    bands=reader.bands,
+                    image=image,
+                    valid=valid,
+                    nodata=reader.nodata,
+                    colors=reader.colors,
+                    palette=reader.palette,
+                    labels=ChipLabels(
+                        labels.ids, labels.class_ids, shift(labels.geometries, col, row), labels.truncated
+                    ),
+                    ignore=ignore,
+                    _drawn=chip.drawn,
+                    _background=background,
+                )

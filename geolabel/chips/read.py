@@ -1,0 +1,115 @@
+"""Pixels of a scene on a chip's window, and which of them are real."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window as RasterWindow
+
+from geolabel.errors import InvalidRaster, InvalidSpec
+from tiles.errors import TilesError
+from tiles.sources import local_source, open_raster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from rasterio.io import DatasetReader
+
+    from geolabel.geo.pixels import Window
+    from geolabel.model import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class SceneReader:
+    """An open scene. It belongs to the thread that opened it.
+
+    Attributes:
+        bands: 1-based bands to read, in the order wanted.
+        dtype: numpy's name of the type of the pixels.
+        nodata: the value that means "no data", or None; what padding is filled with (0 without one).
+        colors: what each band says it is, in the order of `bands`: `red`, `alpha`, `undefined`...
+        palette: RGBA per pixel value, when the one band is a palette's; None otherwise.
+        data_bands: 1-based bands whose masks say what is real: `bands` without alpha.
+    """
+
+    bands: tuple[int, ...]
+    dtype: str
+    nodata: float | None
+    colors: tuple[str, ...]
+    palette: dict[int, tuple[int, int, int, int]] | None
+    data_bands: tuple[int, ...]
+    dataset: DatasetReader
+
+    def read(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Read a window, which may reach beyond the scene.
+
+        Returns:
+            Pixels (bands, height, width), padding filled with nodata; and (height, width) True where any band
+            that was asked for has data: not nodata, not transparent, not masked, not padding.
+        """
+        col, row, width, height = window
+        image = np.full((len(self.bands), height, width), self.nodata or 0, dtype=self.dtype)
+        valid = np.zeros((height, width), dtype=bool)
+        left, upper = max(col, 0), max(row, 0)
+        right, lower = min(col + width, self.dataset.width), min(row + height, self.dataset.height)
+        if left < right and upper < lower:
+            inside = (slice(upper - row, lower - row), slice(left - col, right - col))
+            part = RasterWindow(left, upper, right - left, lower - upper)
+            image[:, *inside] = self.dataset.read(self.bands, window=part)
+            valid[inside] = self.dataset.read_masks(self.data_bands, window=part).any(axis=0)
+        return image, valid
+
+
+def chosen_bands(scene: Scene, bands: Sequence[int] | None) -> tuple[int, ...]:
+    """The bands to read of a scene.
+
+    Raises:
+        InvalidSpec: a band that the scene does not have.
+    """
+    have = tuple(band.index for band in scene.bands)
+    for band in bands or ():
+        if band not in have:
+            raise InvalidSpec(f"Band {band} was asked for, but scene {scene.id!r} has bands 1 to {len(have)}.")
+    return tuple(bands) if bands else have
+
+
+@contextmanager
+def open_scene(scene: Scene, bands: Sequence[int] | None) -> Iterator[SceneReader]:
+    """Open a scene to read chips from.
+
+    Args:
+        scene: as it was registered.
+        bands: 1-based; None reads all.
+
+    Raises:
+        InvalidRaster: the file is gone, damaged, or not the one that was registered.
+        InvalidSpec: a band that the scene does not have.
+    """
+    wanted = chosen_bands(scene, bands)
+    try:
+        source = local_source(scene.href)
+        if source.version != scene.version:
+            raise InvalidRaster(
+                f"The file of scene {scene.id!r} ({source.name}) changed after it was registered. If it is the same "
+                f"place and grid, say so: geolabel scene relink {scene.id} {source.name}",
+            )
+        with open_raster(source) as dataset:
+            colors = [color.name for color in dataset.colorinterp]
+            data_bands = tuple(b for b in wanted if dataset.colorinterp[b - 1] is not ColorInterp.alpha)
+            is_palette = len(wanted) == 1 and dataset.colorinterp[wanted[0] - 1] is ColorInterp.palette
+            yield SceneReader(
+                wanted,
+                str(np.result_type(*(dataset.dtypes[b - 1] for b in wanted))),
+                dataset.nodatavals[wanted[0] - 1],
+                tuple(colors[b - 1] for b in wanted),
+                dataset.colormap(wanted[0]) if is_palette else None,
+                data_bands or wanted,
+                dataset,
+            )
+    except TilesError as error:
+        raise InvalidRaster(str(error)) from error
