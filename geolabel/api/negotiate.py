@@ -145,6 +145,10 @@ def read_bbox(text: str, edge: EdgeCRS) -> list[Bounds]:
     geographic = crs_.is_geographic(edge.crs)
     if geographic and (south < -90 or north > 90):
         raise bad_parameter("bbox", f"latitudes run from -90 to 90, got {south:g} to {north:g}")
+    if geographic and west <= east and (west < -180 or east > 180):  # a map that was panned around the Earth
+        if east - west >= 360:
+            return [(-180.0, south, 180.0, north)]
+        west, east = (west + 180) % 360 - 180, (east + 180) % 360 - 180
     if west <= east:
         return [(west, south, east, north)]
     if not geographic:
