@@ -269,10 +269,10 @@ def _densify(geometries: NDArray[np.object_], source: str, target: str, toleranc
     begin = transform_coordinates(start, source, target)
     finish = transform_coordinates(end, source, target)
     bend = np.zeros(len(start))
-    for share in (0.25, 0.5, 0.75):
-        image = transform_coordinates(start + share * (end - start), source, target)
-        chord = begin + share * (finish - begin)
-        with np.errstate(invalid="ignore"):  # points without an image are refused where the result is read
+    with np.errstate(invalid="ignore"):  # points without an image are refused where the result is read
+        for share in (0.25, 0.5, 0.75):
+            image = transform_coordinates(start + share * (end - start), source, target)
+            chord = begin + share * (finish - begin)
             bend = np.maximum(bend, np.hypot(*(image - chord).T))
     edge_owner = owner[line[:-1][inner]]
     # A smooth edge cut in n bends n squared times less; a quarter of an edge more keeps the estimate safe.

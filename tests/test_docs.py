@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+import typer
+from conftest import REPO
+
+from geolabel import formats, plugins
+from geolabel.chips.spec import ChipSpec
+from geolabel.cli import app
+from geolabel.settings import Settings
+from tiles.settings import TilesSettings
+
+REFERENCE = (REPO / "docs/reference.md").read_text(encoding="utf-8")
+
+
+def _commands(command: click.Command, path: str = "geolabel") -> list[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        inner = [c for c in command.commands.items() if not c[1].hidden]
+        return [found for name, child in inner for found in _commands(child, f"{path} {name}")]
+    return [(path, command)]
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_described(name: str) -> None:
+    assert f"`{name}" in REFERENCE
+
+
+def test_every_chip_option_is_described() -> None:
+    options = {o for p in COMMANDS["geolabel export"].params for o in p.opts if o.startswith("--")}
+    missing = [o for o in options - {"--workspace", "--json"} if f"`{o}" not in REFERENCE]
+    assert missing == []
+    fields = {f"--{name.replace('_', '-')}" for name in ChipSpec.__dataclass_fields__}
+    assert fields <= options
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"GEOLABEL_{n.upper()}" for n in Settings.model_fields),
+        *(f"TILES_{n.upper()}" for n in TilesSettings.model_fields),
+    ],
+)
+def test_every_setting_is_described(name: str) -> None:
+    assert f"| `{name}` |" in REFERENCE
+
+
+@pytest.mark.parametrize("name", formats.names())
+def test_every_format_is_described(name: str) -> None:
+    assert f"| `{name}` |" in REFERENCE
+
+
+def test_every_hook_is_described() -> None:
+    hooks = set(re.findall(r"^\| `(\w+)\(", REFERENCE, flags=re.MULTILINE))
+    assert hooks == {name for name in vars(plugins.manager().hook) if not name.startswith("_")}
+
+
+def test_every_link_between_the_docs_leads_somewhere() -> None:
+    for page in [
+        REPO / "README.md",
+        REPO / "CHANGELOG.md",
+        *(REPO / "docs").glob("*.md"),
+        *(REPO / "benchmarks").glob("*.md"),
+    ]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_help_answers_at_once() -> None:
+    """Lazy imports: the median of several runs stays under 3x of importing typer and rich, which is what help needs."""
+
+    def seconds(*command: str) -> float:
+        code = "import sys, time, subprocess; t = time.perf_counter(); subprocess.run(sys.argv[1:], check=True, capture_output=True); print(time.perf_counter() - t)"
+        runs = [
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
+                ).stdout
+            )
+            for _ in range(5)
+        ]
+        return sorted(runs)[2]
+
+    base = seconds(sys.executable, "-c", "import typer, rich.console, rich.table")
+    assert seconds(sys.executable, "-m", "geolabel", "--help") < 3 * base

@@ -1,0 +1,243 @@
+"""Labels of real files into real projects, and every way in which that can go wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from shapely.geometry import Polygon, box
+
+import geolabel
+from geolabel.errors import InvalidCRS, InvalidGeometry, InvalidInput, UnknownClass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KAMPALA = "pairs/kampala_rgb_buildings"
+BEAUFORT = "pairs/beaufort_s2_landcover"
+ATLANTA = "pairs/atlanta_pan16_buildings"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[geolabel.Workspace]:
+    with geolabel.open(tmp_path / "ws", create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def kampala(workspace: geolabel.Workspace, data: Path) -> geolabel.Project:
+    scene = workspace.add_scene(data / KAMPALA / "kampala_z20_rgb.tif")
+    return workspace.create_project(
+        "Kampala", scenes=[scene], classes=["building", {"name": "road", "geometries": ["line"]}]
+    )
+
+
+def feature(geometry: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+# Inside the Kampala scene.
+SQUARE = {"type": "Polygon", "coordinates": [[[32.594, 0.351], [32.5941, 0.351], [32.5941, 0.3511], [32.594, 0.351]]]}
+
+
+def test_labels_rest_in_the_scenes_crs_and_land_where_geopandas_puts_them(
+    workspace: geolabel.Workspace, data: Path
+) -> None:
+    scene = workspace.add_scene(data / BEAUFORT / "s2b_20181013_b2348_uint8.tif")
+    labels = gpd.read_file(data / BEAUFORT / "rcr_landcover.shp")
+    project = workspace.create_project("Beaufort", scenes=[scene], classes=sorted(set(labels["Classname"])))
+    report = project.add(data / BEAUFORT / "rcr_landcover.shp", class_field="Classname")
+    assert (report.read, report.imported, report.skipped, report.outside) == (23, 23, 0, 0)
+    assert report.dropped_columns == ("Classvalue",)
+    assert project.info.crs == "EPSG:4326"
+    stored = project.annotations()
+    expected = labels.to_crs(4326)
+    assert stored["class"].tolist() == expected["Classname"].tolist()
+    assert np.array_equal(shapely.get_coordinates(stored.geometry), shapely.get_coordinates(expected.geometry))
+    assert set(stored["source"]) == {"import:rcr_landcover.shp"}
+
+
+def test_labels_in_the_projects_own_crs_keep_every_bit(workspace: geolabel.Workspace, data: Path) -> None:
+    scene = workspace.add_scene(data / ATLANTA / "atlanta_pan.tif")
+    project = workspace.create_project("Atlanta", scenes=[scene], classes=["building"])
+    project.add(data / ATLANTA / "buildings_epsg32616.geojson", class_name="building")
+    given = gpd.read_file(data / ATLANTA / "buildings_epsg32616.geojson")
+    stored = project.annotations()
+    assert np.array_equal(
+        shapely.get_coordinates(stored.geometry, include_z=True),
+        shapely.get_coordinates(given.geometry, include_z=True),
+        equal_nan=True,
+    )
+
+
+def test_an_outline_that_crosses_itself_is_refused_or_repaired_or_skipped(
+    kampala: geolabel.Project, data: Path
+) -> None:
+    file = data / KAMPALA / "buildings.geojson"
+    with pytest.raises(InvalidGeometry, match=r"feature 101 was refused: its outline crosses itself at \(32\.59454"):
+        kampala.add(file, class_name="building")
+    assert kampala.counts() == {"building": 0, "road": 0}
+    skipped = kampala.add(file, class_name="building", on_invalid="skip")
+    assert (skipped.imported, skipped.skipped, skipped.repaired) == (107, 1, 0)
+    repaired = kampala.add(file, class_name="building", on_invalid="repair")
+    assert (repaired.imported, repaired.skipped, repaired.repaired) == (108, 0, 1)
+    assert "its area changed" in repaired.problems[0].message
+    assert shapely.is_valid(kampala.annotations().geometry.array).all()
+
+
+def test_the_class_comes_from_a_column_named_class_unless_said(kampala: geolabel.Project) -> None:
+    report = kampala.add([feature(SQUARE, **{"class": "building"})])
+    assert report.by_class == {"building": 1}
+    with pytest.raises(InvalidInput, match="Nothing says which class.*--class-field.*it has kind"):
+        kampala.add([feature(SQUARE, kind="building")])
+    with pytest.raises(InvalidInput, match="has no column 'nope'; it has kind"):
+        kampala.add([feature(SQUARE, kind="building")], class_field="nope")
+    with pytest.raises(InvalidInput, match="got both"):
+        kampala.add([feature(SQUARE, kind="building")], class_field="kind", class_name="building")
+
+
+def test_unknown_classes_are_listed_with_their_counts(workspace: geolabel.Workspace, data: Path) -> None:
+    scene = workspace.add_scene(data / BEAUFORT / "s2b_20181013_b2348_uint8.tif")
+    project = workspace.create_project("Beaufort", scenes=[scene], classes=["Sand"])
+    with pytest.raises(UnknownClass, match=r"'Herbaceous' \(7\), 'Forested Wetland' \(5\).*It has: Sand") as caught:
+        project.add(data / BEAUFORT / "rcr_landcover.shp", class_field="Classname")
+    assert len(caught.value.problems) == 19
+    with pytest.raises(UnknownClass, match="'sand' is not in project 'beaufort'; it has: Sand"):
+        project.add(data / BEAUFORT / "rcr_landcover.shp", class_name="sand")
+
+
+def test_a_class_takes_only_its_kinds_of_shape(kampala: geolabel.Project) -> None:
+    with pytest.raises(InvalidInput, match="Feature 0 was refused: class 'road' takes line, got a polygon"):
+        kampala.add([feature(SQUARE)], class_name="road")
+
+
+def test_labels_elsewhere_are_refused_with_both_places(kampala: geolabel.Project, data: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"None of the 3 labels.*touches a scene.*the scenes cover.*Check the CRS"):
+        kampala.add(data / "pairs/elkton_l8_uint16_landcover/labels.geojson", class_name="building")
+
+
+def test_exchanged_axes_are_recognised(kampala: geolabel.Project) -> None:
+    swapped = {"type": "Polygon", "coordinates": [[[y, x] for x, y in SQUARE["coordinates"][0]]]}
+    with pytest.raises(InvalidInput, match="With x and y exchanged they would lie inside"):
+        kampala.add([feature(swapped)], class_name="building")
+
+
+def test_the_wrong_crs_is_recognised(kampala: geolabel.Project) -> None:
+    frame = gpd.GeoDataFrame(geometry=[box(452_000, 38_000, 452_100, 38_100)], crs=4326)  # UTM metres called degrees
+    with pytest.raises(InvalidCRS, match=r"has no place in EPSG:3857.*order of x and y"):
+        kampala.add(frame, class_name="building")
+    right = gpd.GeoDataFrame(geometry=[box(452_000, 38_000, 452_100, 38_100)], crs=None)
+    with pytest.raises(InvalidInput, match="does not say in which CRS"):
+        kampala.add(right, class_name="building")
+
+
+def test_some_labels_outside_are_counted(kampala: geolabel.Project) -> None:
+    far = gpd.GeoDataFrame(geometry=[shapely.from_geojson(json.dumps(SQUARE)), box(33, 1, 33.001, 1.001)], crs=4326)
+    report = kampala.add(far, class_name="building")
+    assert (report.imported, report.outside) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.geojson", b"", "empty.geojson is empty: it has no bytes"),
+        ("none.geojson", b'{"type": "FeatureCollection", "features": []}', "no features|no layer"),
+        ("text.geojson", b"hello", "cannot be read as vector data"),
+        ("cut.geojson", b'{"type": "FeatureCollection", "features": [{"type": "Fea', "cannot be read as vector data"),
+        ("table.csv", b"a,b\n1,2\n", "no layer with geometry"),
+        ("broken.parquet", b"PAR1nope", "cannot be read as GeoParquet"),
+        ("broken.zip", b"PK\x03\x04nope", "cannot be read as vector data"),
+    ],
+)
+def test_files_that_hold_no_labels(
+    kampala: geolabel.Project, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidInput, match=message):
+        kampala.add(tmp_path / name, class_name="building")
+    assert kampala.counts()["building"] == 0
+
+
+def test_a_file_that_is_not_there(kampala: geolabel.Project, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="There is no file"):
+        kampala.add(tmp_path / "nothing.gpkg", class_name="building")
+
+
+def test_a_shapefile_without_prj_asks_for_the_crs(workspace: geolabel.Workspace, data: Path, tmp_path: Path) -> None:
+    for suffix in (".shp", ".shx", ".dbf"):
+        (tmp_path / f"labels{suffix}").write_bytes((data / BEAUFORT / f"rcr_landcover{suffix}").read_bytes())
+    scene = workspace.add_scene(data / BEAUFORT / "s2b_20181013_b2348_uint8.tif")
+    project = workspace.create_project("Beaufort", scenes=[scene], classes=["land"])
+    with pytest.raises(InvalidInput, match="does not say in which CRS its coordinates are. Say it with --crs"):
+        project.add(tmp_path / "labels.shp", class_name="land")
+    assert project.add(tmp_path / "labels.shp", class_name="land", crs="EPSG:32618").imported == 23
+
+
+@pytest.mark.parametrize("driver", ["GPKG", "FlatGeobuf", "GeoJSON", "KML", "GeoParquet"])
+def test_the_same_labels_come_from_every_format(
+    kampala: geolabel.Project, data: Path, tmp_path: Path, driver: str
+) -> None:
+    frame = gpd.read_file(data / KAMPALA / "buildings.geojson").iloc[:20]
+    file = (
+        tmp_path
+        / {"GPKG": "l.gpkg", "FlatGeobuf": "l.fgb", "GeoJSON": "l.geojson", "KML": "l.kml", "GeoParquet": "l.parquet"}[
+            driver
+        ]
+    )
+    if driver == "GeoParquet":
+        frame.to_parquet(file)
+    else:
+        frame.to_file(file, driver=driver)
+    report = kampala.add(file, class_name="building")
+    assert report.imported == 20
+    stored = sorted(g.normalize().wkt for g in kampala.annotations().geometry)
+    direct = sorted(g.normalize().wkt for g in frame.to_crs(3857).geometry)
+    assert stored == direct
+
+
+def test_a_file_with_several_layers_asks_which(workspace: geolabel.Workspace, data: Path) -> None:
+    scene = workspace.add_scene(data / "pairs/swellendam_rgba_osm/3420B_2010_328_RGB_LATLNG.tif")
+    project = workspace.create_project("Swellendam", scenes=[scene], classes=["building", "road"])
+    with pytest.raises(InvalidInput, match="several layers: buildings, roads. Choose one with --layer"):
+        project.add(data / "pairs/swellendam_rgba_osm/osm.gpkg", class_name="road")
+
+
+def test_bad_geojson_is_pointed_at(kampala: geolabel.Project) -> None:
+    unclosed = {"type": "Polygon", "coordinates": [[*SQUARE["coordinates"][0][:3], [32.5, 0.3]]]}
+    with pytest.raises(InvalidGeometry, match="ends where it starts.* at /features/1/geometry/coordinates/0") as caught:
+        kampala.add(
+            {
+                "type": "FeatureCollection",
+                "features": [feature(SQUARE), feature(unclosed), {"type": "Feature", "geometry": 3}],
+            },
+            class_name="building",
+        )
+    assert [p.pointer for p in caught.value.problems] == ["/features/1/geometry/coordinates/0", "/features/2/geometry"]
+    with pytest.raises(InvalidInput, match="expected a FeatureCollection"):
+        kampala.add({"type": "Topology"}, class_name="building")
+
+
+def test_geojson_from_before_rfc_7946_may_name_its_crs(kampala: geolabel.Project) -> None:
+    inside = [[3_628_400.0, 39_000.0], [3_628_410.0, 39_000.0], [3_628_410.0, 39_010.0], [3_628_400.0, 39_000.0]]
+    old = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}},
+        "features": [feature({"type": "Polygon", "coordinates": [inside]})],
+    }
+    kampala.add(old, class_name="building")
+    assert kampala.annotations().geometry.iloc[0].equals_exact(Polygon(inside), 0)
+
+
+def test_annotations_come_in_any_crs_and_box(kampala: geolabel.Project, data: Path) -> None:
+    kampala.add(data / KAMPALA / "buildings.geojson", class_name="building", on_invalid="skip")
+    given = gpd.read_file(data / KAMPALA / "buildings.geojson")
+    window = (32.594, 0.3505, 32.5945, 0.351)
+    some = kampala.annotations(bbox=window, crs="EPSG:4326")
+    valid = given[given.geometry.is_valid]
+    assert len(some) == int(valid.intersects(box(*window)).sum())
+    assert some.crs.to_epsg() == 4326

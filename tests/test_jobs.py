@@ -1,0 +1,117 @@
+"""The runner with real child processes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from geolabel import workflows
+from geolabel.jobs import JobRunner, export_folder, run_job
+from geolabel.model import Job, JobState
+from geolabel.store.store import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def store(tmp_path: Path, data: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "ws", create=True) as opened:
+        scene = workflows.add_scene(opened, data / "pairs/elkton_l8_uint16_landcover/l8_elkton_uint16.tif")
+        workflows.create_project(opened, "Elkton", scenes=[scene.id], classes=["land"])
+        labels = workflows.read_labels(data / "pairs/elkton_l8_uint16_landcover/labels.geojson")
+        workflows.import_labels(opened, "elkton", labels, class_name="land")
+        yield opened
+
+
+def _wait(store: Store, job: int, *states: JobState, seconds: float = 60) -> Job:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = store.job(job)
+        if found.state in states:
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"job {job} is {store.job(job)} after {seconds} s")
+
+
+def _geolabel(store: Store) -> Callable[[int], list[str]]:
+    return lambda job: [sys.executable, "-m", "geolabel", "worker", str(job), "-w", str(store.folder)]
+
+
+def test_an_export_is_done_by_a_child_process(store: Store) -> None:
+    runner = JobRunner(store, _geolabel(store))
+    runner.start()
+    try:
+        job = store.add_job("export", "elkton", {"formats": ["coco"], "chips": {"size": 64}})
+        runner.wake()
+        done = _wait(store, job.id, JobState.DONE, JobState.FAILED)
+        assert done.state is JobState.DONE, done.message
+        assert done.progress == 1.0
+        assert (export_folder(store, job.id) / "coco/train.json").is_file()
+        failing = store.add_job("export", "elkton", {"formats": ["coco"], "chips": {"bands": [99]}})
+        runner.wake()
+        failed = _wait(store, failing.id, JobState.DONE, JobState.FAILED)
+        assert failed.state is JobState.FAILED
+        assert "99" in failed.message
+        assert not export_folder(store, failing.id).exists()
+    finally:
+        runner.stop()
+
+
+def test_a_worker_that_dies_is_reported_with_its_last_words(store: Store) -> None:
+    runner = JobRunner(store, lambda _job: [sys.executable, "-c", "raise SystemExit('out of memory')"])
+    runner.start()
+    try:
+        job = store.add_job("export", "elkton", {"formats": ["coco"]})
+        runner.wake()
+        assert "ended with code 1: out of memory" in _wait(store, job.id, JobState.FAILED).message
+    finally:
+        runner.stop()
+
+
+def test_cancel_reaches_the_work(store: Store) -> None:
+    store.add_job("export", "elkton", {})
+    job = store.claim_job()
+    assert job is not None
+    calls = []
+
+    def slow(_store: Store, _job: Job, progress: Callable[[float, str], None]) -> dict[str, str]:
+        for step in range(1000):
+            if step == 2:
+                store.cancel_job(job.id)
+            calls.append(step)
+            progress(step / 1000, "working")
+            time.sleep(0.3)
+        return {}
+
+    assert run_job(store, job, {"export": slow}) is JobState.CANCELLED
+    assert len(calls) < 20
+    assert store.job(job.id).state is JobState.CANCELLED
+
+
+def test_a_job_whose_server_died_is_taken_up_again(store: Store) -> None:
+    job = store.add_job("export", "elkton", {"formats": ["geojson"], "chips": {}})
+    assert store.claim_job() is not None
+    assert store.requeue_orphans(0.0) == 1
+    runner = JobRunner(store, _geolabel(store))
+    runner.start()
+    try:
+        assert _wait(store, job.id, JobState.DONE, JobState.FAILED).state is JobState.DONE
+    finally:
+        runner.stop()
+
+
+def test_stopping_the_server_puts_the_job_back(store: Store) -> None:
+    runner = JobRunner(store, lambda _job: [sys.executable, "-c", "import time; time.sleep(60)"])
+    runner.start()
+    job = store.add_job("export", "elkton", {})
+    runner.wake()
+    _wait(store, job.id, JobState.RUNNING)
+    started = time.monotonic()
+    runner.stop()
+    assert time.monotonic() - started < 10
+    assert store.job(job.id).state is JobState.QUEUED
