@@ -1,0 +1,198 @@
+"""The command line as a person runs it: real processes, their words and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+
+import geolabel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
+ELKTON = "pairs/elkton_l8_uint16_landcover"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GEOLABEL_", "TILES_"))}
+
+    def call(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "geolabel", *map(str, arguments)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment, timeout=120
+        )
+        assert done.returncode == code, f"{done.args}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    return call
+
+
+def test_the_main_job_step_by_step(run: Run, data: Path, tmp_path: Path) -> None:
+    assert "Workspace ready" in run("init", "ws").stdout
+    added = run("scene", "add", data / ELKTON / "l8_elkton_uint16.tif", "-w", "ws", "--datetime", "2019-05-01").stdout
+    assert "EPSG:32617" in added
+    assert "186 x 169 px, 8 bands, uint16" in added
+    listed = json.loads(run("scene", "list", "-w", "ws", "--json").stdout)["scenes"]
+    assert [(s["id"], s["crs"], s["datetime"]) for s in listed] == [
+        ("l8_elkton_uint16", "EPSG:32617", "2019-05-01T00:00:00Z")
+    ]
+    run("project", "create", "Land cover", "--scene", "l8_elkton_uint16", "--classes", "forest, field", "-w", "ws")
+    imported = run("import", "land-cover", data / ELKTON / "labels.geojson", "--class", "forest", "-w", "ws").stdout
+    assert "Imported 3 of 3 features of labels.geojson into land-cover." in imported
+    info = json.loads(run("project", "info", "land-cover", "-w", "ws", "--json").stdout)
+    assert info["counts"] == {"forest": 3, "field": 0}
+    dry = run("export", "land-cover", "out", "--size", "64", "--dry-run", "-w", "ws").stdout
+    assert not (tmp_path / "out").exists()
+    assert "9" in dry
+    formats = "coco,geojson,mask-semantic"
+    run(
+        "export",
+        "land-cover",
+        "out",
+        "--format",
+        formats,
+        "--size",
+        "64",
+        "--stride",
+        "64",
+        "--split",
+        "0.7,0.2,0.1",
+        "--split-block",
+        "1",
+        "-w",
+        "ws",
+    )
+    for name in (
+        "manifest.json",
+        "chips.parquet",
+        "coco/train.json",
+        "geojson/land-cover.geojson",
+        "contact-sheet.png",
+        "report.html",
+        "report.json",
+    ):
+        assert (tmp_path / "out" / name).is_file(), name
+    again = run("export", "land-cover", "out", "--size", "64", "-w", "ws", code=1)
+    assert re.search(r"Error: .*out.*(exists|already)", again.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("project", "list", "-w", "nowhere"), 1, "There is no workspace in"),
+        (("scene", "add", "missing.tif", "-w", "ws"), 1, "missing.tif"),
+        (("scene", "info", "nope", "-w", "ws"), 1, "nope"),
+        (("project", "create", "X", "--classes", "a,b", "-w", "ws"), 1, "has no scene to take its CRS from"),
+        (
+            ("project", "create", "X", "--crs", "EPSG:4326", "--classes", "a,a", "-w", "ws"),
+            1,
+            "A class name may appear once",
+        ),
+        (
+            ("project", "create", "X", "--crs", "nonsense", "--classes", "a", "-w", "ws"),
+            1,
+            "The CRS 'nonsense' cannot be read",
+        ),
+        (
+            ("project", "create", "X", "--classes", "missing.yaml", "-w", "ws"),
+            1,
+            "The classes cannot be read from missing.yaml",
+        ),
+        (("import", "nope", "x.geojson", "-w", "ws"), 1, "x.geojson"),
+        (("import", "nope", "x.geojson", "--on-invalid", "maybe", "-w", "ws"), 2, "expected reject, repair or skip"),
+        (("export", "nope", "out", "-w", "ws"), 1, "nope"),
+        (("export", "nope", "out", "--size", "0", "-w", "ws"), 1, "size must be"),
+        (("export", "nope", "out", "--size", "many", "-w", "ws"), 2, "integer"),
+        (("export", "nope", "out", "--split", "a,b", "-w", "ws"), 2, "expected numbers with commas"),
+        (("serve", "--host", "0.0.0.0", "-w", "ws"), 1, "there are no accounts yet"),
+        (("frobnicate",), 2, "No such command"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_and_an_exit_code(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    geolabel.open(tmp_path / "ws", create=True).close()
+    assert message in " ".join(run(*arguments, code=code).stderr.replace("│", " ").split())
+
+
+def test_a_port_in_use_is_said(run: Run) -> None:
+    run("init", "ws")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run("serve", "-w", "ws", "--port", port, code=1).stderr
+    assert f"Port {port} on 127.0.0.1 cannot be used: Address already in use. Choose another with --port" in refused
+
+
+def test_a_broken_settings_file_is_said(run: Run, tmp_path: Path) -> None:
+    run("init", "ws")
+    (tmp_path / "ws/geolabel.toml").write_text("port = 'many'\n")
+    assert "The setting GEOLABEL_PORT cannot be read" in run("serve", "-w", "ws", code=1).stderr
+    (tmp_path / "ws/geolabel.toml").write_text("port = [\n")
+    assert "The settings cannot be read" in run("serve", "-w", "ws", code=1).stderr
+
+
+def test_classes_come_from_a_file(run: Run, tmp_path: Path) -> None:
+    run("init", "ws")
+    (tmp_path / "classes.yaml").write_text(
+        "classes:\n- name: water\n  color: '#0000FF'\n  kind: stuff\n- forest\n", encoding="utf-8"
+    )
+    made = json.loads(
+        run("project", "create", "P", "--crs", "EPSG:32617", "--classes", "classes.yaml", "-w", "ws", "--json").stdout
+    )
+    assert [(c["id"], c["name"], c["color"], c["kind"], c["hotkey"]) for c in made["classes"]] == [
+        (1, "water", "#0000ff", "stuff", "1"),
+        (2, "forest", "#4478ff", "thing", "2"),
+    ]
+
+
+def test_relink_takes_only_the_same_grid(run: Run, data: Path, tmp_path: Path) -> None:
+    run("init", "ws")
+    original = data / ELKTON / "l8_elkton_uint16.tif"
+    moved = tmp_path / "moved.tif"
+    moved.write_bytes(original.read_bytes())
+    run("scene", "add", original, "-w", "ws")
+    assert str(moved) in run("scene", "relink", "l8_elkton_uint16", moved, "-w", "ws").stdout
+    other = run(
+        "scene", "relink", "l8_elkton_uint16", data / ELKTON / "l8_elkton_pan15m.tif", "-w", "ws", code=1
+    ).stderr
+    assert "is not the raster of scene 'l8_elkton_uint16': expected 186 x 169 px, 8 bands" in " ".join(other.split())
+    run("scene", "remove", "l8_elkton_uint16", "-w", "ws")
+    assert "No scenes yet" in run("scene", "list", "-w", "ws").stdout
+
+
+def test_serve_answers_and_stops_when_asked(run: Run, tmp_path: Path) -> None:
+    run("init", "ws")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "geolabel", "serve", "-w", "ws", "--port", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+        assert found, line
+        with urllib.request.urlopen(found[0] + "healthz", timeout=10) as answer:
+            assert answer.status == 200
+    finally:
+        server.send_signal(signal.SIGTERM)
+        _, errors = server.communicate(timeout=20)
+    assert "Traceback" not in errors
