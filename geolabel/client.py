@@ -17,6 +17,7 @@ from geolabel.store.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from geolabel.formats.report import ExportReport
     from geolabel.geo.geometry import InvalidPolicy
     from geolabel.intake import ImportReport
     from geolabel.model import Annotation, Bounds
@@ -166,7 +167,7 @@ class Project:
         formats: Sequence[str],
         chips: ChipSpec | None = None,
         progress: Callable[[float, str], None] | None = None,
-    ) -> workflows.ExportReport:
+    ) -> ExportReport:
         """Write a dataset. See `workflows.export`.
 
         Args:

@@ -13,10 +13,13 @@ import orjson
 
 from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
+from geolabel.chips import build
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidInput, InvalidRaster
-from geolabel.formats import vector
+from geolabel.formats import staging, vector
+from geolabel.formats.dataset import write_dataset
 from geolabel.formats.memory import labels_from_geojson
+from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import apply_policy
 from geolabel.jobs import export_folder
@@ -211,6 +214,49 @@ def import_labels(
         dropped_columns=tuple(c for c in labels.columns if c != field),
         problems=checked.problems,
     )
+
+
+def export(
+    store: Store,
+    project_id: str,
+    out: Path,
+    format_names: Sequence[str],
+    spec: ChipSpec,
+    *,
+    progress: Progress | None = None,
+    dry_run: bool = False,
+) -> ExportReport:
+    """Write a dataset; it appears at `out` only when it is whole.
+
+    Args:
+        store: the workspace.
+        project_id: slug.
+        out: a folder that does not exist yet.
+        format_names: names such as `coco`, `geojson`, `mask-semantic` (see `formats.names`).
+        spec: how chips are cut, chosen, split and written.
+        progress: called with a share and a sentence; what it raises (`Cancelled`) stops the work without a trace.
+        dry_run: count what would be written, and write nothing.
+
+    Raises:
+        AlreadyExists: something is at `out`.
+        InvalidSpec: an unknown format, or one that cannot hold this project; no chip is left.
+        InvalidRaster: a scene's file is gone, damaged or changed.
+    """
+    tell = progress or (lambda _share, _message: None)
+    wanted = formats.chosen(format_names)
+    staging.check_free(out)
+    project = store.project(project_id)
+    scenes = [store.scene(scene) for scene in project.scenes]
+    tell(0.0, "Reading annotations")
+    labels = build.gather(project, store.batches(project_id))
+    chipped = any(f.space == "pixel" for f in wanted)
+    plan = (build.plan if chipped else build.plan_without_chips)(project, scenes, labels, spec)
+    if dry_run:
+        return make_report(plan, [f.name for f in wanted], dry_run=True, chipped=chipped)
+    with staging.staged(out) as folder:
+        report = write_dataset(plan, labels, wanted, folder, tell)
+    tell(1.0, f"Wrote {out.name}")
+    return report
 
 
 DEMO_PROJECT = "Land use"

@@ -91,4 +91,4 @@ def _share(
 def _size(geometries: NDArray[np.object_], dimension: NDArray[np.int32]) -> NDArray[np.float64]:
     points = shapely.get_num_geometries(geometries).astype(np.float64)
     lengths, areas = shapely.length(geometries), shapely.area(geometries)
-    return np.nan_to_num(np.choose(np.clip(dimension, 0, 2), [points, lengths, areas]))
+    return np.asarray(np.nan_to_num(np.choose(np.clip(dimension, 0, 2), [points, lengths, areas])))

@@ -203,7 +203,6 @@ class Tally:
         straddling: chips left out because they lie on, or too near to, ground of two splits.
         scenes_without_labels: ids.
         scenes_without_chips: ids of scenes smaller than a chip, with `drop`.
-        blocks: blocks of ground that chips lie in; 0 without a split.
         shared_ground: ground that chips of different splits share, in chips; proven 0.
     """
 
@@ -278,6 +277,12 @@ def plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSp
     return Plan(project, tuple(scenes), spec, tuple(chips), tally, labels.digest)
 
 
+def plan_without_chips(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSpec) -> Plan:
+    """The plan of an export in map formats only."""
+    tally = Tally(len(labels), 0, 0, 0, 0, 0, 0, (), (), 0.0)
+    return Plan(project, tuple(scenes), spec, (), tally, labels.digest)
+
+
 @dataclass(frozen=True, slots=True)
 class _Laid:
     """One scene's chips; `inside` says which of ALL annotations touch the scene."""
@@ -328,7 +333,7 @@ def _near(project: Project, scene: Scene, labels: Labels) -> NDArray[np.bool_]:
     if project.crs is None or scene.grid.crs is None or crs_.same(project.crs, scene.grid.crs):
         return np.ones(len(labels), dtype=bool)
     try:
-        x0, y0, x1, y1 = crs_.bounds_to(shapely.bounds(footprint(scene.grid)), scene.grid.crs, project.crs)
+        x0, y0, x1, y1 = crs_.bounds_to(footprint(scene.grid).bounds, scene.grid.crs, project.crs)
     except InvalidCRS:
         return np.ones(len(labels), dtype=bool)
     if x0 > x1:  # across the antimeridian

@@ -96,7 +96,8 @@ class ChipSpec:
         unknown = sorted(set(value) - set(known))
         if unknown:
             raise InvalidSpec(f"Chips have no option {', '.join(map(repr, unknown))}; they have: {', '.join(known)}.")
-        return cls(**{key: tuple(item) if isinstance(item, list) else item for key, item in value.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        return cls(**values)
 
 
 def _whole(name: str, value: object, low: int, high: int, unit: str = "") -> None:

@@ -84,8 +84,8 @@ class ChipWriter(Protocol):
 
     def __init__(self, context: Context) -> None: ...
 
-    def add(self, chip: Chip) -> None:
-        """Write what belongs to one chip."""
+    def add(self, chip: Chip) -> Sequence[str]:
+        """Write what belongs to one chip; give the paths, relative to `out`, of files that are this chip's alone."""
 
     def close(self) -> Sequence[str]:
         """Finish the files; give a sentence for everything that the format could not hold, with counts."""

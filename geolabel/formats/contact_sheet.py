@@ -1,0 +1,231 @@
+"""The contact sheet: chips with their labels drawn over them.
+
+A person sees at a glance whether labels fit, which class is which, and which split a chip went to.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from PIL import Image, ImageDraw, ImageFont
+
+from geolabel.chips.split import draw as draw_by_lot
+from geolabel.formats.report import SPLIT_COLORS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from geolabel.chips.build import Chip, Plan, PlannedChip
+
+COLUMNS, MOST = 5, 30
+CELL, GAP, MARGIN, CAPTION = 384, 16, 32, 30
+FINE = 2  # overlays are drawn this many times larger and then reduced: smooth lines
+
+_BACKGROUND, _PANEL = "#0d0e10", "#1e2125"
+_TEXT, _SOFT = "#edeff2", "#9098a3"
+_CASING = (11, 12, 14, 200)
+
+
+class ContactSheet:
+    """Keeps a small picture of each chosen chip as it passes by."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._chosen = choose(plan)
+        self._cells: dict[str, tuple[Chip, Image.Image]] = {}
+
+    def add(self, chip: Chip) -> None:
+        """Draw the chip if it is one of the chosen."""
+        if chip.name in self._chosen:
+            colors = {c.id: c.color for c in self._plan.project.classes}
+            self._cells[chip.name] = (chip, _cell(chip, colors))
+
+    def write(self, path: Path) -> None:
+        """Write the PNG."""
+        order = sorted(self._cells.values(), key=lambda cell: list(SPLIT_COLORS).index(cell[0].split))
+        columns = min(COLUMNS, max(len(order), 3))
+        width = 2 * MARGIN + columns * (CELL + GAP) - GAP
+        legend, legend_height = _legend(self._plan, width - 2 * MARGIN)
+        top = MARGIN + 76 + legend_height + GAP
+        rows = -(-len(order) // columns)
+        sheet = Image.new("RGB", (width, top + rows * (CELL + CAPTION + GAP) + MARGIN - GAP), _BACKGROUND)
+        self._head(sheet, len(order))
+        sheet.paste(legend, (MARGIN, MARGIN + 76))
+        for number, (chip, cell) in enumerate(order):
+            row, column = divmod(number, columns)
+            x, y = MARGIN + column * (CELL + GAP), top + row * (CELL + CAPTION + GAP)
+            sheet.paste(cell, (x, y))
+            _caption(sheet, chip, x, y + CELL)
+        sheet.save(path, "PNG")
+
+    def _head(self, sheet: Image.Image, shown: int) -> None:
+        plan, pen = self._plan, ImageDraw.Draw(sheet)
+        pen.text((MARGIN, MARGIN - 6), plan.project.title, _TEXT, _font(30))
+        size = plan.spec.size
+        noun = "chip" if len(plan.chips) == 1 else "chips"
+        pen.text(
+            (MARGIN, MARGIN + 36),
+            f"{shown:,} of {len(plan.chips):,} {noun}, {size} x {size} px; labels as they are in the dataset",
+            _SOFT,
+            _font(17),
+        )
+
+
+def choose(plan: Plan) -> set[str]:
+    """Which chips are shown: every split and every class if there is room, the rest by lot; chips with labels first."""
+    by_split: dict[str, list[PlannedChip]] = defaultdict(list)
+    for chip in plan.chips:
+        by_split[chip.split].append(chip)
+    chosen: set[str] = set()
+    for found in by_split.values():
+        room = max(2, round(MOST * len(found) / len(plan.chips)))
+        positive = {c.name for c in found if len(c.labels)}
+        seen: set[int] = set()
+        own: set[str] = set()
+        for chip in found:
+            new = set(chip.labels.class_ids.tolist()) - seen
+            if new and len(own) < room // 2:
+                own.add(chip.name)
+                seen |= new
+        own |= draw_by_lot(sorted(positive - own), room - len(own), plan.spec.seed)
+        own |= draw_by_lot([c.name for c in found if c.name not in positive], room - len(own), plan.spec.seed)
+        chosen |= own
+    return chosen
+
+
+def _cell(chip: Chip, colors: dict[int, str]) -> Image.Image:
+    """The chip, its labels over it, at the size of a cell."""
+    pixels = Image.fromarray(_display(chip), "RGB")
+    scale = CELL / max(pixels.size)
+    # Enlarged chips keep their pixels as squares: that is what alignment is judged against.
+    method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
+    picture = pixels.resize((round(pixels.width * scale), round(pixels.height * scale)), method)
+    over = Image.new("RGBA", (picture.width * FINE, picture.height * FINE), (0, 0, 0, 0))
+    largest_first = np.argsort(-shapely.area(chip.labels.geometries), kind="stable")
+    for index in largest_first:
+        color = colors[int(chip.labels.class_ids[index])]
+        _draw(over, chip.labels.geometries[index], scale * FINE, color)
+    cell = Image.new("RGB", (CELL, CELL), _PANEL)
+    smooth = over.convert("RGBa").resize(picture.size, Image.Resampling.BOX).convert("RGBA")
+    cell.paste(Image.alpha_composite(picture.convert("RGBA"), smooth).convert("RGB"))
+    pen = ImageDraw.Draw(cell)
+    pen.rectangle((0, CELL - 4, CELL, CELL), fill=SPLIT_COLORS[chip.split])
+    return cell
+
+
+def _draw(over: Image.Image, geometry: BaseGeometry, scale: float, color: str) -> None:
+    """One label: a tint, and a line with a dark casing."""
+    red, green, blue = bytes.fromhex(color[1:])
+    line = (red, green, blue, 255)
+    rings, tint = [], None
+    for part in shapely.get_parts(geometry):
+        if part.geom_type == "Polygon":
+            tint = tint or Image.new("L", over.size, 0)
+            pen = ImageDraw.Draw(tint)
+            for hole, ring in enumerate((part.exterior, *part.interiors)):
+                points = _points(ring, scale)
+                pen.polygon(points, fill=0 if hole else 56)
+                rings.append(points)
+        elif part.geom_type == "LineString":
+            rings.append(_points(part, scale))
+        else:
+            _spot(over, _points(part, scale)[0], line)
+    if tint is not None:
+        layer = Image.new("RGBA", over.size, (red, green, blue, 0))
+        layer.putalpha(tint)
+        over.alpha_composite(layer)
+    pen = ImageDraw.Draw(over)
+    for width, ink in ((4 * FINE, _CASING), (2 * FINE, line)):
+        for points in rings:
+            pen.line(points, fill=ink, width=width, joint="curve")
+
+
+def _spot(over: Image.Image, at: tuple[float, float], ink: tuple[int, int, int, int]) -> None:
+    x, y = at
+    pen = ImageDraw.Draw(over)
+    for radius, fill in ((6 * FINE, _CASING), (4 * FINE, ink)):
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
+
+
+def _points(geometry: BaseGeometry, scale: float) -> list[tuple[float, float]]:
+    # Pillow's coordinates are those of pixel centres, ours those of pixel corners.
+    return [(x, y) for x, y in (shapely.get_coordinates(geometry) * scale - 0.5).tolist()]
+
+
+def _display(chip: Chip) -> NDArray[np.uint8]:
+    """The chip as a picture for people, (height, width, 3): 8 bits as they are, others stretched from 2 to 98 %."""
+    if chip.palette is not None:
+        table = np.array([chip.palette.get(value, (0, 0, 0, 255))[:3] for value in range(256)], dtype=np.uint8)
+        picture = table[chip.image[0].astype(np.uint8)]
+    else:
+        bands = [_stretch(chip.image[band], chip.valid) for band in _display_bands(chip)]
+        picture = np.dstack(bands * (3 // len(bands)))
+    hatch = (np.add.outer(np.arange(picture.shape[0]), np.arange(picture.shape[1])) // 8) % 2
+    empty = np.where(hatch[..., np.newaxis], 34, 26).astype(np.uint8)
+    return np.asarray(np.where(chip.valid[..., np.newaxis], picture, empty), dtype=np.uint8)
+
+
+def _display_bands(chip: Chip) -> list[int]:
+    """Red, green and blue where the bands say so, else the first three, else the first."""
+    named = [chip.colors.index(c) for c in ("red", "green", "blue") if c in chip.colors]
+    data = [i for i, color in enumerate(chip.colors) if color != "alpha"] or [0]
+    return named if len(named) == 3 else data[:3] if len(data) >= 3 else data[:1]
+
+
+def _stretch(band: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    if band.dtype == np.uint8:
+        return band
+    values = np.abs(band) if np.iscomplexobj(band) else band
+    real = values[valid & np.isfinite(values)]
+    if not real.size:
+        return np.zeros(band.shape, dtype=np.uint8)
+    low, high = np.percentile(real, (2, 98))
+    scaled = np.nan_to_num((values - low) / max(float(high - low), 1e-12))
+    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+
+
+def _caption(sheet: Image.Image, chip: Chip, x: int, y: int) -> None:
+    pen, font = ImageDraw.Draw(sheet), _font(15)
+    count = len(chip.labels)
+    right = f"{chip.split} · {count} label{'' if count == 1 else 's'}"
+    room = CELL - pen.textlength(right, font) - 12
+    name = chip.name
+    while pen.textlength(name, font) > room and len(name) > 4:
+        name = "…" + name.lstrip("…")[1:]
+    pen.text((x, y + 6), name, _TEXT, font)
+    pen.text((x + CELL, y + 6), right, SPLIT_COLORS[chip.split], font, anchor="ra")
+
+
+def _legend(plan: Plan, width: int) -> tuple[Image.Image, int]:
+    """The classes that are in use with their colours and counts, in as many rows as they need."""
+    counts: dict[int, int] = defaultdict(int)
+    for chip in plan.chips:
+        for class_id in chip.labels.class_ids.tolist():
+            counts[class_id] += 1
+    entries = [(c.color, f"{c.name}  {counts[c.id]:,}") for c in plan.project.classes]
+    font, x, y, places = _font(17), 0, 0, []
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    for color, text in entries:
+        length = 26 + int(measure.textlength(text, font)) + 28
+        if x and x + length > width:
+            x, y = 0, y + 28
+        places.append((x, y, color, text))
+        x += length
+    height = y + 28
+    legend = Image.new("RGB", (width, height), _BACKGROUND)
+    pen = ImageDraw.Draw(legend)
+    for left, upper, color, text in places:
+        pen.rounded_rectangle((left, upper + 4, left + 16, upper + 20), 4, fill=color)
+        pen.text((left + 26, upper + 12), text, _TEXT, font, anchor="lm")
+    return legend, height
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font: the same on every machine."""
+    return ImageFont.load_default(size)

@@ -1,0 +1,50 @@
+"""Semantic masks: one GeoTIFF of class ids a chip, with the class colours as its palette."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geolabel.chips.burn import mask_type
+from geolabel.formats.images import geotiff, write_file
+
+if TYPE_CHECKING:
+    from geolabel.chips.build import Chip
+    from geolabel.formats.base import Context
+    from geolabel.formats.images import Palette
+    from geolabel.model import LabelClass
+
+_IGNORE_COLOR = (128, 128, 128, 255)
+
+
+class SemanticWriter:
+    """Writes `masks/semantic/{split}/{chip}.tif`: 0 background, class id, 255 (65535 in 16 bits) ignore."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        dtype, self._ignore = mask_type(context.project.classes)
+        self._palette = _palette(context.project.classes, self._ignore) if dtype is np.uint8 else None
+        self._thin = 0
+
+    def add(self, chip: Chip) -> tuple[str, ...]:
+        """Write the mask of a chip."""
+        path = f"masks/semantic/{chip.split}/{chip.name}.tif"
+        content = geotiff(chip.semantic[np.newaxis], chip.grid, nodata=self._ignore, palette=self._palette)
+        write_file(self._context.out / path, content)
+        self._thin += sum(1 for g in chip.labels.geometries if "Polygon" not in g.geom_type)
+        return (path,)
+
+    def close(self) -> tuple[str, ...]:
+        """Say what lines and points became."""
+        if not self._thin:
+            return ()
+        return (f"Masks hold pixels: {self._thin:,} lines and points on chips were burnt one pixel wide.",)
+
+
+def _palette(classes: tuple[LabelClass, ...], ignore: int) -> Palette:
+    palette: Palette = {0: (0, 0, 0, 255), ignore: _IGNORE_COLOR}
+    for c in classes:
+        red, green, blue = bytes.fromhex(c.color[1:])
+        palette[c.id] = (red, green, blue, 255)
+    return palette

@@ -1,0 +1,278 @@
+"""What an export made, what it left out and why: for programs, for the terminal, as a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from geolabel.chips.spec import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from geolabel.chips.build import Plan, Tally
+    from geolabel.model import LabelClass
+
+SPLIT_COLORS = {"train": "#5b9cff", "val": "#f0c107", "test": "#ff6b8b"}
+
+_SHEET_WIDTH = 1600
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What an export made, or with `dry_run` would make.
+
+    Attributes:
+        project: slug.
+        title: as people read it.
+        formats: names, in the order asked for.
+        dry_run: True when nothing was written.
+        chips: how many, by split.
+        chips_with_labels: how many of them have annotations, by split.
+        labels: annotations on chips by split and class name; one that lies on two chips counts twice.
+        annotations: all in the project.
+        exported: how many of them are on some chip (with map formats only: all).
+        left_out: counts by reason: see `Tally`.
+        shared_ground: ground that chips of different splits share, in chips: 0, computed from the footprints.
+        notes: sentences on what is odd, and on what a format could not hold.
+        snapshot: digest of the annotations.
+    """
+
+    project: str
+    title: str
+    formats: tuple[str, ...]
+    dry_run: bool
+    chips: dict[str, int]
+    chips_with_labels: dict[str, int]
+    labels: dict[str, dict[str, int]]
+    annotations: int
+    exported: int
+    left_out: dict[str, int]
+    shared_ground: float
+    notes: tuple[str, ...]
+    snapshot: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `report.json`, HTTP and `--json` give."""
+        return {
+            "project": self.project,
+            "title": self.title,
+            "formats": list(self.formats),
+            "dry_run": self.dry_run,
+            "chips": self.chips,
+            "chips_with_labels": self.chips_with_labels,
+            "labels": self.labels,
+            "annotations": self.annotations,
+            "exported": self.exported,
+            "left_out": self.left_out,
+            "shared_ground": self.shared_ground,
+            "notes": list(self.notes),
+            "snapshot": self.snapshot,
+        }
+
+    def lines(self) -> list[str]:
+        """What the terminal says."""
+        verb = "Would write" if self.dry_run else "Wrote"
+        total = sum(self.chips.values())
+        lines = [f"{verb} {', '.join(self.formats)} of project {self.project}: {self.annotations:,} annotations."]
+        if total:
+            lines[0] = (
+                f"{verb} {', '.join(self.formats)} of project {self.project}: {total:,} chips with {self.exported:,} of "
+                f"{self.annotations:,} annotations."
+            )
+            for split, count in self.chips.items():
+                found = sum(self.labels[split].values())
+                lines.append(
+                    f"  {split}: {count:,} chips, {self.chips_with_labels[split]:,} with labels, {found:,} labels"
+                )
+        return [*lines, *self.notes]
+
+
+def make_report(
+    plan: Plan, formats: Sequence[str], losses: Sequence[str] = (), *, dry_run: bool = False, chipped: bool = True
+) -> ExportReport:
+    """Count a plan.
+
+    Args:
+        plan: what was planned.
+        formats: names, in the order asked for.
+        losses: sentences of the writers.
+        dry_run: nothing was written.
+        chipped: some format needed chips.
+    """
+    names = {c.id: c.name for c in plan.project.classes}
+    splits = [s for s in SPLITS if plan.spec.split is None or plan.spec.split[SPLITS.index(s)] > 0]
+    splits = splits[:1] if plan.spec.split is None else splits
+    labels = {split: dict.fromkeys(names.values(), 0) for split in splits}
+    for chip in plan.chips:
+        for class_id, count in zip(*np.unique(chip.labels.class_ids, return_counts=True), strict=True):
+            labels[chip.split][names[int(class_id)]] += int(count)
+    chips = Counter(c.split for c in plan.chips)
+    positive = Counter(c.split for c in plan.chips if len(c.labels))
+    tally = plan.tally
+    return ExportReport(
+        project=plan.project.id,
+        title=plan.project.title,
+        formats=tuple(formats),
+        dry_run=dry_run,
+        chips={split: chips[split] for split in splits} if chipped else {},
+        chips_with_labels={split: positive[split] for split in splits} if chipped else {},
+        labels=labels if chipped else {},
+        annotations=tally.annotations,
+        exported=tally.annotations - tally.outside - tally.unused,
+        left_out={
+            "outside": tally.outside,
+            "unused": tally.unused,
+            "small": tally.small,
+            "partial": tally.partial,
+            "negatives": tally.negatives,
+            "straddling": tally.straddling,
+        },
+        shared_ground=tally.shared_ground,
+        notes=(*_notes(plan, tally, splits, chips), *losses) if chipped else tuple(losses),
+        snapshot=plan.digest,
+    )
+
+
+def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, int]) -> list[str]:
+    """A sentence for everything that was left out or that is odd."""
+    spec = plan.spec
+    said = [
+        (tally.annotations == 0, "The project has no annotations: every chip is empty."),
+        (tally.outside, f"{_many(tally.outside, 'annotation')} outside every scene of the project: on no chip."),
+        (
+            tally.unused,
+            f"{_many(tally.unused, 'annotation')} on scenes fell on no chip (edges, gaps, size limits, splits).",
+        ),
+        (tally.small, f"{_many(tally.small, 'piece')} of less than {spec.min_area_px:g} px² left out (min_area_px)."),
+        (
+            tally.partial,
+            f"{_many(tally.partial, 'piece')} with less than {spec.min_overlap:.0%} of the annotation left out (min_overlap).",
+        ),
+        (
+            tally.negatives,
+            f"{_many(tally.negatives, 'chip')} without annotations left out (negatives={spec.negatives}).",
+        ),
+        (tally.straddling, f"{_many(tally.straddling, 'chip')} between blocks of different splits left out."),
+    ]
+    notes = [sentence for happened, sentence in said if happened]
+    notes += [f"Scene {name} has no annotations on it." for name in tally.scenes_without_labels if tally.annotations]
+    notes += [f"Scene {name} is smaller than a chip and gave none (edges=drop)." for name in tally.scenes_without_chips]
+    notes += [
+        f"Split {split} has no chips: there are too few blocks of {spec.split_block} x {spec.split_block} chips; take a smaller split_block."
+        for split in splits
+        if plan.chips and not chips[split]
+    ]
+    notes += [
+        f"Scene {scene.id} is synthetic: it was generated, not taken." for scene in plan.scenes if scene.synthetic
+    ]
+    return notes
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def write_page(report: ExportReport, classes: Sequence[LabelClass], sheet: Path | None, target: Path) -> None:
+    """Write `report.html`: one file that asks for nothing else.
+
+    Args:
+        report: the numbers.
+        classes: names and colours.
+        sheet: the contact sheet, which goes into the page; None when there is none.
+        target: the file.
+    """
+    body = [
+        f"<h1>{escape(report.title)}</h1>",
+        f"<p class=lead>{escape(', '.join(report.formats))} · snapshot <code>{report.snapshot[:12]}</code></p>",
+        _figures(report),
+        _table(report, classes),
+        _left_out(report),
+    ]
+    if sheet is not None:
+        body.append(
+            f"<h2>Contact sheet</h2><img alt='Chips with their labels drawn over them' src='{_embedded(sheet)}'>"
+        )
+    page = f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(report.title)}</title><style>{_STYLE}</style><main>{''.join(body)}</main></html>\n"
+    target.write_text(page, encoding="utf-8")
+
+
+def _figures(report: ExportReport) -> str:
+    figures = [("annotations", report.annotations)]
+    if report.chips:
+        figures = [
+            ("chips", sum(report.chips.values())),
+            ("with labels", sum(report.chips_with_labels.values())),
+            ("annotations on chips", report.exported),
+            ("annotations in the project", report.annotations),
+        ]
+    cards = "".join(f"<div><b>{value:,}</b><span>{name}</span></div>" for name, value in figures)
+    if len(report.chips) > 1:
+        cards += (
+            f"<div class=proof><b>{report.shared_ground:g}</b><span>chips of ground shared between splits</span></div>"
+        )
+    return f"<section class=figures>{cards}</section>"
+
+
+def _table(report: ExportReport, classes: Sequence[LabelClass]) -> str:
+    if not report.chips:
+        return ""
+    splits = list(report.chips)
+    total = max(sum(report.chips.values()), 1)
+    bar = "".join(
+        f"<i style='flex:{report.chips[s]};background:{SPLIT_COLORS[s]}'></i>" for s in splits if report.chips[s]
+    )
+    head = "".join(f"<th><i class=dot style='background:{SPLIT_COLORS[s]}'></i>{s}</th>" for s in splits)
+    rows = [
+        ("Chips", [f"{report.chips[s]:,}" for s in splits], ""),
+        ("Share", [f"{report.chips[s] / total:.0%}" for s in splits], ""),
+        ("With labels", [f"{report.chips_with_labels[s]:,}" for s in splits], ""),
+        *((c.name, [f"{report.labels[s][c.name]:,}" for s in splits], c.color) for c in classes),
+    ]
+    lines = "".join(
+        f"<tr{' class=class' if color else ''}><td>{f'<i class=dot style=background:{color}></i>' if color else ''}{escape(name)}</td>"
+        + "".join(f"<td>{value}</td>" for value in values)
+        + "</tr>"
+        for name, values, color in rows
+    )
+    return f"<h2>Splits and classes</h2><div class=bar>{bar}</div><table><tr><th></th>{head}</tr>{lines}</table><p class=hint>Classes count labels on chips; one that lies on two chips counts twice.</p>"
+
+
+def _left_out(report: ExportReport) -> str:
+    if not report.notes:
+        return (
+            "<h2>Left out</h2><p>Nothing: every annotation is on a chip, whole or in parts.</p>" if report.chips else ""
+        )
+    return f"<h2>Left out, and remarks</h2><ul>{''.join(f'<li>{escape(note)}</li>' for note in report.notes)}</ul>"
+
+
+def _embedded(sheet: Path) -> str:
+    """The contact sheet, smaller, as a data URL."""
+    with Image.open(sheet) as picture:
+        if picture.width > _SHEET_WIDTH:
+            picture.thumbnail((_SHEET_WIDTH, picture.height), Image.Resampling.LANCZOS)
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=88, subsampling=0)
+    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+_STYLE = """
+:root{color-scheme:dark light;--bg:#0d0e10;--card:#16181b;--line:#292d33;--text:#edeff2;--soft:#9098a3;--good:#62d29a}
+@media(prefers-color-scheme:light){:root{--bg:#fff;--card:#f5f6f8;--line:#dfe2e7;--text:#16181b;--soft:#5c6470;--good:#1b7a50}}
+body{margin:0;background:var(--bg);color:var(--text);font:13px/20px "Segoe UI",Roboto,"Noto Sans",Ubuntu,"Liberation Sans",Arial,sans-serif;font-variant-numeric:tabular-nums}
+main{max-width:960px;margin:0 auto;padding:32px 24px 64px}h1{font-size:28px;line-height:36px;margin:0}h2{font-size:15px;line-height:20px;margin:32px 0 12px}
+.lead,.hint{color:var(--soft);margin:4px 0 0}.hint{font-size:12px}.figures{display:flex;flex-wrap:wrap;gap:8px;margin-top:24px}
+.figures div{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 16px;min-width:108px}.figures b{display:block;font-size:20px;line-height:28px;font-weight:600}
+.figures span{color:var(--soft);font-size:12px}.figures .proof b{color:var(--good)}
+.bar{display:flex;gap:2px;height:8px;border-radius:4px;overflow:hidden;margin-bottom:8px}table{border-collapse:collapse;width:100%}
+td,th{text-align:right;padding:5px 8px;border-bottom:1px solid var(--line);font-weight:400}th{color:var(--soft)}td:first-child,th:first-child{text-align:left;padding-left:0}
+.dot{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}ul{margin:0;padding-left:18px}img{width:100%;border-radius:8px;display:block}code{font-family:ui-monospace,Consolas,"Liberation Mono",monospace}
+"""
