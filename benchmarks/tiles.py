@@ -54,7 +54,7 @@ def run(scene: Path, folder: Path) -> Iterator[tuple[str, ...]]:
                 path = f"/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}.{fmt}?url={scene}&bidx=1&bidx=2&bidx=3"
                 theirs.append(
                     measure(
-                        lambda port: [sys.executable, str(script), str(port)],
+                        lambda port, script=script: [sys.executable, str(script), str(port)],
                         lambda z, x, y, path=path: path.format(z=z, x=x, y=y),
                         tiles,
                     )[0]

@@ -404,7 +404,7 @@ def export_(
         min_overlap=min_overlap,
         min_area_px=min_area_px,
         negatives=negatives if negatives in {"all", "none"} else _numbers(negatives, float, "--negatives")[0],  # type: ignore[arg-type,index]
-        split=_numbers(split, float, "--split"),  # type: ignore[arg-type]
+        split=_numbers(split, float, "--split"),
         split_block=split_block,
         split_buffer=split_buffer,
         seed=seed,

@@ -193,7 +193,7 @@ def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None
         # Lossless, so that chips cut from the copy are the pixels of the original.
         with open_raster(source) as dataset:
             cog_translate(
-                dataset, str(staged), cog_profiles.get("deflate"), in_memory=False, quiet=True, forward_band_tags=True
+                dataset, str(staged), dict(cog_profiles["deflate"]), in_memory=False, quiet=True, forward_band_tags=True
             )
         with staged.open("rb+") as file:
             os.fsync(file.fileno())
