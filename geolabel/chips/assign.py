@@ -27,6 +27,7 @@ class Assignment:
         pieces: (m,) what lies on the chip, in pixels of the scene; None when it is nothing of the shape's own dimension.
         truncated: bool (m,) the chip's edge cut something off.
         kept: bool (m,) the piece is there and large enough.
+        padding: pieces left out because all of them lies in the padding beyond the scene.
         small: pieces left out because they are smaller than `min_area_px`.
         partial: pieces left out because less than `min_overlap` of the annotation lies on the chip.
     """
@@ -36,31 +37,42 @@ class Assignment:
     pieces: NDArray[np.object_]
     truncated: NDArray[np.bool_]
     kept: NDArray[np.bool_]
+    padding: int
     small: int
     partial: int
 
 
-def assign(geometries: NDArray[np.object_], grid: ChipGrid, spec: ChipSpec) -> Assignment:
+def assign(geometries: NDArray[np.object_], grid: ChipGrid, spec: ChipSpec, extent: tuple[int, int]) -> Assignment:
     """Find the chips of each annotation and cut it to them.
 
     Args:
         geometries: (n,) shapes in pixels of the scene, in order of annotation id.
         grid: the scene's chips; each is a closed rectangle, so that a point on the edge between two is on both.
         spec: the smallest area and the smallest overlap that stay.
+        extent: (width, height) of the scene in pixels.
     """
     chip, label = _pairs(geometries, grid)
-    frames = (
-        np.column_stack((grid.cols[chip % len(grid.cols)], grid.rows[chip // len(grid.cols)])) if len(chip) else None
-    )
-    if frames is None:
+    if not len(chip):
         nothing = np.array([], dtype=bool)
-        return Assignment(chip, label, np.array([], dtype=object), nothing, nothing, 0, 0)
-    pieces, truncated = cut(geometries[label], np.hstack((frames, frames + grid.size)))
+        return Assignment(chip, label, np.array([], dtype=object), nothing, nothing, 0, 0, 0)
+    corner = np.column_stack((grid.cols[chip % len(grid.cols)], grid.rows[chip // len(grid.cols)]))
+    pieces, truncated = cut(geometries[label], np.hstack((corner, corner + grid.size)))
     present = ~shapely.is_missing(pieces)
+    padding = present & ~_on_scene(pieces, extent)
     is_polygon = shapely.get_dimensions(geometries)[label] == 2
-    small = present & is_polygon & (shapely.area(pieces) < spec.min_area_px)
-    partial = present & ~small & (_share(geometries, label, pieces) < spec.min_overlap)
-    return Assignment(chip, label, pieces, truncated, present & ~small & ~partial, int(small.sum()), int(partial.sum()))
+    small = present & ~padding & is_polygon & (shapely.area(pieces) < spec.min_area_px)
+    partial = present & ~padding & ~small & (_share(geometries, label, pieces) < spec.min_overlap)
+    kept = present & ~padding & ~small & ~partial
+    return Assignment(chip, label, pieces, truncated, kept, int(padding.sum()), int(small.sum()), int(partial.sum()))
+
+
+def _on_scene(pieces: NDArray[np.object_], extent: tuple[int, int]) -> NDArray[np.bool_]:
+    """Whether a piece touches the scene; only those that reach beyond it need a closer look."""
+    bounds = shapely.bounds(pieces).reshape(-1, 4)
+    on = np.ones(len(pieces), dtype=bool)
+    beyond = np.flatnonzero(np.any(bounds[:, 2:] > extent, axis=1) | np.any(bounds[:, :2] < 0, axis=1))
+    on[beyond] = shapely.intersects(pieces[beyond], shapely.box(0, 0, *extent))
+    return on
 
 
 def _pairs(geometries: NDArray[np.object_], grid: ChipGrid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

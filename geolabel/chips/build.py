@@ -197,6 +197,7 @@ class Tally:
         annotations: all in the project.
         outside: touch no scene of the project.
         unused: touch a scene, and are on no chip.
+        padding: pieces that lie in the padding of a chip as a whole, left out of it.
         small: pieces under `min_area_px`, left out of chips.
         partial: pieces under `min_overlap`, left out of chips.
         negatives: chips without annotations, left out because of `negatives`.
@@ -209,6 +210,7 @@ class Tally:
     annotations: int
     outside: int
     unused: int
+    padding: int
     small: int
     partial: int
     negatives: int
@@ -266,6 +268,7 @@ def plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSp
         annotations=len(labels),
         outside=int((~inside).sum()),
         unused=int((inside & ~used).sum()),
+        padding=sum(one.padding for one in laid),
         small=sum(one.small for one in laid),
         partial=sum(one.partial for one in laid),
         negatives=negatives,
@@ -279,7 +282,7 @@ def plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSp
 
 def plan_without_chips(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSpec) -> Plan:
     """The plan of an export in map formats only."""
-    tally = Tally(len(labels), 0, 0, 0, 0, 0, 0, (), (), 0.0)
+    tally = Tally(len(labels), 0, 0, 0, 0, 0, 0, 0, (), (), 0.0)
     return Plan(project, tuple(scenes), spec, (), tally, labels.digest)
 
 
@@ -290,6 +293,7 @@ class _Laid:
     chips: list[PlannedChip]
     footprints: NDArray[np.object_]
     inside: NDArray[np.bool_]
+    padding: int
     small: int
     partial: int
 
@@ -302,9 +306,8 @@ def _lay(project: Project, scene: Scene, labels: Labels, spec: ChipSpec) -> _Lai
     extent = shapely.box(0, 0, scene.grid.width, scene.grid.height)
     inside = np.zeros(len(labels), dtype=bool)
     inside[near] = shapely.intersects(shapes, extent)
-    # An annotation in the padding of a chip has no pixel of the scene: it is on no chip.
     shapes, near = shapes[inside[near]], near[inside[near]]
-    found = assign(shapes, grid, spec)
+    found = assign(shapes, grid, spec, (scene.grid.width, scene.grid.height))
     starts = np.searchsorted(found.chip, np.arange(len(grid) + 1))
     priority = {c.id: c.priority for c in project.classes}
     ids, class_ids = labels.ids[near], labels.class_ids[near]
@@ -325,7 +328,7 @@ def _lay(project: Project, scene: Scene, labels: Labels, spec: ChipSpec) -> _Lai
                 Drawn(shapes[order], class_ids[order]),
             )
         )
-    return _Laid(chips, _footprints(project, scene, grid), inside, found.small, found.partial)
+    return _Laid(chips, _footprints(project, scene, grid), inside, found.padding, found.small, found.partial)
 
 
 def _near(project: Project, scene: Scene, labels: Labels) -> NDArray[np.bool_]:

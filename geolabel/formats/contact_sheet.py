@@ -94,7 +94,9 @@ def choose(plan: Plan) -> set[str]:
                 own.add(chip.name)
                 seen |= new
         own |= draw_by_lot(sorted(positive - own), room - len(own), plan.spec.seed)
-        own |= draw_by_lot([c.name for c in found if c.name not in positive], room - len(own), plan.spec.seed)
+        empty = [c.name for c in found if c.name not in positive]
+        # Empty chips fill up the sheet only as far as they do not drown the others.
+        own |= draw_by_lot(empty, min(room - len(own), max(len(own) // 3, 2)) if own else room, plan.spec.seed)
         chosen |= own
     return chosen
 

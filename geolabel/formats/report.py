@@ -131,6 +131,7 @@ def make_report(
         left_out={
             "outside": tally.outside,
             "unused": tally.unused,
+            "padding": tally.padding,
             "small": tally.small,
             "partial": tally.partial,
             "negatives": tally.negatives,
@@ -152,6 +153,7 @@ def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, 
             tally.unused,
             f"{_many(tally.unused, 'annotation')} on scenes fell on no chip (edges, gaps, size limits, splits).",
         ),
+        (tally.padding, f"{_many(tally.padding, 'piece')} in the padding beyond a scene left out."),
         (tally.small, f"{_many(tally.small, 'piece')} of less than {spec.min_area_px:g} px² left out (min_area_px)."),
         (
             tally.partial,
