@@ -43,9 +43,8 @@ def _to_the_left(outline: NDArray[np.float64], point: NDArray[np.float64]) -> tu
     start, end = outline, np.roll(outline, -1, axis=0)
     # An outline runs counter-clockwise: seen from inside, the edge to the left runs down through the ray's height.
     crosses = (start[:, 1] >= y) & (end[:, 1] <= y) & (start[:, 1] != end[:, 1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = (y - start[:, 1]) / (end[:, 1] - start[:, 1])
-    at = np.where(crosses, start[:, 0] + share * (end[:, 0] - start[:, 0]), -np.inf)
+    rise = np.where(crosses, end[:, 1] - start[:, 1], 1.0)
+    at = np.where(crosses, start[:, 0] + (y - start[:, 1]) / rise * (end[:, 0] - start[:, 0]), -np.inf)
     at[at > x] = -np.inf
     edge = int(np.argmax(at))
     return edge, np.array([[at[edge], y]])
