@@ -3,11 +3,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
-from conftest import REPO
 
 from geolabel import formats, plugins
 from geolabel.chips.spec import ChipSpec
@@ -15,11 +15,12 @@ from geolabel.cli import app
 from geolabel.settings import Settings
 from tiles.settings import TilesSettings
 
+REPO = Path(__file__).resolve().parents[1]
 REFERENCE = (REPO / "docs/reference.md").read_text(encoding="utf-8")
 
 
-def _commands(command: click.Command, path: str = "geolabel") -> list[tuple[str, click.Command]]:
-    if isinstance(command, click.Group):
+def _commands(command: Any, path: str = "geolabel") -> list[tuple[str, Any]]:
+    if hasattr(command, "commands"):
         inner = [c for c in command.commands.items() if not c[1].hidden]
         return [found for name, child in inner for found in _commands(child, f"{path} {name}")]
     return [(path, command)]
