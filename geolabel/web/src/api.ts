@@ -1,0 +1,169 @@
+/** The only caller of `fetch`. */
+import type {
+  Bounds,
+  ExportRequest,
+  Geometry,
+  HistoryStep,
+  Job,
+  LabelFeature,
+  LabelPage,
+  Project,
+  Scene,
+  TileJson,
+} from "./types";
+
+/** The server answered, and refused: an `application/problem+json` body. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+    readonly errors: { pointer: string; message: string }[] = [],
+    /** The current version of a label, with a 412. */
+    readonly current: LabelFeature | null = null,
+  ) {
+    super(detail);
+    this.name = "Refused";
+  }
+
+  /** The server was too busy, or broken: the same request may succeed later. */
+  get temporary(): boolean {
+    return this.status >= 500 || this.status === 408 || this.status === 429;
+  }
+}
+
+/** No answer came. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached.");
+    this.name = "Unreachable";
+  }
+}
+
+export interface LabelBody {
+  geometry?: Geometry;
+  properties?: {
+    class?: string;
+    note?: string | null;
+    scene?: string | null;
+    status?: string;
+    confidence?: number | null;
+  };
+}
+
+/** What a write gives back. */
+export interface Written {
+  feature: LabelFeature;
+  version: number;
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { headers: { Accept: "application/json" }, ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new Unreachable();
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response: Response): Promise<Refused> {
+  try {
+    const problem = await response.json();
+    const detail = typeof problem.detail === "string" ? problem.detail : null;
+    return new Refused(
+      response.status,
+      detail ?? `The server answered ${response.status} ${response.statusText}.`,
+      problem.errors ?? [],
+      problem.current ?? null,
+    );
+  } catch {
+    return new Refused(response.status, `The server answered ${response.status} ${response.statusText}.`);
+  }
+}
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await call(path, signal ? { signal } : {})).json();
+}
+
+function write(method: string, path: string, body: unknown, type: string, version = 0): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = type;
+  if (version > 0) headers["If-Match"] = `"${version}"`;
+  return call(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+}
+
+function etag(response: Response): number {
+  return Number(/"(\d+)"/.exec(response.headers.get("ETag") ?? "")?.[1] ?? 0);
+}
+
+async function written(response: Response): Promise<Written> {
+  const feature: LabelFeature = await response.json();
+  return { feature, version: etag(response) || feature.properties.version };
+}
+
+const GEOJSON = "application/geo+json";
+const segment = encodeURIComponent;
+
+export const scenes = async (): Promise<Scene[]> => (await get<{ scenes: Scene[] }>("/api/scenes")).scenes;
+
+export const tileJson = (scene: string): Promise<TileJson> =>
+  get(`/api/scenes/${segment(scene)}/WebMercatorQuad/tilejson.json`);
+
+export const tileUrl = (scene: string): string =>
+  `${location.origin}/api/scenes/${segment(scene)}/tiles/WebMercatorQuad/{z}/{x}/{y}.png`;
+
+export const projects = async (): Promise<Project[]> => (await get<{ projects: Project[] }>("/api/projects")).projects;
+
+export const project = (id: string): Promise<Project> => get(`/api/projects/${segment(id)}`);
+
+export async function startExport(project: string, request: ExportRequest): Promise<Job> {
+  return (await write("POST", `/api/projects/${segment(project)}/exports`, request, "application/json")).json();
+}
+
+export const job = (id: number): Promise<Job> => get(`/api/jobs/${id}`);
+
+export async function cancelJob(id: number): Promise<void> {
+  await write("DELETE", `/api/jobs/${id}`, undefined, "");
+}
+
+export const jobResultUrl = (id: number): string => `/api/jobs/${id}/result`;
+
+/** The labels of one project. */
+export class Items {
+  readonly #root: string;
+
+  constructor(project: string) {
+    this.#root = `/api/collections/${segment(project)}/items`;
+  }
+
+  /** One page of the labels that meet a box, in order of id, after the one given. */
+  page(bounds: Bounds, after: number, limit: number, signal?: AbortSignal): Promise<LabelPage> {
+    const query = new URLSearchParams({ bbox: bounds.join(","), limit: String(limit) });
+    if (after > 0) query.set("after", String(after));
+    return get(`${this.#root}?${query}`, signal);
+  }
+
+  async history(id: number): Promise<HistoryStep[]> {
+    return (await get<{ history: HistoryStep[] }>(`${this.#root}/${id}/history`)).history;
+  }
+
+  async create(body: LabelBody): Promise<Written> {
+    return written(await write("POST", this.#root, { type: "Feature", ...body }, GEOJSON));
+  }
+
+  async update(id: number, body: LabelBody, version: number): Promise<Written> {
+    return written(await write("PATCH", `${this.#root}/${id}`, body, "application/merge-patch+json", version));
+  }
+
+  /** Replace a label, or bring a deleted one back. */
+  async replace(id: number, body: LabelBody, version: number): Promise<Written> {
+    return written(await write("PUT", `${this.#root}/${id}`, { type: "Feature", ...body }, GEOJSON, version));
+  }
+
+  /** Gives the version of the delete. */
+  async remove(id: number, version: number): Promise<number> {
+    return etag(await write("DELETE", `${this.#root}/${id}`, undefined, "", version));
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Shapes as chains of vertices: pure functions, nothing is changed in place.
+ *
+ * A geometry of any type is opened into its chains (rings, lines, single points), which are edited one vertex at a time.
+ * Holes and parts stay where they are, and every vertex that an edit does not name keeps its very doubles.
+ */
+import type { Bounds, Geometry, Position } from "../types";
+
+/** Where a vertex is: the indices that lead to it in `coordinates`. A point's path is empty. */
+export type Path = readonly number[];
+
+export interface Chain {
+  /** The indices that lead to the chain; the path of its vertex i is [...path, i]. */
+  path: Path;
+  /** Without the closing vertex of a ring. */
+  vertices: Position[];
+  kind: "ring" | "line" | "point";
+  /** A ring inside another. */
+  hole: boolean;
+}
+
+export interface Vertex {
+  path: Path;
+  position: Position;
+}
+
+/** All chains of a geometry, in the order of its coordinates. */
+export function chains(geometry: Geometry): Chain[] {
+  switch (geometry.type) {
+    case "Point":
+      return [{ path: [], vertices: [geometry.coordinates], kind: "point", hole: false }];
+    case "MultiPoint":
+      return [{ path: [], vertices: geometry.coordinates, kind: "point", hole: false }];
+    case "LineString":
+      return [{ path: [], vertices: geometry.coordinates, kind: "line", hole: false }];
+    case "MultiLineString":
+      return geometry.coordinates.map((line, i) => ({ path: [i], vertices: line, kind: "line", hole: false }));
+    case "Polygon":
+      return geometry.coordinates.map((ring, i) => openRing(ring, [i], i > 0));
+    case "MultiPolygon":
+      return geometry.coordinates.flatMap((part, i) => part.map((ring, j) => openRing(ring, [i, j], j > 0)));
+    case "GeometryCollection":
+      return [];
+  }
+}
+
+function openRing(ring: Position[], path: Path, hole: boolean): Chain {
+  return { path, vertices: ring.slice(0, -1), kind: "ring", hole };
+}
+
+/** All vertices; the closing vertex of a ring is not one of them. */
+export function vertices(geometry: Geometry): Vertex[] {
+  if (geometry.type === "Point") return [{ path: [], position: geometry.coordinates }];
+  return chains(geometry).flatMap((chain) =>
+    chain.vertices.map((position, i) => ({ path: [...chain.path, i], position })),
+  );
+}
+
+/** Where a vertex can be put in between: each with the path that it would have. */
+export function midpoints(geometry: Geometry): Vertex[] {
+  return chains(geometry).flatMap(({ vertices, kind, path }) => {
+    if (kind === "point") return [];
+    const edges = kind === "ring" ? vertices.length : vertices.length - 1;
+    return Array.from({ length: edges }, (_, i) => {
+      const [x1 = 0, y1 = 0] = vertices[i] ?? [];
+      const [x2 = 0, y2 = 0] = vertices[(i + 1) % vertices.length] ?? [];
+      return { path: [...path, i + 1], position: [(x1 + x2) / 2, (y1 + y2) / 2] };
+    });
+  });
+}
+
+/** Change one chain and leave all others as they are, the same objects. */
+function changeChain(geometry: Geometry, path: Path, change: (vertices: Position[]) => Position[]): Geometry {
+  const walk = (value: unknown, depth: number): unknown => {
+    if (depth < path.length) {
+      return (value as unknown[]).map((child, i) => (i === path[depth] ? walk(child, depth + 1) : child));
+    }
+    const ring = geometry.type === "Polygon" || geometry.type === "MultiPolygon";
+    const given = value as Position[];
+    if (!ring) return change(given);
+    const changed = change(given.slice(0, -1));
+    return [...changed, ...changed.slice(0, 1)];
+  };
+  if (geometry.type === "GeometryCollection") return geometry;
+  return { ...geometry, coordinates: walk(geometry.coordinates, 0) } as Geometry;
+}
+
+/** Longitude and latitude of `to`, whatever else (a height) the vertex had. */
+function placed(vertex: Position | undefined, to: Position): Position {
+  const [x = 0, y = 0] = to;
+  return [x, y, ...(vertex ?? []).slice(2)];
+}
+
+export function moveVertex(geometry: Geometry, path: Path, to: Position): Geometry {
+  if (geometry.type === "Point") return { ...geometry, coordinates: placed(geometry.coordinates, to) };
+  const index = path[path.length - 1] ?? 0;
+  return changeChain(geometry, path.slice(0, -1), (all) => all.map((v, i) => (i === index ? placed(v, to) : v)));
+}
+
+/** Put a vertex in; it has the given path afterwards. */
+export function insertVertex(geometry: Geometry, path: Path, at: Position): Geometry {
+  const index = path[path.length - 1] ?? 0;
+  return changeChain(geometry, path.slice(0, -1), (all) => [
+    ...all.slice(0, index),
+    placed(all[index - 1], at),
+    ...all.slice(index),
+  ]);
+}
+
+/**
+ * Take a vertex out. A hole or a part that has too few left goes with it.
+ *
+ * @returns null when nothing would be left: that is a delete of the label, not of a vertex.
+ */
+export function removeVertex(geometry: Geometry, path: Path): Geometry | null {
+  if (geometry.type === "Point" || geometry.type === "GeometryCollection") return null;
+  const chain = chains(geometry).find((c) => samePath(c.path, path.slice(0, -1)));
+  if (!chain) return geometry;
+  const least = { ring: 3, line: 2, point: 1 }[chain.kind];
+  if (chain.vertices.length > least) {
+    const index = path[path.length - 1];
+    return changeChain(geometry, chain.path, (all) => all.filter((_, i) => i !== index));
+  }
+  return removeChain(geometry, chain);
+}
+
+function removeChain(geometry: Geometry, { path, hole }: Chain): Geometry | null {
+  const [first, second] = path;
+  switch (geometry.type) {
+    case "Polygon":
+      if (!hole) return null;
+      return { ...geometry, coordinates: geometry.coordinates.filter((_, i) => i !== first) };
+    case "MultiPolygon": {
+      const parts = hole
+        ? geometry.coordinates.map((part, i) => (i === first ? part.filter((_, j) => j !== second) : part))
+        : geometry.coordinates.filter((_, i) => i !== first);
+      return parts.length > 0 ? { ...geometry, coordinates: parts } : null;
+    }
+    case "MultiLineString": {
+      const lines = geometry.coordinates.filter((_, i) => i !== first);
+      return lines.length > 0 ? { ...geometry, coordinates: lines } : null;
+    }
+    default:
+      return null;
+  }
+}
+
+export function samePath(one: Path, other: Path): boolean {
+  return one.length === other.length && one.every((index, i) => index === other[i]);
+}
+
+/** Every position through a function; the closing vertex of a ring stays equal to its first. */
+export function mapPositions(geometry: Geometry, change: (position: Position) => Position): Geometry {
+  if (geometry.type === "GeometryCollection") return geometry;
+  const walk = (value: unknown): unknown =>
+    typeof (value as unknown[])[0] === "number" ? change(value as Position) : (value as unknown[]).map(walk);
+  return { ...geometry, coordinates: walk(geometry.coordinates) } as Geometry;
+}
+
+const mercatorY = (lat: number) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
+const latitude = (y: number) => (Math.atan(Math.exp(y)) * 360) / Math.PI - 90;
+
+/** Move a whole shape as it looks on the map: by the step from one position to another. */
+export function translate(geometry: Geometry, from: Position, to: Position): Geometry {
+  const [x1 = 0, y1 = 0] = from;
+  const [x2 = 0, y2 = 0] = to;
+  const dy = mercatorY(y2) - mercatorY(y1);
+  return mapPositions(geometry, ([x = 0, y = 0, ...rest]) => [x + x2 - x1, latitude(mercatorY(y) + dy), ...rest]);
+}
+
+export function boundsOf(geometry: Geometry): Bounds {
+  const box: Bounds = [
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ];
+  for (const { position } of vertices(geometry)) {
+    const [x = 0, y = 0] = position;
+    box[0] = Math.min(box[0], x);
+    box[1] = Math.min(box[1], y);
+    box[2] = Math.max(box[2], x);
+    box[3] = Math.max(box[3], y);
+  }
+  return box;
+}
+
+export function unite(boxes: Bounds[]): Bounds | null {
+  const [first, ...rest] = boxes;
+  if (!first) return null;
+  return rest.reduce<Bounds>(
+    (a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])],
+    first,
+  );
+}
+
+/** Is a box wholly inside another? */
+export function within(inner: Bounds, outer: Bounds): boolean {
+  return inner[0] >= outer[0] && inner[1] >= outer[1] && inner[2] <= outer[2] && inner[3] <= outer[3];
+}
+
+/** "17, 1 ring, 2 holes", as the inspector says it. */
+export function describe(geometry: Geometry): string {
+  const all = chains(geometry);
+  const count = all.reduce((sum, chain) => sum + chain.vertices.length, 0);
+  const holes = all.filter((chain) => chain.hole).length;
+  const parts = all.length - holes;
+  const plural = (n: number, one: string) => `${n} ${one}${n === 1 ? "" : "s"}`;
+  if (all[0]?.kind === "ring") {
+    return `${count}, ${plural(parts, parts > 1 ? "part" : "ring")}, ${holes ? plural(holes, "hole") : "no holes"}`;
+  }
+  return all.length > 1 ? `${count}, ${plural(parts, "part")}` : String(count);
+}
+
+/** Where the server's JSON pointer leads: `/geometry/coordinates/0/3` is a vertex of the shape. */
+export function positionAt(geometry: Geometry, pointer: string): Position | null {
+  const path = /^\/geometry\/coordinates((?:\/\d+)*)$/.exec(pointer)?.[1];
+  if (path === undefined || geometry.type === "GeometryCollection") return null;
+  let value: unknown = geometry.coordinates;
+  for (const index of path.split("/").slice(1)) value = (value as unknown[] | undefined)?.[Number(index)];
+  return Array.isArray(value) && typeof value[0] === "number" ? (value as Position) : null;
+}

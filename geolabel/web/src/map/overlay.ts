@@ -1,0 +1,203 @@
+/** What is being worked on: the selected labels, their handles, the draft, and the place of a problem. */
+import type { ExpressionSpecification, GeoJSONSource, Map as MapLibre, SymbolLayerSpecification } from "maplibre-gl";
+import { chains, midpoints, type Path, samePath, vertices } from "../editor/geometry";
+import type { Draft } from "../editor/tools";
+import type { Geometry, Position } from "../types";
+import { CASING } from "./labelLayers";
+
+export interface Shown {
+  geometry: Geometry;
+  color: string;
+  /** As it was before the drag that is under way. */
+  before: Geometry | null;
+}
+
+const SOURCES = ["selection", "draft", "handles", "mark"] as const;
+type Source = (typeof SOURCES)[number];
+type Features = GeoJSON.Feature[];
+
+const feature = (geometry: Geometry, properties: Record<string, unknown>): GeoJSON.Feature => ({
+  type: "Feature",
+  geometry,
+  properties,
+});
+
+const ROUND = { "line-join": "round", "line-cap": "round" } as const;
+/** Handles past this number are not drawn: the shape is too fine for this zoom. */
+const MOST_HANDLES = 3000;
+
+export class Overlay {
+  constructor(private readonly map: MapLibre) {
+    for (const source of SOURCES) {
+      map.addSource(source, {
+        type: "geojson",
+        data: { type: "FeatureCollection", features: [] },
+        maxzoom: 24,
+        tolerance: 0,
+      });
+    }
+    const selected: ExpressionSpecification = ["==", ["get", "role"], "now"];
+    const chain: ExpressionSpecification = ["all", selected, ["!=", ["get", "kind"], "point"]];
+    this.#line("selection-casing", "selection", chain, CASING, 7, 0.7);
+    this.#line("selection-white", "selection", chain, "#ffffff", 4.5, 1);
+    this.#line("selection-line", "selection", chain, null, 2, 1);
+    map.addLayer(
+      {
+        id: "selection-fill",
+        type: "fill",
+        source: "selection",
+        filter: ["all", selected, ["==", ["get", "kind"], "ring"]],
+        paint: { "fill-color": ["get", "color"], "fill-opacity": 0.1, "fill-antialias": false },
+      },
+      "selection-casing",
+    );
+    map.addLayer({
+      id: "selection-before",
+      type: "line",
+      source: "selection",
+      filter: ["==", ["get", "role"], "before"],
+      layout: ROUND,
+      paint: { "line-color": "#ffffff", "line-width": 1.25, "line-dasharray": [0.5, 3], "line-opacity": 0.9 },
+    });
+    map.addLayer({
+      id: "selection-point",
+      type: "circle",
+      source: "selection",
+      filter: ["all", selected, ["==", ["get", "kind"], "point"]],
+      paint: {
+        "circle-radius": 5.5,
+        "circle-color": ["get", "color"],
+        "circle-stroke-color": "#ffffff",
+        "circle-stroke-width": 2.5,
+      },
+    });
+    map.addLayer({
+      id: "draft-fill",
+      type: "fill",
+      source: "draft",
+      filter: ["==", ["get", "role"], "fill"],
+      paint: { "fill-color": ["get", "color"], "fill-opacity": 0.14, "fill-antialias": false },
+    });
+    this.#line("draft-casing", "draft", ["in", ["get", "role"], ["literal", ["line", "band"]]], CASING, 5, 0.7);
+    this.#line("draft-line", "draft", ["==", ["get", "role"], "line"], null, 2, 1);
+    map.addLayer({
+      id: "draft-band",
+      type: "line",
+      source: "draft",
+      filter: ["==", ["get", "role"], "band"],
+      layout: { "line-join": "round" },
+      paint: { "line-color": "#ffffff", "line-width": 1.5, "line-dasharray": [3.3, 2.7] },
+    });
+    const icons: Omit<SymbolLayerSpecification, "id" | "source"> = {
+      type: "symbol",
+      layout: {
+        "icon-image": ["get", "icon"],
+        "icon-allow-overlap": true,
+        "icon-ignore-placement": true,
+        "symbol-sort-key": ["get", "order"],
+      },
+    };
+    map.addLayer({ id: "handles", source: "handles", ...icons });
+    map.addLayer({
+      id: "mark-casing",
+      type: "circle",
+      source: "mark",
+      paint: { "circle-radius": 11, "circle-opacity": 0, "circle-stroke-color": CASING, "circle-stroke-width": 5 },
+    });
+    map.addLayer({
+      id: "mark",
+      type: "circle",
+      source: "mark",
+      paint: { "circle-radius": 12, "circle-opacity": 0, "circle-stroke-color": "#f2bd55", "circle-stroke-width": 2.5 },
+    });
+  }
+
+  #line(
+    id: string,
+    source: Source,
+    filter: ExpressionSpecification,
+    color: string | null,
+    width: number,
+    opacity: number,
+  ): void {
+    this.map.addLayer({
+      id,
+      type: "line",
+      source,
+      filter,
+      layout: ROUND,
+      paint: { "line-color": color ?? ["get", "color"], "line-width": width, "line-opacity": opacity },
+    });
+  }
+
+  #set(source: Source, features: Features): void {
+    (this.map.getSource(source) as GeoJSONSource | undefined)?.setData({ type: "FeatureCollection", features });
+  }
+
+  selection(shown: Shown[]): void {
+    this.#set(
+      "selection",
+      shown.flatMap(({ geometry, color, before }) => [
+        ...(before ? [feature(before, { role: "before" })] : []),
+        feature(geometry, { role: "now", color, kind: chains(geometry)[0]?.kind ?? "point" }),
+      ]),
+    );
+  }
+
+  /** Handles of the one selected label. */
+  handles(geometry: Geometry | null, active: Path | null): void {
+    if (!geometry || geometry.type === "Point") return this.#set("handles", []);
+    const corners = vertices(geometry);
+    const between = corners.length > MOST_HANDLES ? [] : midpoints(geometry);
+    const shown = corners.length > MOST_HANDLES ? [] : corners;
+    const point = (position: Position, icon: string, order: number) =>
+      feature({ type: "Point", coordinates: position }, { icon, order });
+    this.#set("handles", [
+      ...between.map(({ position }) => point(position, "midpoint", 0)),
+      ...shown.map(({ path, position }) =>
+        active && samePath(path, active) ? point(position, "vertex-active", 2) : point(position, "vertex", 1),
+      ),
+    ]);
+  }
+
+  draft(draft: Draft | null, color: string): void {
+    if (!draft) {
+      this.#set("draft", []);
+      return this.#set("handles", []);
+    }
+    const { fixed, cursor, closed } = draft;
+    const all = cursor ? [...fixed, cursor] : fixed;
+    const line = (coordinates: Position[], role: string) =>
+      feature({ type: "LineString", coordinates }, { role, color });
+    const last = fixed.at(-1);
+    const [first] = fixed;
+    const features: Features = [];
+    if (closed && all.length >= 3 && first) {
+      features.push(feature({ type: "Polygon", coordinates: [[...all, first]] }, { role: "fill", color }));
+    }
+    if (draft.tool === "rectangle") features.push(line(first ? [...all, first] : all, "line"));
+    else {
+      if (fixed.length >= 2) features.push(line(fixed, "line"));
+      if (last && cursor)
+        features.push(line(closed && fixed.length >= 2 && first ? [last, cursor, first] : [last, cursor], "band"));
+    }
+    this.#set("draft", features);
+    this.#set(
+      "handles",
+      (draft.tool === "rectangle" ? all : fixed).map((position, i, every) =>
+        feature(
+          { type: "Point", coordinates: position },
+          { icon: draft.tool !== "rectangle" && i === every.length - 1 ? "vertex-active" : "vertex", order: i },
+        ),
+      ),
+    );
+  }
+
+  /** Ring the places that the server named. */
+  mark(positions: Position[]): void {
+    this.#set(
+      "mark",
+      positions.map((position) => feature({ type: "Point", coordinates: position }, {})),
+    );
+  }
+}

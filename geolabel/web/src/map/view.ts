@@ -1,0 +1,308 @@
+/** The map of a session: imagery, labels, tools, and the wires between them. */
+import type { Map as MapLibre } from "maplibre-gl";
+import * as api from "../api";
+import type { Box, EditHost } from "../editor/editMode";
+import { positionAt, unite } from "../editor/geometry";
+import { type Tool, Tools } from "../editor/tools";
+import type { Session } from "../session.svelte";
+import type { Bounds, Geometry, Position, Scene } from "../types";
+import { createMap, ZOOM_OFFSET } from "./create";
+import { addIcons } from "./icons";
+import { addScene, type Look, metresPerPixel, nativeZoom, removeScene, styleScene } from "./imagery";
+import { LabelLayers, LOWEST } from "./labelLayers";
+import { Overlay } from "./overlay";
+
+export interface Camera {
+  zoom: number;
+  metresPerPixel: number;
+}
+
+export interface Events {
+  pointer(at: { lng: number; lat: number } | null): void;
+  camera(camera: Camera): void;
+  box(box: Box | null): void;
+  /** Nothing is loading any more, or something is again. */
+  idle(idle: boolean): void;
+  /** How many labels are in view, and whether all of them are shown. */
+  loaded(matched: number, whole: boolean): void;
+  failed(sentence: string | null): void;
+}
+
+export interface Padding {
+  top: number;
+  right: number;
+  bottom: number;
+  left: number;
+}
+
+export class MapView {
+  readonly map: MapLibre;
+  readonly #labels: LabelLayers;
+  readonly #overlay: Overlay;
+  readonly #tools: Tools;
+  #spaceHeld = false;
+  #loading = 0;
+  #frame = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  /** Resolves when the map can be drawn on. */
+  static open(container: HTMLElement, session: Session, events: Events): Promise<MapView> {
+    const map = createMap(container);
+    return new Promise((resolve) => map.once("load", () => resolve(new MapView(map, session, events))));
+  }
+
+  private constructor(
+    map: MapLibre,
+    private readonly session: Session,
+    private readonly events: Events,
+  ) {
+    this.map = map;
+    addIcons(map);
+    this.#labels = new LabelLayers(map, (name) => session.colorOf(name));
+    this.#overlay = new Overlay(map);
+    this.#tools = new Tools(map, {
+      ...this.#editHost(),
+      drafted: (d) => this.#drafted(d),
+      drawn: (g) => this.#drawn(g),
+    });
+    const zooms = session.scenes.map(nativeZoom).filter((zoom) => zoom !== null);
+    this.#labels.thinBelow(zooms.length > 0 ? Math.max(...zooms) + Math.log2(0.75) : 0);
+    map.on("mousemove", (event) => events.pointer(event.lngLat));
+    map.on("mouseout", () => events.pointer(null));
+    map.on("move", () => this.#camera());
+    map.on("moveend", () => void this.load());
+    map.on("idle", () => this.#tellIdle());
+    map.on("dataloading", () => events.idle(false));
+    map.on("error", (event) => console.warn(event.error?.message ?? event));
+    const canvas = map.getCanvas();
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.focus({ preventScroll: true });
+      if (event.button === 1) this.#panByHand(event);
+    });
+    this.#camera();
+    session.labels.listen(() => this.#sync());
+  }
+
+  #editHost(): Omit<EditHost, "shift"> {
+    const { session } = this;
+    return {
+      selected: () => new Map(session.selected().map((label) => [label.key, label.content.geometry])),
+      labelsAt: (x, y) => this.#labels.at(x, y),
+      pick: (keys, add) => session.pick(keys, add),
+      pickBox: (box, add) => this.#pickBox(box, add),
+      activate: (path) => {
+        session.vertex = path;
+      },
+      hover: (key) => this.#labels.hover(key),
+      preview: (geometries) => {
+        session.preview = geometries;
+      },
+      commit: (title, geometries) => session.reshape(title, geometries),
+      removeVertex: (path) => session.removeVertex(path),
+      showBox: (box) => this.events.box(box),
+      panning: () => this.#spaceHeld,
+    };
+  }
+
+  // Imagery
+
+  async addScene(scene: Scene, look: Look): Promise<void> {
+    const tiles = await api.tileJson(scene.id);
+    if (!this.map.getLayer(`scene:${scene.id}`)) addScene(this.map, scene, tiles, look, LOWEST);
+  }
+
+  removeScene(scene: Scene): void {
+    removeScene(this.map, scene.id);
+  }
+
+  styleScene(scene: Scene, look: Look): void {
+    styleScene(this.map, scene.id, look);
+  }
+
+  // Labels
+
+  /** Load the labels of the view. */
+  async load(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#loading += 1;
+    this.events.idle(false);
+    try {
+      const loaded = await this.session.loader.view(this.bounds());
+      if (loaded) this.events.loaded(loaded.matched, loaded.whole);
+      this.events.failed(null);
+    } catch (error) {
+      this.events.failed(error instanceof Error ? error.message : String(error));
+      this.#retry = setTimeout(() => void this.load(), 5000);
+    }
+    this.#loading -= 1;
+    this.map.triggerRepaint(); // and so an `idle` event when there was nothing to draw
+  }
+
+  #sync(): void {
+    if (this.#frame) return;
+    this.events.idle(false);
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#labels.sync(this.session.labels);
+      this.map.triggerRepaint();
+    });
+  }
+
+  #tellIdle(): void {
+    this.events.idle(this.#loading === 0 && this.#frame === 0 && this.#labels.loaded);
+  }
+
+  /** Draw the selection, its handles and the places of trouble. */
+  drawSelection(): void {
+    const { session } = this;
+    const labels = session.selected();
+    const { preview } = session;
+    this.#labels.select(session.selection);
+    this.#overlay.selection(
+      labels.map(({ key, content }) => ({
+        geometry: preview?.get(key) ?? content.geometry,
+        color: session.colorOf(content.class),
+        before: preview?.has(key) ? content.geometry : null,
+      })),
+    );
+    const [only, more] = labels;
+    if (session.tool === "select") {
+      const geometry = only && !more ? (preview?.get(only.key) ?? only.content.geometry) : null;
+      this.#overlay.handles(geometry, session.vertex);
+    }
+  }
+
+  drawTroubles(): void {
+    const positions: Position[] = [];
+    for (const { pointers, content } of this.session.saving.troubles) {
+      for (const pointer of content ? pointers : []) {
+        const at = content && positionAt(content.geometry, pointer);
+        if (at) positions.push(at);
+      }
+    }
+    this.#overlay.mark(positions);
+  }
+
+  drawDraft(): void {
+    if (this.session.tool !== "select")
+      this.#overlay.draft(this.session.draft, this.session.colorOf(this.session.className));
+  }
+
+  hideClasses(classes: ReadonlySet<string>): void {
+    this.#labels.hide(classes);
+  }
+
+  showLabels(visible: boolean): void {
+    this.#labels.show(visible);
+  }
+
+  fill(percent: number): void {
+    this.#labels.fill(percent);
+  }
+
+  #pickBox({ x1, y1, x2, y2 }: Box, add: boolean): void {
+    const a = this.map.unproject([Math.min(x1, x2), Math.max(y1, y2)]);
+    const b = this.map.unproject([Math.max(x1, x2), Math.min(y1, y2)]);
+    this.session.pickInside([a.lng, a.lat, b.lng, b.lat], add);
+  }
+
+  // Tools
+
+  setTool(tool: Tool): void {
+    this.#labels.hover(null);
+    this.#overlay.draft(null, "");
+    this.#tools.set(tool);
+  }
+
+  get drawing(): boolean {
+    return this.#tools.drawing;
+  }
+
+  finish(): void {
+    this.#tools.finish();
+  }
+
+  cancel(): boolean {
+    return this.#tools.cancel();
+  }
+
+  back(): void {
+    this.#tools.back();
+  }
+
+  forward(): boolean {
+    return this.#tools.forward();
+  }
+
+  #drafted(draft: Session["draft"]): void {
+    this.session.draft = draft;
+  }
+
+  #drawn(geometry: Geometry): void {
+    const { lng, lat } = this.map.getCenter();
+    const under = this.session.scenes.find((scene) => {
+      const [w, s, e, n] = scene.bounds ?? [0, 0, -1, -1];
+      return lng >= w && lng <= e && lat >= s && lat <= n;
+    });
+    this.session.add(geometry, under?.id ?? null);
+  }
+
+  // Camera
+
+  bounds(): Bounds {
+    const box = this.map.getBounds();
+    return [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()];
+  }
+
+  fit(bounds: Bounds, padding: Padding, animate = true): void {
+    const [w, s, e, n] = bounds;
+    this.map.fitBounds([w, s, w > e ? e + 360 : e, n], { padding, maxZoom: 21, animate, duration: 300 });
+  }
+
+  fitScenes(padding: Padding, scene?: Scene): void {
+    const boxes = (scene ? [scene] : this.session.scenes).map((s) => s.bounds).filter((b) => b !== null);
+    const all = unite(boxes);
+    if (all) this.fit(all, padding, scene !== undefined);
+  }
+
+  /** Move so that a box is on the screen, if it is not. */
+  reveal(bounds: Bounds, padding: Padding): void {
+    const [w, s, e, n] = this.bounds();
+    const seen = bounds[0] >= w && bounds[1] >= s && bounds[2] <= e && bounds[3] <= n;
+    if (!seen) this.fit(bounds, padding);
+  }
+
+  #camera(): void {
+    const zoom = this.map.getZoom();
+    this.events.camera({ zoom: zoom + ZOOM_OFFSET, metresPerPixel: metresPerPixel(this.map.getCenter().lat, zoom) });
+  }
+
+  /** Space was pressed or let go. */
+  holdSpace(held: boolean): void {
+    if (held === this.#spaceHeld) return;
+    this.#spaceHeld = held;
+    this.map.getCanvas().style.cursor = held ? "grab" : "";
+    this.#tools.updatePanning();
+  }
+
+  #panByHand(down: PointerEvent): void {
+    down.preventDefault();
+    let { clientX, clientY } = down;
+    const move = (event: PointerEvent) => {
+      this.map.panBy([clientX - event.clientX, clientY - event.clientY], { animate: false });
+      ({ clientX, clientY } = event);
+    };
+    const up = () => {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", up);
+    };
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", up);
+  }
+
+  remove(): void {
+    clearTimeout(this.#retry);
+    cancelAnimationFrame(this.#frame);
+    this.map.remove();
+  }
+}

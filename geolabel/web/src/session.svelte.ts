@@ -1,0 +1,318 @@
+/** One project on the screen: its labels, what is selected, and every edit, which goes to the map, the history and the queue. */
+import * as api from "./api";
+import { boundsOf, type Path, removeVertex, unite, within } from "./editor/geometry";
+import { type Draft, KIND_OF, type Tool } from "./editor/tools";
+import { History, type Step } from "./sync/history";
+import { type Content, type Label, Labels } from "./sync/labels";
+import { LabelLoader } from "./sync/loader";
+import { type QueueState, SaveQueue, type Trouble } from "./sync/queue";
+import type { Bounds, Geometry, LabelClass, Project, Scene } from "./types";
+
+export interface Toast {
+  text: string;
+  undo: boolean;
+}
+
+export type LiveLabel = Label & { content: Content };
+
+const TOAST_MS = 6000;
+
+export class Session {
+  readonly items: api.Items;
+  readonly labels = new Labels();
+  readonly queue: SaveQueue;
+  readonly loader: LabelLoader;
+  readonly #history = new History();
+
+  project: Project = $state.raw() as Project;
+  tool = $state<Tool>("select");
+  className = $state("");
+  selection = $state.raw<number[]>([]);
+  vertex = $state.raw<Path | null>(null);
+  /** What a drag would make of the selected labels. */
+  preview = $state.raw<ReadonlyMap<number, Geometry> | null>(null);
+  draft = $state.raw<Draft | null>(null);
+  hidden = $state.raw<ReadonlySet<string>>(new Set());
+  saving = $state.raw<QueueState>({ waiting: 0, stalled: null, troubles: [], savedAt: null });
+  toast = $state.raw<Toast | null>(null);
+  undoTitle = $state<string | null>(null);
+  redoTitle = $state<string | null>(null);
+  /** Grows with every change of the labels. */
+  revision = $state(0);
+  #counts = $state.raw<Record<string, number>>({});
+  #toastTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    project: Project,
+    readonly scenes: Scene[],
+  ) {
+    this.project = project;
+    this.#counts = { ...project.counts };
+    this.className = project.classes[0]?.name ?? "";
+    this.items = new api.Items(project.id);
+    this.queue = new SaveQueue(this.items, this.labels, (state) => {
+      this.saving = state;
+    });
+    this.loader = new LabelLoader(this.items, this.labels, (key) => this.queue.busy(key));
+    this.labels.listen(() => {
+      this.revision += 1;
+      const there = this.selection.filter((key) => this.labels.get(key)?.content);
+      if (there.length !== this.selection.length) this.select(there);
+    });
+  }
+
+  get counts(): Record<string, number> {
+    return this.#counts;
+  }
+
+  get total(): number {
+    return Object.values(this.#counts).reduce((sum, n) => sum + n, 0);
+  }
+
+  classNamed(name: string): LabelClass | undefined {
+    return this.project.classes.find((c) => c.name === name);
+  }
+
+  colorOf(name: string): string {
+    return this.classNamed(name)?.color ?? "#9098a3";
+  }
+
+  /** The selected labels, as the user sees them. */
+  selected(): LiveLabel[] {
+    return this.selection.map((key) => this.labels.get(key)).filter((label): label is LiveLabel => !!label?.content);
+  }
+
+  /** Labels on screen in order of key, the hidden classes left out. */
+  visible(): LiveLabel[] {
+    return this.labels.all().filter((label) => !this.hidden.has(label.content.class));
+  }
+
+  bounds(): Bounds | null {
+    return unite(this.selected().map((label) => boundsOf(label.content.geometry)));
+  }
+
+  // Edits
+
+  /** Make an edit: it is shown, kept for undo, and saved. */
+  edit(title: string, steps: Step[], scene: string | null = null): void {
+    const real = steps.filter((step) => step.before !== step.after);
+    if (real.length === 0) return;
+    this.#apply(this.#history.record(title, real).number, real, scene);
+  }
+
+  #apply(edit: number, steps: Step[], scene: string | null = null): void {
+    const counts = { ...this.#counts };
+    for (const { key, before, after } of steps) {
+      if (before) counts[before.class] = Math.max(0, (counts[before.class] ?? 0) - 1);
+      if (after) counts[after.class] = (counts[after.class] ?? 0) + 1;
+      this.labels.show(key, after, scene);
+      this.queue.push({ key, content: after, edit });
+    }
+    this.#counts = counts;
+    this.vertex = null;
+    this.#titles();
+  }
+
+  undo(): void {
+    const edit = this.#history.undo();
+    if (!edit) return;
+    const steps = edit.steps.map(({ key, before, after }) => ({ key, before: after, after: before })).reverse();
+    this.#apply(edit.number, steps);
+    this.#follow(steps, `Undone: ${edit.title.toLowerCase()}.`);
+  }
+
+  redo(): void {
+    const edit = this.#history.redo();
+    if (!edit) return;
+    this.#apply(edit.number, edit.steps);
+    this.#follow(edit.steps, `Done again: ${edit.title.toLowerCase()}.`);
+  }
+
+  #follow(steps: Step[], text: string): void {
+    if (this.tool === "select") this.select(steps.filter((step) => step.after).map((step) => step.key));
+    this.say(text);
+  }
+
+  #titles(): void {
+    this.undoTitle = this.#history.undoable?.title ?? null;
+    this.redoTitle = this.#history.redoable?.title ?? null;
+  }
+
+  /** A shape was drawn: it is a label of the picked class. */
+  add(geometry: Geometry, scene: string | null): void {
+    const key = this.labels.newKey();
+    const after: Content = { geometry, class: this.className, note: null };
+    this.edit(`Draw ${this.className}`, [{ key, before: null, after }], scene);
+  }
+
+  reshape(title: string, geometries: ReadonlyMap<number, Geometry>): void {
+    const steps = [...geometries].flatMap(([key, geometry]) => {
+      const before = this.labels.get(key)?.content;
+      return before ? [{ key, before, after: { ...before, geometry } }] : [];
+    });
+    this.edit(title, steps);
+  }
+
+  setClass(name: string): void {
+    const steps = this.selected()
+      .filter((label) => label.content.class !== name)
+      .map(({ key, content }) => ({ key, before: content, after: { ...content, class: name } }));
+    this.edit(steps.length > 1 ? `Change class of ${steps.length} labels` : "Change class", steps);
+  }
+
+  setNote(key: number, text: string): void {
+    const before = this.labels.get(key)?.content;
+    const note = text.trim() === "" ? null : text;
+    if (before && before.note !== note) this.edit("Change note", [{ key, before, after: { ...before, note } }]);
+  }
+
+  restore(key: number, content: Content): void {
+    const before = this.labels.get(key)?.content ?? null;
+    this.edit("Restore version", [{ key, before, after: content }]);
+  }
+
+  remove(): void {
+    const gone = this.selected();
+    if (gone.length === 0) return;
+    const [first] = gone;
+    const title = gone.length > 1 ? `Delete ${gone.length} labels` : "Delete label";
+    this.edit(
+      title,
+      gone.map(({ key, content }) => ({ key, before: content, after: null })),
+    );
+    this.select([]);
+    this.say(
+      gone.length > 1 ? `${gone.length} labels deleted.` : `${first ? this.nameOf(first) : "Label"} deleted.`,
+      true,
+    );
+  }
+
+  removeVertex(path: Path): void {
+    const [label, more] = this.selected();
+    if (!label || more) return;
+    const geometry = removeVertex(label.content.geometry, path);
+    if (geometry) this.reshape("Delete vertex", new Map([[label.key, geometry]]));
+    else this.say("Nothing would be left of this shape. Delete the label to remove it.");
+  }
+
+  /** "Building #1101", or "Building" until the server has given a number. */
+  nameOf(label: Label): string {
+    const name = (label.content ?? label.saved)?.class ?? "Label";
+    return label.id === null ? name : `${name} #${label.id}`;
+  }
+
+  // Selection, tools and classes
+
+  select(keys: number[]): void {
+    this.vertex = null;
+    this.preview = null;
+    this.selection = keys;
+  }
+
+  /** A click: the topmost label, or the one below when that is selected already. */
+  pick(keys: number[], add: boolean): void {
+    const [top] = keys;
+    if (top === undefined) {
+      if (!add) this.select([]);
+      return;
+    }
+    if (add) {
+      const on = this.selection.includes(top);
+      this.select(on ? this.selection.filter((key) => key !== top) : [...this.selection, top]);
+      return;
+    }
+    const [only, more] = this.selection;
+    const at = only === undefined || more !== undefined ? -1 : keys.indexOf(only);
+    const next = keys[(at + 1) % keys.length];
+    if (next !== undefined) this.select([next]);
+  }
+
+  /** All labels that lie wholly in a box. */
+  pickInside(box: Bounds, add: boolean): void {
+    const inside = this.visible()
+      .filter((label) => within(boundsOf(label.content.geometry), box))
+      .map((label) => label.key);
+    this.select(add ? [...new Set([...this.selection, ...inside])] : inside);
+  }
+
+  /** The next or previous label in order, from the selected one. */
+  step(by: 1 | -1): LiveLabel | undefined {
+    const all = this.visible();
+    const [current] = this.selection;
+    const at = all.findIndex((label) => label.key === current);
+    const next = all[at === -1 ? (by === 1 ? 0 : all.length - 1) : (at + by + all.length) % all.length];
+    if (next) this.select([next.key]);
+    return next;
+  }
+
+  /** Pick a class: of what is drawn next, of the draft, and of the selection. */
+  pickClass(name: string): void {
+    this.className = name;
+    if (this.tool === "select" && this.selection.length > 0) this.setClass(name);
+  }
+
+  pickTool(tool: Tool): void {
+    if (tool !== "select") {
+      const allowed = this.classNamed(this.className)?.geometries ?? [];
+      const kind = KIND_OF[tool];
+      if (!allowed.includes(kind)) {
+        const other = this.project.classes.find((c) => c.geometries.includes(kind));
+        if (!other) return this.say(`No class of this project is drawn as a ${kind}.`);
+        this.say(`${this.className} is not drawn as a ${kind}. Picked ${other.name}.`);
+        this.className = other.name;
+      }
+      this.select([]);
+    }
+    this.tool = tool;
+  }
+
+  toggleClass(name: string): void {
+    const next = new Set(this.hidden);
+    if (!next.delete(name)) next.add(name);
+    this.hidden = next;
+    this.select(
+      this.selected()
+        .filter((label) => !next.has(label.content.class))
+        .map((label) => label.key),
+    );
+  }
+
+  // Trouble
+
+  retry(trouble: Trouble): void {
+    this.queue.retry(trouble.key);
+  }
+
+  keepMine(trouble: Trouble): void {
+    this.queue.keepMine(trouble.key);
+  }
+
+  /** The label is again what the server has. */
+  async discard(trouble: Trouble): Promise<void> {
+    this.queue.discard(trouble.key);
+    this.#history.drop(trouble.key, trouble.edit);
+    this.#titles();
+    try {
+      this.#counts = { ...(await api.project(this.project.id)).counts };
+    } catch {
+      // The counts of the legend are right again at the next load.
+    }
+  }
+
+  say(text: string, undo = false): void {
+    clearTimeout(this.#toastTimer);
+    this.toast = { text, undo };
+    this.#toastTimer = setTimeout(() => {
+      this.toast = null;
+    }, TOAST_MS);
+  }
+
+  get unsaved(): number {
+    return this.saving.waiting + this.saving.troubles.length;
+  }
+
+  stop(): void {
+    clearTimeout(this.#toastTimer);
+    this.queue.stop();
+  }
+}

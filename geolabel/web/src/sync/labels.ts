@@ -1,0 +1,134 @@
+/** The labels that this page knows: what the user sees beside what the server has. */
+import { boundsOf, within } from "../editor/geometry";
+import type { Bounds, Geometry, LabelFeature, LabelProperties } from "../types";
+
+/** What a person changes. Never altered in place: an edit makes a new one. */
+export interface Content {
+  readonly geometry: Geometry;
+  readonly class: string;
+  readonly note: string | null;
+}
+
+export interface Label {
+  /** Names the label in this page, from before it has an id; equal to the id of a label that came from the server. */
+  readonly key: number;
+  /** Given by the server; null until the first save. */
+  id: number | null;
+  /** Of the server's state; 0 when it is not known. */
+  version: number;
+  /** What the user sees; null when deleted. */
+  content: Content | null;
+  /** What the server has; null when there is nothing, or it is deleted. */
+  saved: Content | null;
+  /** The other properties, as last served. */
+  info: LabelProperties | null;
+  /** The scene that it was drawn on, when it was drawn here. */
+  scene: string | null;
+}
+
+export function contentOf(feature: LabelFeature): Content {
+  return { geometry: feature.geometry, class: feature.properties.class, note: feature.properties.note ?? null };
+}
+
+export class Labels {
+  readonly #byKey = new Map<number, Label>();
+  readonly #keyOfId = new Map<number, number>();
+  readonly #listeners = new Set<() => void>();
+  #lastNew = 0;
+
+  /** Called after every change. Returns the way to stop it. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  get(key: number): Label | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** Labels that are there for the user, in order of key. */
+  all(): (Label & { content: Content })[] {
+    return [...this.#byKey.values()].filter((label): label is Label & { content: Content } => label.content !== null);
+  }
+
+  /** A key for a label that is about to be drawn: negative, so that it never meets an id. */
+  newKey(): number {
+    this.#lastNew -= 1;
+    return this.#lastNew;
+  }
+
+  /** Show a state; the label is made when it is new, with the scene that it is drawn on. Does not save. */
+  show(key: number, content: Content | null, scene: string | null = null): void {
+    const label = this.#byKey.get(key);
+    if (label) label.content = content;
+    else this.#byKey.set(key, { key, id: null, version: 0, content, saved: null, info: null, scene });
+    this.changed();
+  }
+
+  /** Take what a write gave back. What the user sees follows unless a newer change waits. */
+  adopt(key: number, feature: LabelFeature, version: number, follow: boolean): void {
+    const label = this.#byKey.get(key);
+    if (!label) return;
+    label.id = feature.id;
+    this.#keyOfId.set(feature.id, key);
+    label.version = version;
+    label.saved = contentOf(feature);
+    label.info = feature.properties;
+    if (follow) label.content = label.saved;
+    this.changed();
+  }
+
+  /** The server deleted it, with the version of the delete. */
+  gone(key: number, version: number): void {
+    const label = this.#byKey.get(key);
+    if (!label) return;
+    label.version = version;
+    label.saved = null;
+    this.changed();
+  }
+
+  /** A label that never was. */
+  forget(key: number): void {
+    this.#byKey.delete(key);
+    this.changed();
+  }
+
+  /**
+   * Take what the server has in a box.
+   *
+   * @param bounds of the box; labels known to lie in it that did not come are gone.
+   * @param whole false when there was more than came.
+   * @param busy tells which labels have changes under way: those are left alone.
+   */
+  load(features: LabelFeature[], bounds: Bounds, whole: boolean, busy: (key: number) => boolean): void {
+    const seen = new Set<number>();
+    for (const feature of features) {
+      const key = this.#keyOfId.get(feature.id) ?? feature.id;
+      seen.add(key);
+      const known = this.#byKey.get(key);
+      if (known && (busy(key) || known.version >= feature.properties.version)) continue;
+      const content = contentOf(feature);
+      this.#keyOfId.set(feature.id, key);
+      this.#byKey.set(key, {
+        key,
+        id: feature.id,
+        version: feature.properties.version,
+        content,
+        saved: content,
+        info: feature.properties,
+        scene: feature.properties.scene,
+      });
+    }
+    if (whole) {
+      for (const [key, label] of this.#byKey) {
+        if (label.content === null || label.id === null || seen.has(key) || busy(key)) continue;
+        if (within(boundsOf(label.content.geometry), bounds)) this.#byKey.delete(key);
+      }
+    }
+    this.changed();
+  }
+}
