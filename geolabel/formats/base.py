@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import ExitStack
     from pathlib import Path
+    from typing import BinaryIO
 
     import numpy as np
     from numpy.typing import NDArray
@@ -62,6 +64,7 @@ class Context:
         spec: how chips are cut and written.
         out: the folder to write into; it is renamed when everything is whole.
         splits: names of the splits that chips fall in.
+        files: closes what `open` opened, also when the work fails.
     """
 
     project: Project
@@ -69,6 +72,13 @@ class Context:
     spec: ChipSpec
     out: Path
     splits: tuple[str, ...]
+    files: ExitStack
+
+    def open(self, path: str) -> BinaryIO:
+        """A new file to write, `path` relative to `out`; the folders above it are made."""
+        file = self.out / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return self.files.enter_context(file.open("wb"))
 
     def class_of(self, class_id: int) -> LabelClass:
         """The class of that id."""

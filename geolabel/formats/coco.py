@@ -15,7 +15,6 @@ from geolabel.geo import crs as crs_
 from geolabel.geo.pixels import PixelGeometry, pixel_to_map
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import BinaryIO
 
     from numpy.typing import NDArray
@@ -32,8 +31,6 @@ class CocoWriter:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        folder = context.out / "coco"
-        folder.mkdir()
         head = {
             "info": {"description": context.project.title, "version": "1.0"},
             "licenses": [],
@@ -42,7 +39,7 @@ class CocoWriter:
                 for c in context.project.classes
             ],
         }
-        self._files = {split: _File(folder / f"{split}.json", head) for split in context.splits}
+        self._files = {split: _File(context.open(f"coco/{split}.json"), head) for split in context.splits}
         self._left_out = {0: 0, 1: 0}
 
     def add(self, chip: Chip) -> tuple[str, ...]:
@@ -101,8 +98,8 @@ class CocoWriter:
         for file in self._files.values():
             file.close()
         return tuple(
-            f"COCO holds areas only: {count:,} {name} on chips {'was' if count == 1 else 'were'} left out of it."
-            for name, count in (("points", self._left_out[0]), ("lines", self._left_out[1]))
+            f"COCO holds areas only: {count:,} {name}{'' if count == 1 else 's'} on chips left out of it."
+            for name, count in (("point", self._left_out[0]), ("line", self._left_out[1]))
             if count
         )
 
@@ -110,10 +107,10 @@ class CocoWriter:
 class _File:
     """One COCO file, its annotations streamed: `{head, "annotations": [...], "images": [...]}`."""
 
-    def __init__(self, path: Path, head: dict[str, Any]) -> None:
+    def __init__(self, stream: BinaryIO, head: dict[str, Any]) -> None:
         self._images: list[bytes] = []
         self._annotations = 0
-        self._stream: BinaryIO = path.open("wb")
+        self._stream = stream
         self._stream.write(orjson.dumps(head)[:-1] + b',"annotations":[')
 
     def add_image(self, image: dict[str, Any]) -> int:

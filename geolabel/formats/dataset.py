@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,12 +52,13 @@ def write_dataset(
     if pixel:
         check_images(plan.scenes, plan.spec)
     splits = tuple(make_report(plan, (), chipped=True).chips)
-    context = Context(plan.project, plan.scenes, plan.spec, folder, splits)
-    writers = {f.name: f.make_writer(context) for f in formats}
     table = ChipTable(plan)
-    losses = _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)
-    if pixel:
-        losses += _write_chips(plan, context, [writers[f.name] for f in pixel], table, progress)
+    with ExitStack() as files:
+        context = Context(plan.project, plan.scenes, plan.spec, folder, splits, files)
+        writers = {f.name: f.make_writer(context) for f in formats}
+        losses = _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)
+        if pixel:
+            losses += _write_chips(plan, context, [writers[f.name] for f in pixel], table, progress)
     progress(0.95, "Writing the manifest and the report")
     names = [f.name for f in formats]
     report = make_report(plan, names, losses, chipped=bool(pixel))

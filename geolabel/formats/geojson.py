@@ -13,8 +13,6 @@ from geolabel.geo.pixels import DENSIFY_PX
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from geolabel.formats.base import Context
     from geolabel.model import LabelBatch
 
@@ -37,9 +35,7 @@ class GeoJSONWriter:
         self._crs = project.crs
         finest = min((s.resolution for s in context.scenes if s.resolution), default=0.1)
         self._tolerance = DENSIFY_PX * finest / crs_.METRES_PER_DEGREE
-        path = context.out / "geojson" / f"{project.id}.geojson"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream: BinaryIO = path.open("wb")
+        self._stream = context.open(f"geojson/{project.id}.geojson")
         self._stream.write(b'{"type":"FeatureCollection","features":[')
         self._written = 0
 
