@@ -40,6 +40,7 @@ CONFORMANCE = (
 )
 
 
+@router.get("/", include_in_schema=False)
 @router.get("")
 def landing(context: ContextDep) -> Response:
     """Where everything is."""

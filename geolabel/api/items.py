@@ -270,6 +270,10 @@ def _change(
         except VersionConflict as error:
             if attempts:
                 continue
+            if condition is None:
+                raise Refused(
+                    503, f"Label {id_} is being changed by many at once; try again.", headers={"Retry-After": "1"}
+                ) from error
             raise _conflict(context, view, id_, error) from error
         return _answer(context, view, made, 200, {})
 

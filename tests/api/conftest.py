@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from geolabel import workflows
@@ -98,3 +101,28 @@ def start() -> Iterator[Callable[..., Api]]:
 @pytest.fixture
 def api(workspace: Path, start: Callable[..., Api]) -> Api:
     return start(workspace)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@pytest.fixture
+def server(workspace: Path) -> Iterator[httpx.Client]:
+    """A real server on a free port, with its job runner and worker processes."""
+    config = uvicorn.Config(create_app(Settings(workspace=workspace)), port=0, log_level="warning")
+    running = _Server(config)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    assert running.ready.wait(30)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        yield client
+    running.should_exit = True
+    thread.join(30)

@@ -2,52 +2,21 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 import time
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import httpx
 import pytest
-import uvicorn
-
-from geolabel.app import create_app
-from geolabel.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    import httpx
     from conftest import Api
 
 BUILDINGS = "pairs/atlanta_pan16_buildings/buildings_epsg32616.geojson"
 ENDED = {"done", "failed", "cancelled"}
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-
-@pytest.fixture
-def server(workspace: Path) -> Iterator[httpx.Client]:
-    """A real server on a free port, with its job runner and worker processes."""
-    config = uvicorn.Config(create_app(Settings(workspace=workspace)), port=0, log_level="warning")
-    running = _Server(config)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    assert running.ready.wait(30)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-        yield client
-    running.should_exit = True
-    thread.join(30)
 
 
 def ended(client: httpx.Client, job: httpx.Response) -> dict[str, Any]:
