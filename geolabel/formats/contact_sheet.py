@@ -164,7 +164,7 @@ def _display(chip: Chip) -> NDArray[np.uint8]:
     """The chip as a picture for people, (height, width, 3): 8 bits as they are, others stretched from 2 to 98 %."""
     if chip.palette is not None:
         table = np.array([chip.palette.get(value, (0, 0, 0, 255))[:3] for value in range(256)], dtype=np.uint8)
-        picture = table[chip.image[0].astype(np.uint8)]
+        picture: NDArray[np.uint8] = table[chip.image[0].astype(np.uint8)]
     else:
         bands = [_stretch(chip.image[band], chip.valid) for band in _display_bands(chip)]
         picture = np.dstack(bands * (3 // len(bands)))
@@ -189,7 +189,8 @@ def _stretch(band: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
         return np.zeros(band.shape, dtype=np.uint8)
     low, high = np.percentile(real, (2, 98))
     scaled = np.nan_to_num((values - low) / max(float(high - low), 1e-12))
-    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    stretched: NDArray[np.uint8] = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    return stretched
 
 
 def _caption(sheet: Image.Image, chip: Chip, x: int, y: int) -> None:

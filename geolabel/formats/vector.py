@@ -24,6 +24,9 @@ _DRIVERS = {
     "kml": {"KML", "LIBKML"},
     "shapefile": {"ESRI Shapefile"},
 }
+_ALSO = {"ESRIJSON", "GML", "GPX", "JSONFG", "MapInfo File", "OpenFileGDB", "TopoJSON"}
+_POINTERS = (b"<OGR", b"<GDAL", b'<?xml version="1.0"?><OGR')
+"""How files begin that only say where the data is: reading one would follow a path or a URL that a stranger wrote."""
 
 
 def read_labels(
@@ -49,6 +52,7 @@ def read_labels(
         )
     if format_name == "geoparquet" or (format_name == "auto" and file.suffix.lower() in _PARQUET):
         return labels_from_frame(_read_parquet(file), crs=crs, name=file.name)
+    _refuse_pointers(file)
     source = f"/vsizip/{file.resolve()}" if file.suffix.lower() == ".zip" else str(file)
     try:
         chosen = _choose_layer(file.name, source, layer)
@@ -76,10 +80,21 @@ def _choose_layer(name: str, source: str, layer: str | None) -> str:
     return spatial[0]
 
 
-def _check_driver(name: str, source: str, layer: str, format_name: str) -> None:
-    if format_name == "auto":
+def _refuse_pointers(file: Path) -> None:
+    if not file.is_file():
         return
+    with file.open("rb") as stream:
+        head = b"".join(stream.read(400).split())
+    if head.lstrip(b"\xef\xbb\xbf").startswith(tuple(b"".join(p.split()) for p in _POINTERS)):
+        raise InvalidInput(f"{file.name} holds no labels, only where others are (a GDAL virtual file). Name that file.")
+
+
+def _check_driver(name: str, source: str, layer: str, format_name: str) -> None:
     driver = pyogrio.read_info(source, layer=layer)["driver"]
+    if format_name == "auto":
+        if driver not in _ALSO.union(*_DRIVERS.values()):
+            raise InvalidInput(f"{name} is a {driver} file, which labels are not read from. Convert it to GeoPackage.")
+        return
     if driver not in _DRIVERS[format_name]:
         raise InvalidInput(
             f"{name} is no {format_name}: GDAL reads it as {driver}. Leave --format at auto, or name that."

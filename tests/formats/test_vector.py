@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from geolabel import formats, workflows
+from geolabel.errors import InvalidInput
+from geolabel.formats.vector import read_labels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BEAUFORT = "pairs/beaufort_s2_landcover/rcr_landcover"
+
+
+def test_the_crs_member_of_old_geojson_is_honoured(data: Path) -> None:
+    labels = read_labels(data / "pairs/atlanta_pan16_buildings/buildings_epsg32616.geojson")
+    assert labels.crs == "EPSG:32616"
+    assert shapely.total_bounds(labels.geometries)[0] > 100_000
+
+
+def test_coordinates_come_bit_for_bit(data: Path) -> None:
+    path = data / f"{BEAUFORT}.shp"
+    labels = read_labels(path)
+    frame = gpd.read_file(path)
+    assert labels.crs == "EPSG:32618"
+    assert np.array_equal(shapely.get_coordinates(labels.geometries), shapely.get_coordinates(frame.geometry.array))
+    assert labels.columns["Classname"].tolist() == frame["Classname"].tolist()
+
+
+def test_a_zipped_shapefile_is_read(data: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "land.zip", "w") as archive:
+        for suffix in (".shp", ".shx", ".dbf", ".prj"):
+            archive.write(data / f"{BEAUFORT}{suffix}", f"land{suffix}")
+    assert len(read_labels(tmp_path / "land.zip").geometries) == 23
+
+
+def test_a_layer_is_chosen_by_name(data: Path) -> None:
+    path = data / "pairs/swellendam_rgba_osm/osm.gpkg"
+    assert len(read_labels(path, layer="roads").geometries) == 65
+    with pytest.raises(InvalidInput, match="no layer 'rivers'; it has buildings, roads"):
+        read_labels(path, layer="rivers")
+
+
+@pytest.mark.parametrize("name", ["labels.geojson", "labels.vrt", "labels.kml"])
+@pytest.mark.parametrize("head", ["", "\ufeff", "\n  ", '<?xml version="1.0"?>\n'])
+def test_a_file_that_points_elsewhere_is_not_followed(data: Path, tmp_path: Path, name: str, head: str) -> None:
+    target = data / f"{BEAUFORT}.shp"
+    (tmp_path / name).write_text(
+        f'{head}<OGRVRTDataSource><OGRVRTLayer name="rcr_landcover"><SrcDataSource>{target}</SrcDataSource>'
+        "</OGRVRTLayer></OGRVRTDataSource>"
+    )
+    with pytest.raises(InvalidInput, match="only where others are"):
+        read_labels(tmp_path / name)
+
+
+def test_a_format_that_is_not_the_files_own_is_refused(data: Path) -> None:
+    with pytest.raises(InvalidInput, match="rcr_landcover.shp is no gpkg: GDAL reads it as ESRI Shapefile"):
+        workflows.read_labels(data / f"{BEAUFORT}.shp", format_name="gpkg")
+    with pytest.raises(
+        InvalidInput, match="Labels cannot be read as 'coco'; the formats are: auto, flatgeobuf, geojson"
+    ):
+        workflows.read_labels(data / f"{BEAUFORT}.shp", format_name="coco")
+
+
+def test_the_registry() -> None:
+    assert formats.names() == ("coco", "geojson", "mask-semantic")
+    assert formats.reader_names() == ("flatgeobuf", "geojson", "geoparquet", "gpkg", "kml", "shapefile")
+    for found in formats.registry().values():
+        for reference in (found.writer, found.reader):
+            if reference:
+                from pkgutil import resolve_name
+
+                assert callable(resolve_name(reference))
