@@ -11,6 +11,7 @@ from geolabel import workflows
 from geolabel.chips.spec import ChipSpec
 from geolabel.formats.memory import labels_from_frame, labels_from_geojson
 from geolabel.geo import crs as crs_
+from geolabel.geo.areas import Area, areas_of
 from geolabel.model import Scene
 from geolabel.store.store import open_store
 
@@ -155,9 +156,11 @@ class Project:
         """
         project = self.info
         wanted = crs_.normalise(crs) if crs else project.crs
+        areas = [Area(bbox, None, "", "")]
         if bbox and wanted and project.crs:
-            bbox = crs_.bounds_to(bbox, wanted, project.crs)
-        frame = _frame(self._store.query(self.id, bbox=bbox), project.crs)
+            areas = areas_of([bbox], wanted, project.crs, self._store.extent(self.id))
+        found = {a.id: a for area in areas for a in area.choose(self._store.query(self.id, bbox=area.bounds))}
+        frame = _frame([found[id_] for id_ in sorted(found)], project.crs)
         return frame if wanted == project.crs else frame.to_crs(wanted)
 
     def export(

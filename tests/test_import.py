@@ -241,3 +241,7 @@ def test_annotations_come_in_any_crs_and_box(kampala: geolabel.Project, data: Pa
     valid = given[given.geometry.is_valid]
     assert len(some) == int(valid.intersects(box(*window)).sum())
     assert some.crs.to_epsg() == 4326
+    assert len(kampala.annotations(bbox=(-180, -90, 180, 90), crs="EPSG:4326")) == len(valid)
+    left, bottom, right, top = kampala.annotations().total_bounds
+    assert len(kampala.annotations(bbox=(left, bottom, right, top))) == len(valid)
+    assert len(kampala.annotations(bbox=(right + 1, bottom, right + 2, top))) == 0

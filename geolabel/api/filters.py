@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime as datetime_
 from typing import TYPE_CHECKING
 
-from geolabel.api.areas import Area, areas_of
 from geolabel.api.negotiate import read_bbox, requested, storage_crs
 from geolabel.api.wire import bad_parameter
+from geolabel.geo.areas import Area, areas_of
 from geolabel.model import Status
 
 if TYPE_CHECKING:
