@@ -274,7 +274,7 @@ def make_demo(store: Store, raster: Path | None = None, *, progress: Progress | 
         The project, and whether it was made now.
     """
     if raster is None:
-        path, title = store.folder / f"{sample.SCENE}.tif", DEMO_PROJECT
+        path, title = store.folder / "sample.tif", DEMO_PROJECT
     else:
         path, title = raster, raster.stem
     found = next((p for p in store.projects() if p.id == slugify(title)), None)
