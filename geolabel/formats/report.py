@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SPLIT_COLORS = {"train": "#5b9cff", "val": "#f0c107", "test": "#ff6b8b"}
 
 _SHEET_WIDTH = 1600
+_OFF = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +174,31 @@ def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, 
         for split in splits
         if plan.chips and not chips[split]
     ]
+    notes += _balance(plan, splits, chips)
     notes += [
         f"Scene {scene.id} is synthetic: it was generated, not taken." for scene in plan.scenes if scene.synthetic
     ]
+    return notes
+
+
+def _balance(plan: Plan, splits: Sequence[str], chips: Mapping[str, int]) -> list[str]:
+    """Sentences on splits that came out other than asked for, and on classes that a split lacks."""
+    if plan.spec.split is None or not plan.chips:
+        return []
+    wanted = [plan.spec.split[SPLITS.index(s)] for s in splits]
+    got = [chips[s] / len(plan.chips) for s in splits]
+    notes = []
+    if max(abs(a - b) for a, b in zip(wanted, got, strict=True)) > _OFF:
+        shares = ["/".join(f"{100 * share:.0f}" for share in row) for row in (got, wanted)]
+        edge = plan.spec.split_block
+        cure = "smaller ones come closer" if edge > 1 else "there are too few chips for that"
+        notes.append(f"Blocks of {edge} x {edge} chips give {shares[0]}, not {shares[1]}; {cure}.")
+    names = {c.id: c.name for c in plan.project.classes}
+    used = {split: {int(i) for c in plan.chips if c.split == split for i in c.labels.class_ids} for split in splits}
+    for split in splits:
+        lacking = [names[i] for i in sorted(set().union(*used.values()) - used[split])]
+        if chips[split] and lacking:
+            notes.append(f"Split {split} has no {', '.join(lacking)}; try another seed or smaller blocks.")
     return notes
 
 

@@ -203,6 +203,13 @@ def test_the_report_counts_what_was_left_out(store: Store, tmp_path: Path) -> No
         assert min(sheet.size) > 400
 
 
+def test_the_report_says_when_a_split_is_not_what_was_asked_for(store: Store, tmp_path: Path) -> None:
+    spec = ChipSpec(size=100, split=(0.7, 0.2, 0.1), split_block=1)
+    notes = workflows.export(store, "land", tmp_path / "out", ["coco"], spec, dry_run=True).notes
+    assert "Blocks of 1 x 1 chips give 67/17/17, not 70/20/10; there are too few chips for that." in notes
+    assert any(note.startswith("Split ") and "has no " in note and "another seed" in note for note in notes)
+
+
 def test_names_with_markup_stay_text(store: Store, tmp_path: Path) -> None:
     workflows.create_project(store, "<script>alert(1)</script>", scenes=["scene"], classes=["<b>x</b>"])
     name = next(p.id for p in store.projects() if p.id != "land")
