@@ -1,5 +1,5 @@
 /** The keys: one table, which the shortcut sheet shows and the page listens by. */
-import type { Tool } from "./editor/tools";
+import type { Tool } from "./editor/draft";
 
 export type Command =
   | `tool:${Tool}`

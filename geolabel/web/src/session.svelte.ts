@@ -1,7 +1,7 @@
 /** One project on the screen: its labels, what is selected, and every edit, which goes to the map, the history and the queue. */
 import * as api from "./api";
+import { type Draft, KIND_OF, type Tool } from "./editor/draft";
 import { boundsOf, type Path, removeVertex, unite, within } from "./editor/geometry";
-import { type Draft, KIND_OF, type Tool } from "./editor/tools";
 import { History, type Step } from "./sync/history";
 import { type Content, type Label, Labels } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";

@@ -170,6 +170,7 @@ export class EditMode extends TerraDrawExtend.TerraDrawBaseSelectMode<TerraDrawE
     if (drag.kind === "handle") {
       const title = drag.handle.kind === "vertex" ? "Move vertex" : "Add vertex";
       this.host.commit(title, new Map([[drag.key, drag.latest]]));
+      this.host.activate(drag.handle.path);
     } else if (drag.kind === "move") {
       this.host.commit(drag.latest.size > 1 ? `Move ${drag.latest.size} labels` : "Move label", drag.latest);
     } else {

@@ -11,29 +11,9 @@ import {
   TerraDrawRectangleMode,
 } from "terra-draw";
 import { MapAdapter } from "../map/adapter";
-import type { Geometry, GeometryKind, Position } from "../types";
+import type { Geometry } from "../types";
+import { type Draft, type Drawing, draftOf, type Tool } from "./draft";
 import { type EditHost, EditMode } from "./editMode";
-
-export type Drawing = "polygon" | "rectangle" | "line" | "point";
-export type Tool = "select" | Drawing;
-
-/** What kind of shape a tool makes. */
-export const KIND_OF: Record<Drawing, GeometryKind> = {
-  polygon: "polygon",
-  rectangle: "polygon",
-  line: "line",
-  point: "point",
-};
-
-/** A shape that is being drawn. */
-export interface Draft {
-  tool: Drawing;
-  /** The vertices that were placed. */
-  fixed: Position[];
-  /** Where the next one would go. */
-  cursor: Position | null;
-  closed: boolean;
-}
 
 export interface ToolHost extends Omit<EditHost, "shift"> {
   drafted(draft: Draft | null): void;
@@ -147,19 +127,4 @@ export class Tools {
     if (!feature || this.#tool === "point") return this.host.drafted(null);
     this.host.drafted(draftOf(this.#tool, feature.geometry as Geometry, feature.properties.committedCoordinateCount));
   }
-}
-
-/** @param committed how many vertices terra-draw has placed for good; it keeps the pointer's as one more. */
-export function draftOf(tool: Drawing, geometry: Geometry, committed: unknown): Draft | null {
-  if (tool === "rectangle" && geometry.type === "Polygon") {
-    return { tool, fixed: geometry.coordinates[0]?.slice(0, -1) ?? [], cursor: null, closed: true };
-  }
-  const closed = geometry.type === "Polygon";
-  const all = closed ? (geometry.coordinates[0] ?? []) : geometry.type === "LineString" ? geometry.coordinates : [];
-  const count = typeof committed === "number" ? committed : Math.max(all.length - 1, 1);
-  const fixed = all.slice(0, count);
-  const next = all[count];
-  const last = fixed.at(-1);
-  const moved = next && last && (next[0] !== last[0] || next[1] !== last[1]);
-  return { tool, fixed, cursor: moved ? next : null, closed };
 }

@@ -1,7 +1,7 @@
 /** What is being worked on: the selected labels, their handles, the draft, and the place of a problem. */
 import type { ExpressionSpecification, GeoJSONSource, Map as MapLibre, SymbolLayerSpecification } from "maplibre-gl";
+import type { Draft } from "../editor/draft";
 import { chains, midpoints, type Path, samePath, vertices } from "../editor/geometry";
-import type { Draft } from "../editor/tools";
 import type { Geometry, Position } from "../types";
 import { CASING } from "./labelLayers";
 
@@ -57,7 +57,7 @@ export class Overlay {
       source: "selection",
       filter: ["==", ["get", "role"], "before"],
       layout: ROUND,
-      paint: { "line-color": "#ffffff", "line-width": 1.25, "line-dasharray": [0.5, 3], "line-opacity": 0.9 },
+      paint: { "line-color": "#ffffff", "line-width": 1.5, "line-dasharray": [0.1, 2.4] },
     });
     map.addLayer({
       id: "selection-point",

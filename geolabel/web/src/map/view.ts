@@ -1,9 +1,10 @@
 /** The map of a session: imagery, labels, tools, and the wires between them. */
 import type { Map as MapLibre } from "maplibre-gl";
 import * as api from "../api";
+import type { Tool } from "../editor/draft";
 import type { Box, EditHost } from "../editor/editMode";
 import { positionAt, unite } from "../editor/geometry";
-import { type Tool, Tools } from "../editor/tools";
+import { Tools } from "../editor/tools";
 import type { Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
 import { createMap, ZOOM_OFFSET } from "./create";

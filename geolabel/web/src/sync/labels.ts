@@ -9,21 +9,22 @@ export interface Content {
   readonly note: string | null;
 }
 
+/** Replaced, never altered in place, so that who holds one sees no change. */
 export interface Label {
   /** Names the label in this page, from before it has an id; equal to the id of a label that came from the server. */
   readonly key: number;
   /** Given by the server; null until the first save. */
-  id: number | null;
+  readonly id: number | null;
   /** Of the server's state; 0 when it is not known. */
-  version: number;
+  readonly version: number;
   /** What the user sees; null when deleted. */
-  content: Content | null;
+  readonly content: Content | null;
   /** What the server has; null when there is nothing, or it is deleted. */
-  saved: Content | null;
+  readonly saved: Content | null;
   /** The other properties, as last served. */
-  info: LabelProperties | null;
+  readonly info: LabelProperties | null;
   /** The scene that it was drawn on, when it was drawn here. */
-  scene: string | null;
+  readonly scene: string | null;
 }
 
 export function contentOf(feature: LabelFeature): Content {
@@ -61,34 +62,42 @@ export class Labels {
     return this.#lastNew;
   }
 
+  #put(key: number, change: Partial<Label>): void {
+    const label = this.#byKey.get(key);
+    if (label) this.#byKey.set(key, { ...label, ...change });
+    this.changed();
+  }
+
   /** Show a state; the label is made when it is new, with the scene that it is drawn on. Does not save. */
   show(key: number, content: Content | null, scene: string | null = null): void {
-    const label = this.#byKey.get(key);
-    if (label) label.content = content;
-    else this.#byKey.set(key, { key, id: null, version: 0, content, saved: null, info: null, scene });
-    this.changed();
+    if (!this.#byKey.has(key)) {
+      this.#byKey.set(key, { key, id: null, version: 0, content, saved: null, info: null, scene });
+    }
+    this.#put(key, { content });
   }
 
   /** Take what a write gave back. What the user sees follows unless a newer change waits. */
   adopt(key: number, feature: LabelFeature, version: number, follow: boolean): void {
-    const label = this.#byKey.get(key);
-    if (!label) return;
-    label.id = feature.id;
+    const saved = contentOf(feature);
     this.#keyOfId.set(feature.id, key);
-    label.version = version;
-    label.saved = contentOf(feature);
-    label.info = feature.properties;
-    if (follow) label.content = label.saved;
-    this.changed();
+    this.#put(key, {
+      id: feature.id,
+      version,
+      saved,
+      info: feature.properties,
+      ...(follow ? { content: saved } : {}),
+    });
+  }
+
+  /** Know what the server has, and leave what the user sees: null when someone deleted it. */
+  acknowledge(key: number, current: LabelFeature | null): void {
+    if (!current) return this.gone(key, 0);
+    this.#put(key, { saved: contentOf(current), version: current.properties.version, info: current.properties });
   }
 
   /** The server deleted it, with the version of the delete. */
   gone(key: number, version: number): void {
-    const label = this.#byKey.get(key);
-    if (!label) return;
-    label.version = version;
-    label.saved = null;
-    this.changed();
+    this.#put(key, { version, saved: null });
   }
 
   /** A label that never was. */

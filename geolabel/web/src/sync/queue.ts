@@ -8,7 +8,7 @@
  */
 import { type Items, type LabelBody, Refused, Unreachable } from "../api";
 import type { LabelFeature } from "../types";
-import { type Content, contentOf, type Label, type Labels } from "./labels";
+import type { Content, Label, Labels } from "./labels";
 
 export interface Operation {
   key: number;
@@ -97,32 +97,25 @@ export class SaveQueue {
   /** After a conflict: write the user's state over the server's. */
   keepMine(key: number): void {
     const trouble = this.#aside.get(key);
-    const label = this.labels.get(key);
-    if (!trouble || !label) return;
-    this.#acknowledge(label, trouble.current);
+    if (!trouble) return;
+    this.labels.acknowledge(key, trouble.current);
     this.push({ key, content: trouble.content, edit: trouble.edit });
   }
 
   /** Drop what was set aside: the label is again what the server has. */
   discard(key: number): void {
     const trouble = this.#aside.get(key);
-    const label = this.labels.get(key);
-    if (!trouble || !label) return;
+    if (!trouble) return;
     this.#aside.delete(key);
-    if (trouble.kind === "conflict") this.#acknowledge(label, trouble.current);
-    if (label.id === null) this.labels.forget(key);
-    else this.labels.show(key, label.saved);
+    if (trouble.kind === "conflict") this.labels.acknowledge(key, trouble.current);
+    const label = this.labels.get(key);
+    if (label?.id === null) this.labels.forget(key);
+    else if (label) this.labels.show(key, label.saved);
     this.#tell();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-  }
-
-  #acknowledge(label: Label, current: LabelFeature | null): void {
-    label.saved = current ? contentOf(current) : null;
-    label.version = current ? current.properties.version : 0;
-    if (current) label.info = current.properties;
   }
 
   async #run(): Promise<void> {

@@ -1,0 +1,59 @@
+import { expect, test, vi } from "vitest";
+import type { Bounds, LabelFeature } from "../types";
+import { Labels } from "./labels";
+import { LabelLoader } from "./loader";
+
+const feature = (id: number, x = 0): LabelFeature =>
+  ({
+    type: "Feature",
+    id,
+    geometry: { type: "Point", coordinates: [x, 0] },
+    properties: { class: "water", note: null, version: 1 },
+  }) as unknown as LabelFeature;
+
+const page = (features: LabelFeature[], numberMatched: number, more = false) => ({
+  features,
+  numberMatched,
+  links: more ? [{ rel: "next", href: "" }] : [],
+});
+
+const VIEW: Bounds = [0, 0, 1, 1];
+
+test("reads page after page, then a pan inside asks for nothing", async () => {
+  const ask = vi
+    .fn()
+    .mockResolvedValueOnce(page([feature(1), feature(2)], 3, true))
+    .mockResolvedValueOnce(page([feature(9)], 3));
+  const labels = new Labels();
+  const loader = new LabelLoader({ page: ask }, labels, () => false);
+  expect(await loader.view(VIEW)).toEqual({ matched: 3, whole: true });
+  expect(ask.mock.calls.map((call) => call[1])).toEqual([0, 2]);
+  expect(labels.all().map((label) => label.key)).toEqual([1, 2, 9]);
+  expect(await loader.view([0.1, 0.1, 1.1, 1.1])).toBeNull();
+  expect(ask).toHaveBeenCalledTimes(2);
+});
+
+test("asks again for another place, and drops what is gone from there", async () => {
+  const ask = vi
+    .fn()
+    .mockResolvedValueOnce(page([feature(1), feature(2)], 2))
+    .mockResolvedValueOnce(page([feature(2)], 1));
+  const labels = new Labels();
+  const loader = new LabelLoader({ page: ask }, labels, () => false);
+  await loader.view([-1, -1, 1, 1]);
+  await loader.view([-3, -3, 3, 3]);
+  expect(labels.all().map((label) => label.key)).toEqual([2]);
+});
+
+test("a box past the ends of the Earth is cut", async () => {
+  const ask = vi.fn().mockResolvedValue(page([], 0));
+  await new LabelLoader({ page: ask }, new Labels(), () => false).view([-400, -100, 400, 100]);
+  expect(ask.mock.calls[0]?.[0]).toEqual([-180, -90, 180, 90]);
+});
+
+test("a failure is told, and the next view tries again", async () => {
+  const ask = vi.fn().mockRejectedValueOnce(new Error("no")).mockResolvedValue(page([], 0));
+  const loader = new LabelLoader({ page: ask }, new Labels(), () => false);
+  await expect(loader.view(VIEW)).rejects.toThrow("no");
+  expect(await loader.view(VIEW)).toEqual({ matched: 0, whole: true });
+});
