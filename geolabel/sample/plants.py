@@ -48,6 +48,7 @@ def plant(place: Place, seed: int) -> Trees:
     rng = np.random.default_rng([seed, 2])
     woods = shapely.union_all([patch.geometry for patch in place.truth if patch.class_name == "forest"])
     waters = [patch.geometry for patch in place.truth if patch.class_name == "water"]
+    yards = shapely.union_all([patch.geometry for patch in place.ground if patch.surface == "yard"]).buffer(1)
     orchards = shapely.union_all([patch.geometry for patch in place.ground if patch.surface == "orchard"])
     gardens = shapely.union_all([patch.geometry for patch in place.ground if patch.surface in {"lawn", "beds"}])
     meadows = shapely.union_all([patch.geometry for patch in place.truth if patch.surface in {"meadow", "pasture"}])
@@ -57,8 +58,8 @@ def plant(place: Place, seed: int) -> Trees:
         (_line_up(place.hedges, 3.6, 1.3, 0.78, rng), (1.3, 2.9), (3, 8)),
         (_line_up(place.avenues, 11, 0.4, 0.92, rng), (2.2, 3.2), (8, 12)),
         (_line_up(banks, 5.5, 1.3, 0.42, rng, clumps=70), (1.8, 3.8), (6, 14)),
-        (_scatter(orchards, 8.5, rng, share=0.75), (1.4, 2.5), (3, 6)),
-        (_scatter(gardens, 11, rng, share=0.28), (1.2, 3.4), (3, 9)),
+        (_scatter(orchards.difference(yards), 8.5, rng, share=0.75), (1.4, 2.5), (3, 6)),
+        (_scatter(gardens.difference(yards), 11, rng, share=0.28), (1.2, 3.4), (3, 9)),
         (_scatter(meadows.buffer(-5), 42, rng, share=0.10), (2.2, 4.6), (6, 12)),
     ]
     xy = np.vstack([where for where, _, _ in groups])

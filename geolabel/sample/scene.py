@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from rasterio.enums import ColorInterp
@@ -10,8 +9,10 @@ from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
 from geolabel.errors import InvalidInput
-from geolabel.sample.paint import PRIORITY, paint, transform_of
-from geolabel.sample.place import CRS, SIDE, WEST, lay_out
+from geolabel.sample.cover import PRIORITY, transform_of
+from geolabel.sample.paint import paint
+from geolabel.sample.place import CRS, SIDE, WEST
+from geolabel.sample.survey import lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +108,7 @@ def write_scene(
                 BLOCKSIZE=512,
                 OVERVIEW_RESAMPLING="AVERAGE",
             )
-            os.replace(part, path)
+            part.replace(path)
         finally:
             part.unlink(missing_ok=True)
     if progress:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 from shapely import LineString, Polygon
-from shapely.geometry.base import BaseGeometry
 from shapely.ops import split
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
 Point = tuple[float, float]
 
@@ -28,7 +28,8 @@ def curve(points: Sequence[Point], rounds: int = 3) -> LineString:
         cut[0::2] = 0.75 * xy[:-1] + 0.25 * xy[1:]
         cut[1::2] = 0.25 * xy[:-1] + 0.75 * xy[1:]
         xy = np.vstack([xy[:1], cut, xy[-1:]])
-    return LineString(xy).simplify(0.15)
+    # Chaikin's points lie closer together than anybody would draw them.
+    return LineString(shapely.get_coordinates(shapely.simplify(LineString(xy), 0.15)))
 
 
 def band(line: LineString, width: float) -> Polygon:
@@ -92,12 +93,16 @@ def blob(
     return Polygon(xy + rng.normal(0, jitter, (n, 2)) + np.asarray(centre)).buffer(0)
 
 
+def beside(point: Point, angle: float, forward: float, left: float) -> Point:
+    """The point so many metres forward and to the left, for someone who looks along `angle` (radians from east)."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return point[0] + forward * cos - left * sin, point[1] + forward * sin + left * cos
+
+
 def rectangle(centre: Point, length: float, width: float, angle: float) -> Polygon:
     """A rectangle whose long side runs at `angle` (radians from east)."""
-    along = np.array([math.cos(angle), math.sin(angle)]) * length / 2
-    across = np.array([-math.sin(angle), math.cos(angle)]) * width / 2
-    middle = np.asarray(centre)
-    return Polygon([middle + along + across, middle - along + across, middle - along - across, middle + along - across])
+    corners = ((1, 1), (-1, 1), (-1, -1), (1, -1))
+    return Polygon([beside(centre, angle, u * length / 2, v * width / 2) for u, v in corners])
 
 
 def along(line: LineString, step: float, rng: Generator, *, start: float = 0.0) -> Iterator[tuple[Point, float]]:
@@ -125,6 +130,11 @@ def polygons(geometry: BaseGeometry, least: float = 0.0) -> list[Polygon]:
     return [part for part in parts if isinstance(part, Polygon) and part.area >= max(least, 1e-6)]
 
 
+def lines(geometry: BaseGeometry, least: float = 0.0) -> list[LineString]:
+    """The lines of any geometry that are at least so many metres long."""
+    return [part for part in shapely.get_parts(geometry) if isinstance(part, LineString) and part.length >= least]
+
+
 def divide(
     land: Polygon, area: Point, rng: Generator, *, strips: float = 0.35
 ) -> tuple[list[Polygon], list[LineString]]:
@@ -149,14 +159,12 @@ def divide(
         if length / width > 2.4 or rng.uniform() > strips:
             angle += math.pi / 2
         angle += rng.normal(0, 0.035)
-        middle = np.asarray(part.centroid.coords[0])
-        middle = middle + rng.uniform(-0.12, 0.12) * np.array([-math.sin(angle), math.cos(angle)]) * min(length, width)
-        reach = 2 * length * np.array([math.cos(angle), math.sin(angle)])
-        line = LineString([middle - reach, middle + reach])
+        middle = beside((part.centroid.x, part.centroid.y), angle, 0, rng.uniform(-0.12, 0.12) * min(length, width))
+        line = LineString([beside(middle, angle, -2 * length, 0), beside(middle, angle, 2 * length, 0)])
         halves = polygons(split(part, line))
         if len(halves) < 2:
             done.append(part)
             continue
         whole.extend(halves)
-        cuts.extend(piece for piece in shapely.get_parts(line.intersection(part)) if isinstance(piece, LineString))
+        cuts.extend(lines(line.intersection(part)))
     return done, cuts
