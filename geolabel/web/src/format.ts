@@ -7,7 +7,7 @@ const grouped = (value: number, decimals: number): string =>
 const figures = (value: number): number => (value >= 1000 ? 0 : value >= 10 ? 1 : 2);
 
 export const area = (m2: number): string =>
-  m2 >= 1e7 ? `${grouped(m2 / 1e6, figures(m2 / 1e6))} km²` : `${grouped(m2, figures(m2))} m²`;
+  m2 >= 1e6 ? `${grouped(m2 / 1e6, figures(m2 / 1e6))} km²` : `${grouped(m2, figures(m2))} m²`;
 
 export const hectares = (m2: number): string => grouped(m2 / 1e4, m2 >= 1e5 ? 1 : m2 >= 1e3 ? 3 : 4);
 

@@ -1,6 +1,7 @@
 /** The map of a session: imagery, labels, tools, and the wires between them. */
 import type { Map as MapLibre } from "maplibre-gl";
 import * as api from "../api";
+import { crossing } from "../editor/crossing";
 import type { Tool } from "../editor/draft";
 import type { Box, EditHost } from "../editor/editMode";
 import { positionAt, unite } from "../editor/geometry";
@@ -173,13 +174,20 @@ export class MapView {
     }
   }
 
+  /** Ring the places that the server named, and where the selected outline crosses itself. */
   drawTroubles(): void {
+    const { session } = this;
     const positions: Position[] = [];
-    for (const { pointers, content } of this.session.saving.troubles) {
-      for (const pointer of content ? pointers : []) {
-        const at = content && positionAt(content.geometry, pointer);
-        if (at) positions.push(at);
-      }
+    for (const { kind, pointers, content } of session.saving.troubles) {
+      if (!content || kind !== "refused") continue;
+      const named = pointers.map((pointer) => positionAt(content.geometry, pointer)).filter((at) => at !== null);
+      const crossed = named.length > 0 ? null : crossing(content.geometry);
+      positions.push(...named, ...(crossed ? [crossed] : []));
+    }
+    const [only, more] = session.selected();
+    if (only && !more) {
+      const at = crossing(session.preview?.get(only.key) ?? only.content.geometry);
+      if (at) positions.push(at);
     }
     this.#overlay.mark(positions);
   }

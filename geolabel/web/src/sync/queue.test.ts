@@ -286,13 +286,14 @@ describe("changed by someone else", () => {
     });
   });
 
-  test("Keep mine writes over it, and sends all that differs", async () => {
+  test("Keep mine writes what the user changed over it; the rest stays theirs", async () => {
     put(1, MOVED);
     await settle();
     queue.keepMine(1);
     await settle();
-    expect(server.calls.at(-1)).toBe("PATCH 1 geometry,class v2");
-    expect(server.rows.get(1)?.content).toEqual(MOVED);
+    expect(server.calls.at(-1)).toBe("PATCH 1 geometry v2");
+    expect(server.rows.get(1)?.content).toEqual({ ...MOVED, class: "forest" });
+    expect(labels.get(1)?.content).toEqual({ ...MOVED, class: "forest" });
   });
 
   test("Take theirs shows it, and the next edit builds on it", async () => {

@@ -8,7 +8,7 @@
  */
 import { type Items, type LabelBody, Refused, Unreachable } from "../api";
 import type { LabelFeature } from "../types";
-import type { Content, Label, Labels } from "./labels";
+import { type Content, contentOf, type Label, type Labels } from "./labels";
 
 export interface Operation {
   key: number;
@@ -94,12 +94,16 @@ export class SaveQueue {
     if (trouble) this.push({ key, content: trouble.content, edit: trouble.edit });
   }
 
-  /** After a conflict: write the user's state over the server's. */
+  /** After a conflict: write what the user changed over the server's state; what they did not touch stays theirs. */
   keepMine(key: number): void {
     const trouble = this.#aside.get(key);
-    if (!trouble) return;
-    this.labels.acknowledge(key, trouble.current);
-    this.push({ key, content: trouble.content, edit: trouble.edit });
+    const label = this.labels.get(key);
+    if (!trouble || !label) return;
+    const { content, current } = trouble;
+    const mine = content && current && label.saved ? merge(label.saved, content, contentOf(current)) : content;
+    this.labels.acknowledge(key, current);
+    this.labels.show(key, mine);
+    this.push({ key, content: mine, edit: trouble.edit });
   }
 
   /** Drop what was set aside: the label is again what the server has. */
@@ -214,10 +218,21 @@ export class SaveQueue {
   }
 }
 
+const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+
+/** Theirs, with what was changed from `before` to `mine`. */
+function merge(before: Content, mine: Content, theirs: Content): Content {
+  return {
+    geometry: same(before.geometry, mine.geometry) ? theirs.geometry : mine.geometry,
+    class: before.class === mine.class ? theirs.class : mine.class,
+    note: before.note === mine.note ? theirs.note : mine.note,
+  };
+}
+
 /** What to send so that the one becomes the other; null when they say the same. */
 function difference(saved: Content, wanted: Content): LabelBody | null {
   const body: LabelBody = {};
-  if (JSON.stringify(saved.geometry) !== JSON.stringify(wanted.geometry)) body.geometry = wanted.geometry;
+  if (!same(saved.geometry, wanted.geometry)) body.geometry = wanted.geometry;
   const properties: NonNullable<LabelBody["properties"]> = {};
   if (saved.class !== wanted.class) properties.class = wanted.class;
   if (saved.note !== wanted.note) properties.note = wanted.note;
