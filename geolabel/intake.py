@@ -108,6 +108,13 @@ def _text(value: Any) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def notes(labels: LabelFile) -> NDArray[np.object_]:
+    """The free text of each feature, from a column `note`; None where there is none."""
+    if "note" not in labels.columns:
+        return np.full(len(labels.geometries), None, dtype=object)
+    return np.array([_text(value) or None for value in labels.columns["note"]], dtype=object)
+
+
 def check_kinds(
     project: Project, geometries: NDArray[np.object_], names: NDArray[np.object_], ids: NDArray[np.object_]
 ) -> None:

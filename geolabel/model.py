@@ -386,6 +386,10 @@ class AnnotationPatch:
     confidence: float | None = None
 
 
+BATCH_COLUMNS = ("note", "status", "source", "confidence", "scene", "version")
+"""Properties of an annotation that go into datasets: no people and no clock times."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelBatch:
     """Annotations as arrays, in order of id: what the chip builder takes.
@@ -394,11 +398,13 @@ class LabelBatch:
         ids: int64 (n,).
         class_names: str objects (n,).
         geometries: shapely objects (n,), in the project's CRS.
+        columns: what else map formats carry, (n,) each, by the names of `BATCH_COLUMNS`.
     """
 
     ids: NDArray[np.int64]
     class_names: NDArray[np.object_]
     geometries: NDArray[np.object_]
+    columns: Mapping[str, NDArray[np.object_]]
 
 
 Operation = Literal["create", "update", "delete"]

@@ -198,7 +198,10 @@ def import_labels(
     provenance = Provenance(source=f"import:{labels.name}", author=author)
     made = store.create(
         project.id,
-        [NewAnnotation(g, str(n), provenance=provenance) for g, n in zip(geometries, names, strict=True)],
+        [
+            NewAnnotation(g, str(name), note=note, provenance=provenance)
+            for g, name, note in zip(geometries, names, intake.notes(labels)[checked.kept], strict=True)
+        ],
         author=author,
     )
     tell(1.0, f"Imported {len(made)} labels")
@@ -211,7 +214,7 @@ def import_labels(
         repaired=checked.repaired,
         skipped=len(labels.geometries) - len(checked.kept),
         outside=outside,
-        dropped_columns=tuple(c for c in labels.columns if c != field),
+        dropped_columns=tuple(c for c in labels.columns if c not in {field, "note"}),
         problems=checked.problems,
     )
 
@@ -252,7 +255,7 @@ def export(
     chipped = any(f.space == "pixel" for f in wanted)
     plan = (build.plan if chipped else build.plan_without_chips)(project, scenes, labels, spec)
     if dry_run:
-        return make_report(plan, [f.name for f in wanted], dry_run=True, chipped=chipped)
+        return make_report(plan, [f.name for f in wanted], labels.sentences(), dry_run=True, chipped=chipped)
     with staging.staged(out) as folder:
         report = write_dataset(plan, labels, wanted, folder, tell)
     tell(1.0, f"Wrote {out.name}")

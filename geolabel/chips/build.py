@@ -27,9 +27,10 @@ from geolabel.geo.pixels import (
     shift,
     window_grid,
 )
+from geolabel.model import BATCH_COLUMNS, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,45 +40,67 @@ if TYPE_CHECKING:
     from geolabel.model import Grid, LabelBatch, Project, Scene
 
 
+EXPORTED = (Status.LABELLED.value, Status.ACCEPTED.value)
+"""What goes into a dataset: a suggestion is nobody's label yet, and a rejected one is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """All annotations of a project, in order of id.
+    """The annotations of a project that go into a dataset, in order of id.
 
     Attributes:
         ids: int64 (n,).
         class_ids: int64 (n,).
         geometries: (n,) in the project's CRS.
-        digest: sha256 over ids, classes and exact geometries: the same labels give the same digest.
+        columns: (n,) each, by the names of `BATCH_COLUMNS`.
+        left_out: how many were left out, by status.
+        digest: sha256 over ids, classes, columns and exact geometries: the same labels give the same digest.
     """
 
     ids: NDArray[np.int64]
     class_ids: NDArray[np.int64]
     geometries: NDArray[np.object_]
+    columns: Mapping[str, NDArray[np.object_]]
+    left_out: Mapping[str, int]
     digest: str
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    def sentences(self) -> list[str]:
+        """What was left out, for the report."""
+        return [
+            f"{count:,} annotations with the status {status!r} left out." for status, count in self.left_out.items()
+        ]
+
 
 def gather(project: Project, batches: Iterable[LabelBatch]) -> Labels:
-    """Bring the batches together.
+    """Bring together the annotations that go into a dataset.
 
     Raises:
         UnknownClass: an annotation of a class that the project does not have.
     """
     id_of = {c.name: c.id for c in project.classes}
     digest = hashlib.sha256()
+    left_out: Counter[str] = Counter()
     parts = []
     for batch in batches:
         for name in set(batch.class_names) - set(id_of):
             project.class_named(name)
-        class_ids = np.array([id_of[name] for name in batch.class_names], dtype=np.int64)
-        for annotation, class_id, wkb in zip(batch.ids, class_ids, shapely.to_wkb(batch.geometries), strict=True):
-            digest.update(f"{annotation} {class_id} {len(wkb)} ".encode() + wkb)
-        parts.append((batch.ids, class_ids, batch.geometries))
-    empty = (np.array([], dtype=np.int64), np.array([], dtype=np.int64), np.array([], dtype=object))
-    ids, class_ids, geometries = (np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True))
-    return Labels(ids, class_ids, geometries, digest.hexdigest())
+        status = batch.columns["status"]
+        wanted = np.isin(status, EXPORTED)
+        left_out.update(status[~wanted])
+        ids, geometries = batch.ids[wanted], batch.geometries[wanted]
+        class_ids = np.array([id_of[name] for name in batch.class_names[wanted]], dtype=np.int64)
+        columns = [batch.columns[name][wanted] for name in BATCH_COLUMNS]
+        for annotation, class_id, wkb, *rest in zip(ids, class_ids, shapely.to_wkb(geometries), *columns, strict=True):
+            digest.update(f"{annotation} {class_id} {rest!r} {len(wkb)} ".encode() + wkb)
+        parts.append((ids, class_ids, geometries, *columns))
+    none = np.array([], dtype=object)
+    empty = (none.astype(np.int64), none.astype(np.int64), none, *(none for _ in BATCH_COLUMNS))
+    ids, class_ids, geometries, *rest = (np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True))
+    found = dict(zip(BATCH_COLUMNS, rest, strict=True))
+    return Labels(ids, class_ids, geometries, found, dict(sorted(left_out.items())), digest.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def write_dataset(
     with ExitStack() as files:
         context = Context(plan.project, plan.scenes, plan.spec, folder, splits, files)
         writers = {f.name: f.make_writer(context) for f in formats}
-        losses = _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)
+        losses = labels.sentences()
+        losses += _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)
         if pixel:
             losses += _write_chips(plan, context, [writers[f.name] for f in pixel], table, progress)
     progress(0.95, "Writing the manifest and the report")
@@ -87,7 +88,9 @@ def _batches(project: Project, labels: Labels) -> Iterator[tuple[int, LabelBatch
     for start in range(0, len(labels), _BATCH):
         part = slice(start, start + _BATCH)
         class_names = np.array([names[int(c)] for c in labels.class_ids[part]], dtype=object)
-        yield min(start + _BATCH, len(labels)), LabelBatch(labels.ids[part], class_names, labels.geometries[part])
+        columns = {name: column[part] for name, column in labels.columns.items()}
+        batch = LabelBatch(labels.ids[part], class_names, labels.geometries[part], columns)
+        yield min(start + _BATCH, len(labels)), batch
 
 
 def _write_chips(

@@ -43,12 +43,12 @@ class GeoJSONWriter:
         """Write the annotations of one batch."""
         shapes = crs_.transform_geometries(batch.geometries, self._crs, CRS84, tolerance=self._tolerance)
         texts = shapely.to_geojson(shapely.orient_polygons(shapes, exterior_cw=False))
-        for annotation, name, text in zip(batch.ids, batch.class_names, texts, strict=True):
+        for row, (annotation, name, text) in enumerate(zip(batch.ids, batch.class_names, texts, strict=True)):
             feature = {
                 "type": "Feature",
                 "id": int(annotation),
                 "geometry": orjson.Fragment(text),
-                "properties": {"class": name},
+                "properties": {"class": name} | {field: column[row] for field, column in batch.columns.items()},
             }
             self._stream.write((b",\n" if self._written else b"\n") + orjson.dumps(feature))
             self._written += 1

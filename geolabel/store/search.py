@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from shapely.geometry import LineString, Point
 
 from geolabel.errors import InvalidInput
-from geolabel.model import LabelBatch
+from geolabel.model import BATCH_COLUMNS, LabelBatch
 from geolabel.store import projects
 from geolabel.store.dialect import spatial
 from geolabel.store.states import to_annotation
@@ -89,13 +89,19 @@ def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: 
     if size < 1:
         raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
     layer = projects.find(connection, project)
-    columns = (layer.table.c.id, layer.table.c["class"], layer.table.c.geom)
+    columns = (
+        layer.table.c.id,
+        layer.table.c["class"],
+        layer.table.c.geom,
+        *(layer.table.c[n] for n in BATCH_COLUMNS),
+    )
     for rows, geometries in _hits(connection, layer, [], bbox=bbox, columns=columns, size=size):
         if rows:
             yield LabelBatch(
                 ids=np.array([row["id"] for row in rows], dtype=np.int64),
                 class_names=np.array([row["class"] for row in rows], dtype=object),
                 geometries=geometries,
+                columns={n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS},
             )
 
 

@@ -19,7 +19,7 @@ from geolabel import workflows
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import AlreadyExists, Cancelled, InvalidInput, InvalidRaster, InvalidSpec, NotFound
 from geolabel.formats import rle
-from geolabel.model import NewAnnotation
+from geolabel.model import NewAnnotation, Provenance, Status
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
@@ -377,3 +377,46 @@ def test_a_project_without_annotations_gives_empty_chips(store: Store, tmp_path:
     assert "The project has no annotations: every chip is empty." in report.notes
     assert json.loads((tmp_path / "out" / "geojson" / "empty.geojson").read_text())["features"] == []
     assert json.loads((tmp_path / "out" / "coco" / "train.json").read_text())["annotations"] == []
+
+
+def test_what_is_no_label_yet_or_no_more_stays_out_and_is_counted(store: Store, tmp_path: Path) -> None:
+    shapes = [box(200, 100, 210, 110), box(220, 100, 230, 110), box(240, 100, 250, 110)]
+    states = [Status.SUGGESTED, Status.REJECTED, Status.ACCEPTED]
+    store.create(
+        "land",
+        [
+            NewAnnotation(
+                on_ground(s), "water", note="by the mill", status=status, provenance=Provenance(confidence=0.5)
+            )
+            for s, status in zip(shapes, states, strict=True)
+        ],
+    )
+    report = workflows.export(store, "land", tmp_path / "out", ["geojson", "coco"], ChipSpec(size=100))
+    features = json.loads((tmp_path / "out/geojson/land.geojson").read_text())["features"]
+    assert len(features) == len(SHAPES) + 1
+    assert features[-1]["properties"] == {
+        "class": "water",
+        "note": "by the mill",
+        "status": "accepted",
+        "source": "api",
+        "confidence": 0.5,
+        "scene": None,
+        "version": 1,
+    }
+    said = " ".join(report.lines())
+    assert "1 annotations with the status 'rejected' left out." in said
+    assert "1 annotations with the status 'suggested' left out." in said
+    files = [json.loads(p.read_text()) for p in (tmp_path / "out/coco").iterdir()]
+    used = {a["geo"]["annotation"] for file in files for a in file["annotations"]}
+    assert len(SHAPES) + 3 in used
+    assert not used & {len(SHAPES) + 1, len(SHAPES) + 2}
+
+
+def test_notes_come_back_from_geojson(store: Store, tmp_path: Path) -> None:
+    store.create("land", [NewAnnotation(on_ground(box(200, 100, 210, 110)), "water", note="by the mill")])
+    workflows.export(store, "land", tmp_path / "out", ["geojson"], ChipSpec())
+    labels = workflows.read_labels(tmp_path / "out/geojson/land.geojson")
+    report = workflows.import_labels(store, "land", labels)
+    assert report.imported == len(SHAPES) + 1
+    assert report.dropped_columns == ("status", "source", "confidence", "scene", "version")
+    assert store.query("land")[-1].note == "by the mill"

@@ -7,24 +7,28 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import rasterio
 import rasterio.features
 import shapely
+from pycocotools.coco import COCO
 from rasterio.windows import Window
 from shapely.geometry import Polygon, box
 
+import geolabel
+from geolabel.geo.pixels import PixelGeometry, pixel_to_map
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Any
 
     from tests.formats.conftest import Exported
 
 NAMES = ("kampala", "atlanta", "swellendam", "swellendam-roads", "beaufort", "elkton")
 AREAS = tuple(name for name in NAMES if name != "swellendam-roads")
-
-pycocotools = pytest.importorskip("pycocotools.mask")
 
 
 def chips(exported: Exported) -> list[dict[str, Any]]:
@@ -126,7 +130,6 @@ def test_coco_polygons_are_the_clipped_labels(name: str, exported: Callable[[str
 def test_pycocotools_decodes_our_polygons_but_for_the_pixels_on_the_boundary(
     name: str, exported: Callable[[str], Exported], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pycocotools.coco import COCO
 
     done = exported(name)
     for split in done.report.chips:
@@ -185,3 +188,30 @@ def test_splits_share_no_ground(name: str, exported: Callable[[str], Exported]) 
             if one["split"] != rows[j]["split"]:
                 assert windows[i].intersection(windows[j]).area == 0
     assert {c["split"] for c in rows} <= set(done.report.chips)
+
+
+def test_boxes_drawn_in_pixels_come_back_at_the_same_pixels(data: Path, tmp_path: Path) -> None:
+    """OSBS: 61 tree boxes in pixels of the image, to the map, into the store, and out as COCO of one chip."""
+    pair = data / "pairs/osbs_rgb_treeboxes"
+    boxes = pd.read_csv(pair / "OSBS_029.csv")
+    with geolabel.open(tmp_path / "ws", create=True) as workspace:
+        scene = workspace.add_scene(pair / "OSBS_029.tif")
+        project = workspace.create_project("OSBS", scenes=[scene], classes=["Tree"])
+        in_pixels = PixelGeometry(shapely.box(boxes.xmin, boxes.ymin, boxes.xmax, boxes.ymax), scene.grid)
+        on_map = pixel_to_map(in_pixels)
+        project.add(gpd.GeoDataFrame({"class": boxes.label}, geometry=on_map.geometries, crs=on_map.crs))
+        project.export(tmp_path / "out", formats=["coco", "mask-semantic"], chips=geolabel.ChipSpec(size=400))
+    coco = COCO(str(tmp_path / "out/coco/train.json"))
+    found = np.array([coco.anns[i]["bbox"] for i in sorted(coco.anns)])
+    expected = np.column_stack((boxes.xmin, boxes.ymin, boxes.xmax - boxes.xmin, boxes.ymax - boxes.ymin))
+    assert found.shape == (61, 4)
+    assert np.abs(found - expected).max() <= 1e-6
+    mask = np.zeros((400, 400), dtype=np.uint8)
+    for _, row in boxes.iterrows():
+        mask[row.ymin : row.ymax, row.xmin : row.xmax] = 1
+    with rasterio.open(tmp_path / "out/masks/semantic/train/osbs_029_0_0.tif") as burnt:
+        seen = burnt.read(1)
+    with rasterio.open(pair / "OSBS_029.tif") as image:
+        valid = image.dataset_mask() > 0
+    assert np.array_equal(seen[valid], mask[valid])
+    assert (seen[~valid] == 255).all()

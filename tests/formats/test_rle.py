@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from pycocotools import mask as coco
 
 from geolabel.errors import InvalidInput
 from geolabel.formats import rle
 
-coco = pytest.importorskip("pycocotools.mask")
 # pycocotools wraps its masks in a class that numpy 2 warns about.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
