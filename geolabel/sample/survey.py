@@ -49,7 +49,7 @@ _AVENUES = (1, 3)
 def lay_out(seed: int) -> Place:
     """The place that a seed gives. It is shared: nobody may change it."""
     draft = Draft(np.random.default_rng([seed, 1]))
-    courses = [shapes.curve(points) for _, _, points in _ROADS]
+    courses = _courses()
     widths = [width for _, width, _ in _ROADS]
     roads = shapely.union_all([shapes.band(course, width) for course, width in zip(courses, widths, strict=True)])
     water = _water(draft)
@@ -67,8 +67,28 @@ def lay_out(seed: int) -> Place:
     return draft.finish()
 
 
+def _courses() -> list[LineString]:
+    """The centre lines of the roads; one that ends near an earlier one is led to it."""
+    courses: list[LineString] = []
+
+    def lead(end: shapes.Point) -> shapes.Point:
+        earlier = shapely.union_all(courses)
+        if not courses or shapely.Point(end).distance(earlier) > 30:
+            return end
+        met = shapely.shortest_line(shapely.Point(end), earlier).coords[-1]
+        return met[0], met[1]
+
+    for _, _, points in _ROADS:
+        courses.append(shapes.curve([lead(points[0]), *points[1:-1], lead(points[-1])]))
+    return courses
+
+
 def _water(draft: Draft) -> BaseGeometry:
-    """A river with sand bars, a pond and a lake, each with an island."""
+    """A river with sand bars, a pond and a lake, each with an island.
+
+    Returns:
+        Their ground, sand bars and islands included.
+    """
     rng = draft.rng
     xy, bend = shapes.meander((820, 2110), math.radians(-97), wave=940, swing=1.2, waves=4.0, rng=rng)
     half = 13 + 2.5 * np.sin(np.arange(len(xy)) / 9.0 + rng.uniform(0, 6)) + rng.normal(0, 0.4, len(xy))
@@ -96,7 +116,7 @@ def _water(draft: Draft) -> BaseGeometry:
     draft.label("water", "water", water)
     draft.label("forest", "forest", island.buffer(-4).simplify(0.5))
     draft.label("grassland", "meadow", islet.buffer(-2.5).simplify(0.5))
-    return water
+    return shapely.union_all([river, pond, lake])
 
 
 def _roads(draft: Draft, courses: list[LineString], water: BaseGeometry) -> None:
