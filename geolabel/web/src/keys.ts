@@ -37,6 +37,8 @@ export const SHORTCUTS: Shortcut[] = [
   { group: "Drawing", does: "Close outline, done", shown: [["↵"]], command: "finish", keys: ["Enter"] },
   { group: "Drawing", does: "Remove last vertex", shown: [["Backspace"]], command: "back", keys: ["Backspace"] },
   { group: "Drawing", does: "Cancel, then unselect", shown: [["Esc"]], command: "escape", keys: ["Escape"] },
+  { group: "Drawing", does: "Move cursor 1 px, 10 px", shown: [["Arrows"], ["Shift", "Arrows"]] },
+  { group: "Drawing", does: "Place a vertex (keyboard)", shown: [["Space"]] },
   { group: "Drawing", does: "Pan", shown: [["hold Space"]] },
   { group: "Selected label", does: "Add to the selection", shown: [["Shift", "click"]] },
   { group: "Selected label", does: "Delete vertex, or label", shown: [["Del"]], command: "delete", keys: ["Delete"] },

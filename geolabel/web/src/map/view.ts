@@ -13,6 +13,7 @@ import { addIcons } from "./icons";
 import { addScene, type Look, metresPerPixel, nativeZoom, removeScene, styleScene } from "./imagery";
 import { LabelLayers, LOWEST } from "./labelLayers";
 import { Overlay } from "./overlay";
+import { type Point, Steer } from "./steer";
 
 export interface Camera {
   zoom: number;
@@ -23,6 +24,8 @@ export interface Events {
   pointer(at: { lng: number; lat: number } | null): void;
   camera(camera: Camera): void;
   box(box: Box | null): void;
+  /** Where the keys steer the crosshair; null when they do not. */
+  steered(at: Point | null): void;
   /** Nothing is loading any more, or something is again. */
   idle(idle: boolean): void;
   /** How many labels are in view, and whether all of them are shown. */
@@ -42,6 +45,7 @@ export class MapView {
   readonly #labels: LabelLayers;
   readonly #overlay: Overlay;
   readonly #tools: Tools;
+  readonly #steer: Steer;
   #spaceHeld = false;
   #loading = 0;
   #frame = 0;
@@ -69,6 +73,11 @@ export class MapView {
     });
     const zooms = session.scenes.map(nativeZoom).filter((zoom) => zoom !== null);
     this.#labels.thinBelow(zooms.length > 0 ? Math.max(...zooms) + Math.log2(0.75) : 0);
+    this.#steer = new Steer(
+      map,
+      () => map.project(map.getCenter()),
+      (at) => events.steered(at),
+    );
     map.on("mousemove", (event) => events.pointer(event.lngLat));
     map.on("mouseout", () => events.pointer(null));
     map.on("move", () => this.#camera());
@@ -221,6 +230,21 @@ export class MapView {
     this.#labels.hover(null);
     this.#overlay.draft(null, "");
     this.#tools.set(tool);
+    this.#steer.stop();
+    // In Select the arrows pan; with a drawing tool they steer.
+    if (tool === "select") this.map.keyboard.enable();
+    else this.map.keyboard.disable();
+  }
+
+  /** Take a key that steers the crosshair: while a drawing tool is in hand and the map has the focus. */
+  steer(event: KeyboardEvent): boolean {
+    const here = this.session.tool !== "select" && event.target === this.map.getCanvas();
+    return here && !event.ctrlKey && !event.metaKey && !event.altKey && this.#steer.key(event);
+  }
+
+  /** Give the map the focus, so that the arrows steer. */
+  focus(): void {
+    this.map.getCanvas().focus({ preventScroll: true });
   }
 
   get drawing(): boolean {
