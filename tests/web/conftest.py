@@ -1,0 +1,170 @@
+"""A real server and a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+import geolabel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+CHROMIUM = os.environ.get("GEOLABEL_CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+# Software rendering on a loaded machine: these are upper bounds, the tests wait on what is on the screen.
+expect.set_options(timeout=30_000)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server.
+
+    Attributes:
+        url: with a slash at the end.
+        workspace: its folder.
+    """
+
+    url: str
+    workspace: Path
+
+    def get(self, path: str, **params: Any) -> Any:
+        """What the API says."""
+        answer = httpx.get(self.url + path, params=params, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@pytest.fixture
+def server(tmp_path: Path, data: Path) -> Iterator[Served]:
+    """Kampala with its buildings, served by a process of its own."""
+    folder = tmp_path / "ws"
+    pair = data / "pairs/kampala_rgb_buildings"
+    with geolabel.open(folder, create=True) as workspace:
+        scene = workspace.add_scene(pair / "kampala_z20_rgb.tif")
+        project = workspace.create_project("Kampala", scenes=[scene], classes=["building", "road", "trees"])
+        project.add(pair / "buildings.geojson", class_name="building", on_invalid="repair")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "geolabel", "serve", "-w", str(folder), "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        url = next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        yield Served(url, folder)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@dataclass(frozen=True)
+class Editor:
+    """The map editor as a person sees it.
+
+    Attributes:
+        page: the browser's page.
+        server: what it talks to.
+        wrong: what the page logged as an error, and requests to other servers.
+    """
+
+    page: Page
+    server: Served
+    wrong: list[str]
+
+    def ready(self) -> None:
+        """Wait until imagery and labels are drawn."""
+        expect(self.page.locator("[data-testid=editor][data-state=idle]")).to_be_visible()
+
+    def saved(self) -> None:
+        """Wait until the status bar says that everything is saved."""
+        state = self.page.get_by_test_id("save-state")
+        expect(state).to_contain_text("All changes saved")
+        expect(state).to_have_attribute("data-save", "saved")
+
+    def draw(self, corners: list[tuple[int, int]]) -> list[tuple[float, float]]:
+        """Click the corners of a polygon (screen pixels), close it with Enter; gives lon and lat as the status bar had them."""
+        self.page.keyboard.press("p")
+        shown = []
+        for x, y in corners:
+            self.page.mouse.move(x, y, steps=3)
+            text = self.page.get_by_test_id("coordinates").inner_text()
+            lat, lon = (float(n) * (-1 if s in "SW" else 1) for n, s in re.findall(r"([\d.]+)° ([NSEW])", text))
+            shown.append((lon, lat))
+            self.page.mouse.click(x, y)
+        self.page.keyboard.press("Enter")
+        return shown
+
+    def select(self, x: int, y: int) -> None:
+        """Click a label."""
+        self.page.keyboard.press("v")
+        self.page.mouse.click(x, y)
+        expect(self.page.get_by_test_id("inspector")).to_be_visible()
+
+    def count(self, name: str) -> str:
+        """The number beside a class."""
+        return self.page.locator(f"[data-testid=class-row][data-class={name}] .c").inner_text()
+
+    def labels(self, name: str) -> list[dict[str, Any]]:
+        """What the server holds of a class."""
+        features: list[dict[str, Any]] = self.server.get("api/collections/kampala/items", **{"class": name})["features"]
+        return features
+
+    def until(self, true: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait for something that no element of the page says."""
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, "it did not come about"
+            self.page.wait_for_timeout(50)
+
+
+@pytest.fixture
+def editor(browser: Browser, server: Served) -> Iterator[Editor]:
+    """The project, open and drawn. The test fails when the page logs an error or asks another server for anything."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on("console", lambda message: wrong.append(f"console: {message.text}") if message.type == "error" else None)
+    page.on("request", lambda asked: None if _ours(asked.url, server) else wrong.append(f"asked {asked.url}"))
+    page.goto(server.url)
+    opened = Editor(page, server, wrong)
+    opened.ready()
+    yield opened
+    context.close()
+    # Refusals that a test asks for are logged by the browser as failed requests.
+    refusal = "Failed to load resource: the server responded with a status of 4"
+    assert [line for line in wrong if refusal not in line] == []
+
+
+def _ours(url: str, server: Served) -> bool:
+    return url.startswith((server.url, "blob:", "data:"))
