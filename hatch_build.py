@@ -16,6 +16,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _LINES_OF_LOG = 30
+# What npm's error codes are when no registry answers.
+_NO_ANSWER = ("ECONNREFUSED", "ECONNRESET", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ERR_SOCKET_TIMEOUT", "EHOSTUNREACH")
 
 
 class WebBundle(BuildHookInterface):  # type: ignore[type-arg]
@@ -35,7 +37,7 @@ class WebBundle(BuildHookInterface):  # type: ignore[type-arg]
             return
         self.app.display_info("Building the web map")
         npm = _npm()
-        _run([*npm, "ci", "--no-progress", "--loglevel=error"], web, _unreachable)
+        _run([*npm, "ci", "--no-progress", "--loglevel=error"], web, "npm could not install what builds the web map.")
         _run([*npm, "run", "--silent", "build"], web, "The web map could not be built from its sources.")
         stamp.write_text(wanted)
 
@@ -70,11 +72,10 @@ def _run(command: list[str], folder: Path, sentence: str) -> None:
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode != 0:
+        if any(code in done.stdout for code in _NO_ANSWER):
+            sys.exit(
+                "The npm registry cannot be reached, and the web map is built with packages from it: "
+                "check the network, or the registry that npm is set to, and install again."
+            )
         tail = "\n".join(done.stdout.strip().splitlines()[-_LINES_OF_LOG:])
         sys.exit(f"{sentence}\n\nWhat npm said:\n{tail}")
-
-
-_unreachable = (
-    "The web map needs its packages from the npm registry, and npm could not install them: "
-    "check the network or the registry that npm is set to, then install again."
-)
