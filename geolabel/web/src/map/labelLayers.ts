@@ -120,27 +120,6 @@ export class LabelLayers {
     return this.map.isSourceLoaded(SOURCE);
   }
 
-  /** Keys of the labels at a place on the screen, topmost first. */
-  at(x: number, y: number): number[] {
-    const near = 4;
-    const layers = LAYERS.filter((layer) => this.map.getLayoutProperty(layer, "visibility") !== "none");
-    const hits = this.map.queryRenderedFeatures(
-      [
-        [x - near, y - near],
-        [x + near, y + near],
-      ],
-      { layers },
-    );
-    // Lines and points are small targets: they win over the fill that they lie on.
-    const rank = (layer: string) => (layer === "labels-point" ? 0 : layer === "labels-fill" ? 2 : 1);
-    const inside = new Set(
-      this.map.queryRenderedFeatures([x, y], { layers }).map((feature) => feature.properties.key as number),
-    );
-    const usable = hits.filter((hit) => hit.layer.id !== "labels-fill" || inside.has(hit.properties.key));
-    usable.sort((a, b) => b.properties.order - a.properties.order || rank(a.layer.id) - rank(b.layer.id));
-    return [...new Set(usable.map((hit) => hit.properties.key as number))];
-  }
-
   hover(key: number | null): void {
     if (key === this.#hovered) return;
     if (this.#hovered !== null) this.map.setFeatureState({ source: SOURCE, id: this.#hovered }, { hover: false });

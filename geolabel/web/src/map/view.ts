@@ -4,6 +4,7 @@ import * as api from "../api";
 import { crossing } from "../editor/crossing";
 import type { Tool } from "../editor/draft";
 import type { Box, EditHost } from "../editor/editMode";
+import { labelsAt } from "../editor/find";
 import { positionAt, unite } from "../editor/geometry";
 import { Tools } from "../editor/tools";
 import type { Session } from "../session.svelte";
@@ -47,6 +48,7 @@ export class MapView {
   readonly #tools: Tools;
   readonly #steer: Steer;
   #spaceHeld = false;
+  #shown = true;
   #loading = 0;
   #frame = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -98,7 +100,7 @@ export class MapView {
     const { session } = this;
     return {
       selected: () => new Map(session.selected().map((label) => [label.key, label.content.geometry])),
-      labelsAt: (x, y) => this.#labels.at(x, y),
+      labelsAt: (x, y) => this.#labelsAt(x, y),
       pick: (keys, add) => session.pick(keys, add),
       pickBox: (box, add) => this.#pickBox(box, add),
       activate: (path) => {
@@ -211,11 +213,19 @@ export class MapView {
   }
 
   showLabels(visible: boolean): void {
+    this.#shown = visible;
     this.#labels.show(visible);
   }
 
   fill(percent: number): void {
     this.#labels.fill(percent);
+  }
+
+  #labelsAt(x: number, y: number): number[] {
+    if (!this.#shown) return [];
+    const { lng, lat } = this.map.unproject([x, y]);
+    const degree = (256 * 2 ** (this.map.getZoom() + ZOOM_OFFSET)) / 360;
+    return labelsAt(this.session.visible(), [lng, lat], { x: degree, y: degree / Math.cos((lat * Math.PI) / 180) });
   }
 
   #pickBox({ x1, y1, x2, y2 }: Box, add: boolean): void {
