@@ -110,7 +110,10 @@ def create_item(context: ContextDep, project: str, body: BodyDep, content_crs: C
     view, value = _read(context, project_, body, content_crs)
     [made] = context.store.create(project, [view.create(value, "web" if context.from_web else "api")])
     location = context.url(f"/api/collections/{project}/items/{made.id}")
-    return _answer(context, view, made, 201, {"Location": location})
+    answer = _answer(context, view, made, 201, {})
+    # QGIS up to 3.40.6 finds the header in this case only, and otherwise reports a label that was made as refused.
+    answer.raw_headers.append((b"Location", location.encode("latin-1")))
+    return answer
 
 
 @router.get("/{id}")

@@ -65,7 +65,10 @@ def bad_member(pointer_: str, message: str) -> Refused:
 
 
 class Json(Response):
-    """A JSON response; not-a-number is written as null, floats with all their digits."""
+    """A JSON response; not-a-number is written as null, floats with all their digits.
+
+    It says `no-cache`: QGIS keeps an answer that says nothing for a day, and then shows yesterday's count and extent.
+    """
 
     media_type = JSON
 
@@ -76,7 +79,7 @@ class Json(Response):
         headers: Mapping[str, str] | None = None,
         media_type: str | None = None,
     ) -> None:
-        super().__init__(content, status_code, headers, media_type)
+        super().__init__(content, status_code, {"Cache-Control": "no-cache", **(headers or {})}, media_type)
 
     def render(self, content: Any) -> bytes:
         """Encode."""
