@@ -310,8 +310,9 @@ def apply_policy(
         problems = [Problem(name(i), reason) for i, reason in reasons.items()]
         first = problems[0]
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        of = "" if first.pointer.startswith("/") else f" of {first.pointer}"
         raise InvalidGeometry(
-            f"The shape of {first.pointer} was refused: {first.message}{more}. Move the marked vertex, or ask to repair or skip such shapes.",
+            f"The shape{of} was refused: {first.message}{more}. Move the marked vertex, or ask to repair or skip such shapes.",
             problems,
         )
     result = np.array(geometries, dtype=object)
