@@ -205,11 +205,15 @@ def _into_boxes(geometries: NDArray[np.object_], boxes: NDArray[np.int64]) -> ND
     if len(xy) == 0:
         return geometries
     low, high = boxes[owner, :2].astype(np.float64), boxes[owner, 2:].astype(np.float64)
-    xy = np.where(np.abs(xy - low) < _HAIR, low, xy)
-    xy = np.where(np.abs(xy - high) < _HAIR, high, xy)
-    present = ~shapely.is_missing(geometries)
+    snapped = np.where(np.abs(xy - low) < _HAIR, low, xy)
+    snapped = np.where(np.abs(snapped - high) < _HAIR, high, snapped)
+    present = np.flatnonzero(~shapely.is_missing(geometries))
     result = geometries.copy()
-    result[present] = shapely.set_coordinates(geometries[present].copy(), np.clip(xy, low, high))
+    result[present] = shapely.set_coordinates(geometries[present].copy(), snapped)
+    # A spike thinner than a hair folds onto itself: its coordinates only stay inside the box.
+    inside = shapely.set_coordinates(geometries[present].copy(), np.clip(xy, low, high))
+    folded = ~shapely.is_valid(result[present])
+    result[present[folded]] = inside[folded]
     return result
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
@@ -33,6 +33,12 @@ def polygons(draw: st.DrawFn) -> Polygon:
     return Polygon(ring, inner)
 
 
+# Its tip and its hole's lie three and less than one billionth of a pixel beside the first chip's edge.
+_TURN = np.array([1e-9, 1e-9 + 2 * np.pi / 3, 1e-9 + 4 * np.pi / 3])
+_TIP = 3 * np.column_stack((np.cos(_TURN), np.sin(_TURN)))
+
+
+@example(labels=[Polygon(_TIP, [_TIP / 4])], size=5, stride=5, edges="pad", min_overlap=0.0)
 @given(
     labels=st.lists(polygons(), max_size=8),
     size=st.integers(5, 60),
