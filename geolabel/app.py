@@ -14,18 +14,20 @@ from geolabel import __version__, plugins
 from geolabel.api import collections, errors, items, jobs, openapi, pages, projects, scenes
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
-from geolabel.errors import NotFound
+from geolabel.errors import InvalidInput, NotFound
 from geolabel.jobs import JobRunner
 from geolabel.settings import Settings
 from geolabel.store.store import open_store
-from tiles.errors import UnknownScene
+from tiles.errors import TilesError, UnknownScene
 from tiles.router import STATUS as TILES_STATUS
 from tiles.router import create_router
-from tiles.settings import TilesSettings
-from tiles.sources import Source
+from tiles.settings import read_environment
+from tiles.sources import local_source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tiles.sources import Source
 
 
 # Synchronous endpoints run in threads: tiles are mostly waiting for the disk and for code that releases the GIL.
@@ -37,6 +39,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     Args:
         settings: where and what; read from the environment when None.
+
+    Raises:
+        InvalidInput: a setting of the tiles cannot be read.
     """
     settings = settings or Settings()
     app = FastAPI(
@@ -53,7 +58,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app, TILES_STATUS.items())
     for module in (scenes, projects, collections, items, jobs):
         app.include_router(module.router)
-    app.include_router(create_router(_Catalogue(app), TilesSettings()), prefix="/api/scenes", tags=["tiles"])
+    try:
+        tiles_settings = read_environment()
+    except TilesError as error:
+        raise InvalidInput(str(error)) from error
+    app.include_router(create_router(_Catalogue(app), tiles_settings), prefix="/api/scenes", tags=["tiles"])
     openapi.add_route(app)
     app.add_api_route("/healthz", _health, tags=["server"])
     pages.add_pages(app)
@@ -99,7 +108,7 @@ class _Catalogue:
             found = self._app.state.store.scene(scene)
         except NotFound as error:
             raise UnknownScene(str(error)) from error
-        return Source(found.href, found.version)
+        return local_source(found.href)  # as the file is at this moment: a changed one is drawn anew
 
 
 async def _health() -> Response:

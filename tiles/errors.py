@@ -7,7 +7,8 @@
     ├── SourceUnreadable     damaged or cut short: its pixels cannot be read
     ├── NotOnMap             readable, but without a place in the tile matrix set
     ├── OutsideMatrix        no such tile in the tile matrix set
-    └── InvalidParameter     a parameter that does not exist, or a value that cannot be used
+    ├── InvalidParameter     a parameter that does not exist, or a value that cannot be used
+    └── InvalidSetting       a variable TILES_* of the environment that cannot be used
 
 Every message is a sentence that says what was expected, what came and what to do. HTTP status codes are given at the
 edge (`tiles.router.STATUS`).
@@ -46,3 +47,7 @@ class OutsideMatrix(TilesError):
 
 class InvalidParameter(TilesError):
     """A parameter that does not exist, or a value that cannot be used."""
+
+
+class InvalidSetting(TilesError):
+    """A variable TILES_* of the environment that cannot be used."""

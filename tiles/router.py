@@ -11,6 +11,7 @@ from tiles import grid
 from tiles.cache import etag_matches
 from tiles.errors import (
     InvalidParameter,
+    InvalidSetting,
     NotOnMap,
     OutsideMatrix,
     SourceNotFound,
@@ -32,6 +33,7 @@ STATUS: dict[type[TilesError], int] = {
     SourceNotFound: 404,
     OutsideMatrix: 404,
     InvalidParameter: 400,
+    InvalidSetting: 500,
     NotOnMap: 422,
     SourceRefused: 422,
     SourceUnreadable: 422,

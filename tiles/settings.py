@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tiles.errors import InvalidSetting
 
 
 class TilesSettings(BaseSettings):
@@ -29,7 +31,25 @@ class TilesSettings(BaseSettings):
     max_block_mb: int = Field(default=256, ge=1)
 
 
+def read_environment() -> TilesSettings:
+    """The settings that the environment gives at this moment.
+
+    Raises:
+        InvalidSetting: one of them cannot be read.
+    """
+    try:
+        return TilesSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        raise InvalidSetting(
+            f"The setting TILES_{name} cannot be read: {first['msg']}, got {first['input']!r}."
+        ) from error
+    except ValueError as error:  # no JSON where a list is expected
+        raise InvalidSetting(f"A setting TILES_... cannot be read: {error}.") from error
+
+
 @cache
 def from_environment() -> TilesSettings:
-    """The settings that the environment gives, read once, on first use."""
-    return TilesSettings()
+    """The same, read once, on first use."""
+    return read_environment()
