@@ -103,9 +103,9 @@ def class_names(
 
 def _text(value: Any) -> str | None:
     """A cell as a class name: 3.0 is '3'."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else str(value)
 
 
 def notes(labels: LabelFile) -> NDArray[np.object_]:
@@ -139,15 +139,21 @@ def check_kinds(
 def to_storage(
     project: Project, scenes: Sequence[Scene], geometries: NDArray[np.object_], crs: str | None
 ) -> NDArray[np.object_]:
-    """Into the project's CRS: edges densified to a quarter of the finest pixel, coordinates that come back."""
+    """Into the project's CRS: edges densified to a quarter of the finest pixel, coordinates that come back.
+
+    Raises:
+        InvalidCRS: a coordinate that the project's CRS cannot hold, or that is nowhere on the Earth.
+    """
     if project.crs is None or crs is None:
         return geometries
     fine = storage_pixel(project, scenes)
     # PROJ itself inverts some projections to no better than half a millimetre.
     closest = max(1e-3 * fine, 1e-3 / crs_.unit_metres(project.crs))
-    return crs_.transform_geometries(
+    stored = crs_.transform_geometries(
         geometries, crs, project.crs, tolerance=pixels.DENSIFY_PX * fine, round_trip=closest
     )
+    crs_.refuse_off_earth(stored, project.crs)
+    return stored
 
 
 def storage_pixel(project: Project, scenes: Sequence[Scene]) -> float:
@@ -182,8 +188,9 @@ def check_place(project: Project, scenes: Sequence[Scene], geometries: NDArray[n
 
 def _swapped(project: Project, labels: LabelFile) -> NDArray[np.object_]:
     """The labels with x and y exchanged, in the project's CRS; none where that gives no place."""
+    turned = [swap_axes(g) for g in labels.geometries if g is not None]
     try:
-        return to_storage(project, (), np.array([swap_axes(g) for g in labels.geometries], dtype=object), labels.crs)
+        return to_storage(project, (), np.array([*turned, None], dtype=object)[:-1], labels.crs)
     except InvalidInput:
         return np.array([], dtype=object)
 

@@ -102,7 +102,9 @@ class View:
         """
         feature = _feature_object(value, partial=False)
         _check_id(feature, current)
-        sent = read_properties(self.project, feature.get("properties"), partial=False)
+        sent = read_properties(
+            self.project, feature.get("properties"), partial=False, current_scene=current.provenance.scene
+        )
         check_server_owned(feature["properties"], self._own(current), lambda: map(self._own, history()))
         geometry = self._read_geometry(feature.get("geometry"), current.geometry)
         return self._new(geometry, sent, current.provenance)
@@ -113,7 +115,8 @@ class View:
         _check_id(feature, current)
         given = feature.get("properties", {})
         before = properties(current, 0.0)
-        sent = {name: before[name] for name in SETTABLE} | read_properties(self.project, given, partial=True)
+        sent = {name: before[name] for name in SETTABLE}
+        sent |= read_properties(self.project, given, partial=True, current_scene=current.provenance.scene)
         check_server_owned(given, self._own(current), lambda: map(self._own, history()))
         if "geometry" in feature:
             geometry = self._read_geometry(feature["geometry"], current.geometry)
@@ -149,6 +152,7 @@ class View:
                     tolerance=self.tolerance(self.edge.crs),
                     round_trip=self.round_trip,
                 )
+            crs_.refuse_off_earth(np.array([stored, None], dtype=object)[:-1], self.storage)
         except InvalidCRS as error:
             raise InvalidCRS(str(error), [Problem("/geometry", str(error))]) from error
         one, policy = np.array([stored, None], dtype=object)[:-1], self.project.on_invalid

@@ -21,13 +21,14 @@ _DEFAULTS = {"note": None, "status": Status.LABELLED.value, "confidence": None, 
 _MAX_NOTE = 10_000
 
 
-def read_properties(project: Project, given: Any, *, partial: bool) -> dict[str, Any]:
+def read_properties(project: Project, given: Any, *, partial: bool, current_scene: str | None = None) -> dict[str, Any]:
     """Check the properties that a client sent.
 
     Args:
         project: whose classes and scenes they may name.
         given: the decoded `properties` member.
         partial: only what is sent is returned; otherwise all that can be set, with defaults.
+        current_scene: what the label says now; it may stay also when the project has left that scene.
 
     Returns:
         Values by name, of `SETTABLE`.
@@ -51,6 +52,8 @@ def read_properties(project: Project, given: Any, *, partial: bool) -> dict[str,
     for name, value in sent.items():
         if value is None and name == "status":
             sent[name] = _DEFAULTS[name]
+        elif name == "scene" and value == current_scene:
+            continue
         elif (message := _CHECKS[name](project, value)) is not None:
             problems.append(Problem(f"/properties/{name}", message))
     if problems:

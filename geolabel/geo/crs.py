@@ -84,7 +84,7 @@ def normalise(text: str) -> str:
     else:
         raise InvalidCRS(f"The CRS {_short(text)!r} cannot be read: expected 'EPSG:n', an OGC URI or WKT.")
     crs = _crs(name)
-    if len(crs.axis_info) < 2 or crs.is_vertical:
+    if len(crs.axis_info) < 2 or crs.is_vertical or crs.is_geocentric:
         raise InvalidCRS(f"The CRS {_short(text)!r} has no horizontal axes; expected a projected or a geographic CRS.")
     if name == CRS84:
         return CRS84
@@ -238,7 +238,7 @@ def _refuse_lost(
     target: str,
     round_trip: float | None,
 ) -> None:
-    bad = ~np.all(np.isfinite(moved), axis=1, keepdims=True)[:, 0]
+    bad = ~(np.isfinite(moved[:, 0]) & np.isfinite(moved[:, 1]))
     if round_trip is not None and not bad.any():
         back = transform_coordinates(moved, target, source)
         limit = round_trip * unit_metres(target) / unit_metres(source)
@@ -247,12 +247,29 @@ def _refuse_lost(
             delta[:, 0] = np.minimum(delta[:, 0], np.abs(delta[:, 0] - 360.0))
             at_pole = np.abs(given[:, 1]) > 90.0 - 1e-9
             delta[at_pole, 0] = 0.0
-        bad = ~np.all(delta <= limit, axis=1, keepdims=True)[:, 0]
+        bad = ~((delta[:, 0] <= limit) & (delta[:, 1] <= limit))
     if bad.any():
         x, y = given[int(np.argmax(bad))]
         raise InvalidCRS(
             f"The point ({x:.12g}, {y:.12g}) of {label(source)} has no place in {label(target)}: {int(bad.sum())} of "
             f"{len(bad)} points lie too far outside its area. Check the CRS of the labels and the order of x and y.",
+        )
+
+
+def refuse_off_earth(geometries: NDArray[np.object_], crs: str) -> None:
+    """Refuse shapes with a coordinate that is nowhere on the Earth: no client could be shown them, nor what lies beside them.
+
+    Raises:
+        InvalidCRS: a point without longitude and latitude, with its place.
+    """
+    xy = shapely.get_coordinates(geometries)
+    degrees = transform_coordinates(xy, crs, CRS84)
+    bad = ~((np.abs(degrees[:, 0]) <= 360) & (np.abs(degrees[:, 1]) <= 90 + 1e-9))
+    if bad.any():
+        x, y = xy[int(np.argmax(bad))]
+        raise InvalidCRS(
+            f"The point ({x:.12g}, {y:.12g}) of {label(crs)} is nowhere on the Earth ({int(bad.sum())} of {len(xy)} points). "
+            "Check the CRS of the labels and the order of x and y.",
         )
 
 

@@ -251,3 +251,26 @@ def test_a_method_that_does_nothing_names_those_that_do(api: Api) -> None:
     refused = api("DELETE", api.items("atlanta"), 405)
     assert refused.headers["Allow"] == "GET, POST, OPTIONS"
     assert api("POST", "/api/projects/atlanta", 405, json={}).headers["Allow"] == "GET, PATCH, DELETE, OPTIONS"
+
+
+def test_a_label_may_keep_a_scene_that_the_project_has_left(api: Api) -> None:
+    feature = api.add("atlanta", api.square(-84.48, 33.638), scene="atlanta_pan").json()
+    api("PATCH", "/api/projects/atlanta", json={"scenes": ["kampala_z19_rgb"]})
+    at = f"{api.items('atlanta')}/{feature['id']}"
+    body = {k: feature[k] for k in ("type", "geometry", "properties")}
+    body["properties"]["note"] = "seen"
+    assert api("PUT", at, json=body).json()["properties"]["scene"] == "atlanta_pan"
+    assert api("PATCH", at, json={"properties": {"scene": "atlanta_pan"}}).json()["properties"]["note"] == "seen"
+    api("PATCH", at, 422, json={"properties": {"scene": "swellendam"}})
+
+
+def test_a_label_that_is_nowhere_on_the_earth_is_refused(api: Api) -> None:
+    crs = {"Content-Crs": "<http://www.opengis.net/def/crs/EPSG/0/32616>"}
+    body = {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [1e9, 1e9]},
+        "properties": {"class": "tree"},
+    }
+    refused = api("POST", api.items("atlanta"), 422, json=body, headers=crs).json()
+    assert "is nowhere on the Earth" in refused["detail"]
+    assert api("GET", api.items("atlanta")).json()["numberMatched"] == 0
