@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 from geolabel.errors import InvalidInput, UnknownClass
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -59,6 +61,17 @@ def _check_slug(kind: str, slug: str) -> None:
             f"The {kind} name {slug!r} cannot be used: expected lower-case letters, digits, '-' and '_', "
             f"starting with a letter or a digit, at most 63 characters; {slugify(slug)!r} would do.",
         )
+
+
+def check_title(title: str) -> str:
+    """The title of a project without the space around it.
+
+    Raises:
+        InvalidInput: nothing that people could read is in it.
+    """
+    if not title.strip() or not title.isprintable():
+        raise InvalidInput(f"A project's title is printable text, got {title!r}.")
+    return title.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +166,8 @@ class Scene:
 GeometryKind = Literal["point", "line", "polygon"]
 GEOMETRY_KINDS: tuple[GeometryKind, ...] = ("point", "line", "polygon")
 
+MAX_PRIORITY = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class LabelClass:
@@ -181,18 +196,25 @@ class LabelClass:
     description: str = ""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.id <= 65534:
-            raise InvalidInput(f"A class id is 1 to 65534, got {self.id} for {self.name!r}.")
+        for what in ("name", "color", "hotkey", "parent", "description"):
+            value = getattr(self, what)
+            if not isinstance(value, str) and not (value is None and what in {"hotkey", "parent"}):
+                raise InvalidInput(f"A class's {what} is text, got {value!r} for {self.name!r}; in YAML, quote it.")
+        for what, low, high in (("id", 1, 65534), ("priority", -MAX_PRIORITY, MAX_PRIORITY)):
+            value = getattr(self, what)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise InvalidInput(
+                    f"A class {what} is a whole number, {low} to {high}, got {value!r} for {self.name!r}."
+                )
         if not self.name.strip() or self.name != self.name.strip() or not self.name.isprintable():
             raise InvalidInput(f"A class name is printable text with no space around it, got {self.name!r}.")
         if not re.fullmatch(r"#[0-9a-f]{6}", self.color):
             raise InvalidInput(f"A class colour is #rrggbb in lower case, got {self.color!r} for {self.name!r}.")
         if self.hotkey is not None and len(self.hotkey) != 1:
             raise InvalidInput(f"A hotkey is one character, got {self.hotkey!r} for {self.name!r}.")
-        if self.kind not in {"thing", "stuff"}:
+        if self.kind not in ("thing", "stuff"):
             raise InvalidInput(f"A class kind is 'thing' or 'stuff', got {self.kind!r} for {self.name!r}.")
-        unknown = set(self.geometries) - set(GEOMETRY_KINDS)
-        if unknown or not self.geometries:
+        if not self.geometries or any(kind not in GEOMETRY_KINDS for kind in self.geometries):
             raise InvalidInput(
                 f"The geometries of a class are among {', '.join(GEOMETRY_KINDS)}, got {list(self.geometries)} for {self.name!r}."
             )
@@ -212,30 +234,27 @@ class LabelClass:
         }
 
 
-def make_classes(given: list[str] | list[Mapping[str, Any]] | list[str | Mapping[str, Any]]) -> tuple[LabelClass, ...]:
-    """Complete a list of names or of partial class objects: ids from 1, colours and digit hotkeys in order.
+def make_classes(given: Sequence[str | Mapping[str, Any]]) -> tuple[LabelClass, ...]:
+    """Complete a list of names or of partial class objects: free ids from 1, colours and free digit hotkeys in order.
 
     Raises:
-        InvalidInput: a name twice, an unknown key, an id twice, a parent that is not in the list.
+        InvalidInput: a name twice, an unknown key, a value of the wrong type, an id twice, a parent that is not in the list.
     """
-    fields = set(LabelClass.__dataclass_fields__)
-    classes: list[LabelClass] = []
-    for index, item in enumerate(given):
-        values: dict[str, Any] = {"name": item} if isinstance(item, str) else dict(item)
-        unknown = sorted(set(values) - fields)
-        if unknown or "name" not in values:
-            raise InvalidInput(
-                f"Class {index + 1} cannot be read: expected 'name' and any of {', '.join(sorted(fields))}, got {sorted(map(str, values))}."
-            )
-        values.setdefault("id", index + 1)
-        values.setdefault("color", CLASS_COLORS[index % len(CLASS_COLORS)])
-        values["color"] = str(values["color"]).lower()
-        values.setdefault("hotkey", str(index + 1) if index < 9 else None)
-        values["geometries"] = tuple(values.get("geometries") or GEOMETRY_KINDS)
-        try:
-            classes.append(LabelClass(**values))
-        except TypeError as error:
-            raise InvalidInput(f"Class {index + 1} ({values['name']!r}) cannot be read: {error}.") from error
+    items = [_class_item(index, item) for index, item in enumerate(given, start=1)]
+    ids, hotkeys = ([item[what] for item in items if what in item] for what in ("id", "hotkey"))
+    free_id = (number for number in count(1) if number not in ids)
+    free_hotkey = chain((digit for digit in "123456789" if digit not in hotkeys), repeat(None))
+    classes = [
+        LabelClass(
+            **{
+                "id": item["id"] if "id" in item else next(free_id),
+                "color": CLASS_COLORS[index % len(CLASS_COLORS)],
+                "hotkey": item["hotkey"] if "hotkey" in item else next(free_hotkey),
+                **item,
+            }
+        )
+        for index, item in enumerate(items)
+    ]
     repeatable: list[tuple[str, list[str | int]]] = [
         ("name", [c.name for c in classes]),
         ("id", [c.id for c in classes]),
@@ -252,6 +271,21 @@ def make_classes(given: list[str] | list[Mapping[str, Any]] | list[str | Mapping
                 f"Class {c.name!r} names the parent {c.parent!r}, which is not another class of the list."
             )
     return tuple(classes)
+
+
+def _class_item(number: int, item: str | Mapping[str, Any]) -> dict[str, Any]:
+    """What was given for a class, by the names of LabelClass."""
+    values: dict[str, Any] = dict(item) if isinstance(item, Mapping) else {"name": item}
+    fields = set(LabelClass.__dataclass_fields__)
+    if "name" not in values or not set(values) <= fields:
+        raise InvalidInput(
+            f"Class {number} cannot be read: expected 'name' and any of {', '.join(sorted(fields))}, got {sorted(map(str, values))}."
+        )
+    if isinstance(values.get("color"), str):
+        values["color"] = values["color"].lower()
+    kinds = values.get("geometries") or GEOMETRY_KINDS
+    values["geometries"] = tuple(kinds) if isinstance(kinds, list | tuple) else (kinds,)
+    return values
 
 
 @dataclass(frozen=True, slots=True)
