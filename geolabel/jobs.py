@@ -7,12 +7,13 @@ the row says `cancelled`, the next progress call raises `Cancelled` and the work
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from geolabel.errors import Cancelled, GeolabelError
+from geolabel.errors import Cancelled, GeolabelError, StoreFailed
 from geolabel.model import JobState
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     Progress = Callable[[float, str], None]
     Handler = Callable[[Store, Job, Progress], Mapping[str, Any]]
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 2.0
 ORPHAN_AFTER_S = 60.0
@@ -70,7 +73,10 @@ class _Pulse:
 
     def _loop(self) -> None:
         while not self._stopped.wait(HEARTBEAT_S):
-            self._beat()
+            try:
+                self._beat()
+            except StoreFailed as error:  # the database is busy: one beat is missed, the next one tells
+                log.warning("No heartbeat of job %s: %s", self._job_id, error)
 
 
 def run_job(store: Store, job: Job, handlers: Mapping[str, Handler]) -> JobState:
@@ -86,8 +92,8 @@ def run_job(store: Store, job: Job, handlers: Mapping[str, Handler]) -> JobState
         try:
             outcome = handlers[job.kind](store, job, pulse.progress)
             state, message = JobState.DONE, "Done"
-        except Cancelled as error:
-            state, message = JobState.CANCELLED, str(error)
+        except Cancelled:
+            return JobState.CANCELLED  # the row says so already, or gives the job to another worker
         except GeolabelError as error:
             state, message = JobState.FAILED, str(error)
     store.finish_job(job.id, state, message, outcome)
@@ -110,8 +116,7 @@ class JobRunner:
         self._thread = threading.Thread(target=self._loop, name="job runner", daemon=True)
 
     def start(self) -> None:
-        """Take up jobs that a dead worker left behind, then wait for work."""
-        self._store.requeue_orphans(ORPHAN_AFTER_S)
+        """Take up jobs, also those that a dead worker left behind."""
         self._thread.start()
 
     def wake(self) -> None:
@@ -127,11 +132,16 @@ class JobRunner:
     def _loop(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            job = self._store.claim_job()
-            if job is None:
-                self._wake.wait(_POLL_S)
-                continue
-            self._run(job)
+            try:
+                if self._store.requeue_orphans(ORPHAN_AFTER_S):
+                    log.warning("Jobs whose worker fell silent are queued again.")
+                job = self._store.claim_job()
+                if job is not None:
+                    self._run(job)
+                    continue
+            except StoreFailed as error:  # locked by another program, or full: there may be room later
+                log.warning("No job can be taken up: %s", error)
+            self._wake.wait(_POLL_S)
 
     def _run(self, job: Job) -> None:
         child = subprocess.Popen(  # noqa: S603 - our own command line, with an integer in it
@@ -145,14 +155,20 @@ class JobRunner:
             except subprocess.TimeoutExpired:
                 if self._stopping.is_set():
                     child.terminate()
-                elif self._store.job(job.id).state is JobState.CANCELLED:
+                elif self._was_cancelled(job.id):
                     told_at = told_at or time.monotonic()
                     if time.monotonic() - told_at > _GRACE_S:
                         child.kill()
         if self._stopping.is_set():
-            self._store.requeue_orphans(0.0)
+            self._store.requeue_job(job.id)
         elif self._store.job(job.id).state is JobState.RUNNING:
             last = (errors.strip().splitlines() or ["it said nothing"])[-1]
             self._store.finish_job(
                 job.id, JobState.FAILED, f"The worker process ended with code {child.returncode}: {last}"
             )
+
+    def _was_cancelled(self, job_id: int) -> bool:
+        try:
+            return self._store.job(job_id).state is JobState.CANCELLED
+        except StoreFailed:
+            return False

@@ -15,7 +15,7 @@ from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
 from geolabel.chips import build
 from geolabel.chips.spec import ChipSpec
-from geolabel.errors import InvalidInput, InvalidRaster
+from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRaster
 from geolabel.formats import staging, vector
 from geolabel.formats.dataset import write_dataset
 from geolabel.formats.memory import labels_from_geojson
@@ -23,7 +23,7 @@ from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import apply_policy
 from geolabel.jobs import export_folder
-from geolabel.model import NewAnnotation, Project, Provenance, make_classes, slugify
+from geolabel.model import NewAnnotation, Project, Provenance, check_title, make_classes, slugify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -59,7 +59,8 @@ def add_scene(
     Raises:
         InvalidRaster: the file cannot be labelled on; nothing is registered.
     """
-    joined = store.project(project) if project else None
+    if project:
+        store.project(project)  # refused before the work, not after it
     if cog:
         path = scenes_.write_cog(path, progress=progress)
     scene = scenes_.inspect(path, datetime=datetime)
@@ -69,8 +70,8 @@ def add_scene(
         scene = store.replace_scene(replace(scene, id=known.id, datetime=scene.datetime or known.datetime))
     else:
         scene = store.add_scene(replace(scene, id=_free_slug(scene.id, taken)))
-    if joined and scene.id not in joined.scenes:
-        store.update_project(replace(joined, scenes=(*joined.scenes, scene.id)))
+    if project:
+        store.change_project(project, lambda p: replace(p, scenes=tuple(dict.fromkeys((*p.scenes, scene.id)))))
     return scene
 
 
@@ -121,23 +122,28 @@ def create_project(
         crs: storage CRS of the labels; that of the first scene when None or `auto`.
 
     Raises:
-        InvalidInput: no scene to take the CRS from, or a class that cannot be.
+        InvalidInput: no scene to take the CRS from, a CRS or a class that cannot be.
         NotFound: a scene that is not registered.
     """
     found = [store.scene(scene) for scene in scenes]
     if crs and crs != "auto":
-        storage: str | None = crs_.normalise(crs)
+        storage: str | None = _earthly(crs)
     elif found:
         storage = found[0].grid.crs
     else:
         raise InvalidInput(
             f"Project {title!r} has no scene to take its CRS from; name a scene, or a CRS such as EPSG:32633.",
         )
-    if not title.strip() or not title.isprintable():
-        raise InvalidInput(f"A project name is printable text, got {title!r}.")
     return store.create_project(
-        Project(slugify(title), title.strip(), storage, make_classes(list(classes)), tuple(s.id for s in found)),
+        Project(slugify(title), check_title(title), storage, make_classes(classes), tuple(s.id for s in found)),
     )
+
+
+def _earthly(crs: str) -> str:
+    name = crs_.normalise(crs)
+    if not crs_.on_earth(name):
+        raise InvalidCRS(f"Labels rest in a CRS on the Earth; {crs_.label(name)} is not on it.")
+    return name
 
 
 def read_labels(
@@ -275,26 +281,37 @@ def make_demo(store: Store, raster: Path | None = None, *, progress: Progress | 
 
     Returns:
         The project, and whether it was made now.
+
+    Raises:
+        AlreadyExists: the workspace has a project of that name, of another raster.
+        InvalidRaster: the raster cannot be labelled on.
     """
     if raster is None:
         path, title = store.folder / "sample.tif", DEMO_PROJECT
     else:
         path, title = raster, raster.stem
     found = next((p for p in store.projects() if p.id == slugify(title)), None)
-    if found is not None:
-        return found, False
-    if raster is None and not path.exists():
-        sample.write_scene(path, progress=progress)
-    scene = add_scene(store, path)
-    project = create_project(store, title, scenes=[scene.id], classes=sample.CLASSES)
-    if raster is None:
-        provenance = Provenance(source="sample", scene=scene.id)
+    if found is None:
+        if raster is None and not path.exists():
+            sample.write_scene(path, progress=progress)
+        scene = add_scene(store, path)
+        project = create_project(store, title, scenes=[scene.id], classes=sample.CLASSES)
+    else:
+        project = found
+        if raster is not None and str(path.resolve()) not in {store.scene(s).href for s in project.scenes}:
+            raise AlreadyExists(
+                f"{store.folder} has a project {project.id!r} of another raster than {path}: make this demo in another folder."
+            )
+    if raster is None and store.changes(project.id) == 0:  # also where an earlier run was stopped in between
+        provenance = Provenance(source="sample", scene=project.scenes[0])
         store.create(project.id, [NewAnnotation(g, name, provenance=provenance) for name, g in sample.partial_labels()])
-    return store.project(project.id), True
+    return project, found is None
 
 
 def _export_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
     out = export_folder(store, job.id)
+    for rest in out.parent.glob(f".{out.name}.*.partial"):  # of a worker that was killed at it
+        shutil.rmtree(rest)
     if out.exists():  # whole already: the worker died between the rename and its last heartbeat
         shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -305,19 +322,27 @@ def _export_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]
 def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
     file = Path(job.params["file"])
     try:
-        # The body of a request is read strictly, and GDAL, which would follow links in it, never sees it.
-        labels = labels_from_geojson(_decode(file), crs=job.params["crs"], name="the body")
-        return import_labels(
-            store,
-            job.project,
-            labels,
-            class_field=job.params["class_field"],
-            class_name=job.params["class"],
-            on_invalid=job.params["on_invalid"],
-            progress=progress,
-        ).to_json()
-    finally:
+        report = _import_body(store, job, file, progress)
+    except Exception:
         file.unlink(missing_ok=True)
+        raise
+    # A worker that is stopped leaves the file: the job will be taken up again.
+    file.unlink(missing_ok=True)
+    return report.to_json()
+
+
+def _import_body(store: Store, job: Job, file: Path, progress: Progress) -> intake.ImportReport:
+    # The body of a request is read strictly, and GDAL, which would follow links in it, never sees it.
+    labels = labels_from_geojson(_decode(file), crs=job.params["crs"], name="the body")
+    return import_labels(
+        store,
+        job.project,
+        labels,
+        class_field=job.params["class_field"],
+        class_name=job.params["class"],
+        on_invalid=job.params["on_invalid"],
+        progress=progress,
+    )
 
 
 def _decode(file: Path) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from geolabel import workflows
+from geolabel.errors import StoreFailed
 from geolabel.jobs import JobRunner, export_folder, run_job
 from geolabel.model import Job, JobState
 from geolabel.store.store import Store, open_store
@@ -115,3 +116,103 @@ def test_stopping_the_server_puts_the_job_back(store: Store) -> None:
     runner.stop()
     assert time.monotonic() - started < 10
     assert store.job(job.id).state is JobState.QUEUED
+
+
+def _sleeper(_job: int) -> list[str]:
+    return [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_stopping_one_server_leaves_the_jobs_of_another_alone(store: Store) -> None:
+    theirs = store.add_job("export", "elkton", {})
+    assert store.claim_job() is not None
+    mine = store.add_job("export", "elkton", {})
+    runner = JobRunner(store, _sleeper)
+    runner.start()
+    _wait(store, mine.id, JobState.RUNNING)
+    runner.stop()
+    assert store.job(mine.id).state is JobState.QUEUED
+    assert store.job(theirs.id).state is JobState.RUNNING
+
+
+def test_a_job_is_taken_up_when_its_worker_falls_silent_later(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geolabel.jobs.ORPHAN_AFTER_S", 1.0)
+    monkeypatch.setattr("geolabel.jobs._POLL_S", 0.1)
+    job = store.add_job("export", "elkton", {"formats": ["geojson"], "chips": {}})
+    assert store.claim_job() is not None  # by a server that is killed now
+    runner = JobRunner(store, _geolabel(store))
+    runner.start()
+    try:
+        assert _wait(store, job.id, JobState.DONE, JobState.FAILED).state is JobState.DONE
+    finally:
+        runner.stop()
+
+
+def test_the_runner_outlives_a_database_that_is_locked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geolabel.jobs._POLL_S", 0.1)
+    failures = iter([StoreFailed("locked"), StoreFailed("locked")])
+    claim = store.claim_job
+
+    def sometimes() -> Job | None:
+        for failure in failures:
+            raise failure
+        return claim()
+
+    monkeypatch.setattr(store, "claim_job", sometimes)
+    runner = JobRunner(store, _geolabel(store))
+    runner.start()
+    try:
+        job = store.add_job("export", "elkton", {"formats": ["geojson"], "chips": {}})
+        assert _wait(store, job.id, JobState.DONE, JobState.FAILED).state is JobState.DONE
+    finally:
+        runner.stop()
+
+
+def test_a_worker_that_lost_its_job_does_not_cancel_it_for_the_next(store: Store) -> None:
+    job = store.add_job("export", "elkton", {})
+    claimed = store.claim_job()
+    assert claimed is not None
+
+    def slow(_store: Store, _job: Job, progress: Callable[[float, str], None]) -> dict[str, str]:
+        store.requeue_job(job.id)
+        for _ in range(20):
+            time.sleep(0.3)
+            progress(0.5, "working")
+        return {}
+
+    assert run_job(store, claimed, {"export": slow}) is JobState.CANCELLED
+    assert store.job(job.id).state is JobState.QUEUED
+
+
+def test_stopping_leaves_nothing_half_written(store: Store) -> None:
+    runner = JobRunner(store, _geolabel(store))
+    runner.start()
+    job = store.add_job("export", "elkton", {"formats": ["coco"], "chips": {"size": 4}})
+    runner.wake()
+    exports = export_folder(store, job.id).parent
+    end = time.monotonic() + 60
+    while not list(exports.glob(".*.partial")) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert list(exports.iterdir())
+    runner.stop()
+    assert store.job(job.id).state is JobState.QUEUED
+    assert not exports.exists() or not list(exports.iterdir())
+
+
+def test_the_file_of_an_import_stays_until_the_import_has_ended(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "body.geojson"
+    file.write_text('{"type": "FeatureCollection", "features": []}')
+    params = {"file": str(file), "crs": None, "class_field": None, "class": "land", "on_invalid": None}
+    store.add_job("import", "elkton", params)
+    job = store.claim_job()
+    assert job is not None
+
+    def stopped(_share: float, _message: str) -> None:
+        raise SystemExit
+
+    file.write_text('{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[-81.9, 26.2]}}')
+    with pytest.raises(SystemExit):
+        workflows.JOB_HANDLERS["import"](store, job, stopped)
+    assert file.exists()
+    file.write_text("no JSON")
+    assert run_job(store, job, workflows.JOB_HANDLERS) is JobState.FAILED
+    assert not file.exists()

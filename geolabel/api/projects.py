@@ -12,7 +12,7 @@ from geolabel import workflows
 from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.wire import BodyDep, Json, bad_member
 from geolabel.errors import NotFound
-from geolabel.model import GeometryKind, make_classes
+from geolabel.model import GeometryKind, check_title, make_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,11 +97,13 @@ def update_project(context: ContextDep, project: str, body: BodyDep) -> Response
     """Change title, classes, scenes, what unlabelled ground means, or what happens to invalid shapes."""
     patch = body.model(ProjectPatch)
     sent = {name: getattr(patch, name) for name in patch.model_fields_set}
+    if "title" in sent:
+        sent["title"] = check_title(patch.title)
     if "classes" in sent:
         sent["classes"] = _classes(patch.classes)
     if "scenes" in sent:
         sent["scenes"] = _scenes(context, patch.scenes)
-    changed = context.store.update_project(replace(context.store.project(project), **sent))
+    changed = context.store.change_project(project, lambda current: replace(current, **sent))
     return Json(_to_json(context, changed))
 
 

@@ -15,7 +15,7 @@ from geolabel.store.text import check_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import ColumnElement, Connection, RowMapping
 
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 _OPEN = tuple(state.value for state in JobState if state not in _ENDED)
@@ -64,12 +64,9 @@ def find_all(connection: Connection, project: str | None = None) -> list[Job]:
     return [_job(row) for row in connection.execute(wanted).mappings()]
 
 
-def any_queued(connection: Connection) -> bool:
-    """Whether a job waits; asked before a claim, so that an idle worker writes nothing."""
-    return (
-        connection.execute(sa.select(jobs.c.id).where(jobs.c.state == JobState.QUEUED.value).limit(1)).first()
-        is not None
-    )
+def any_in(connection: Connection, state: JobState) -> bool:
+    """Whether a job is in that state; asked before a claim, so that an idle worker writes nothing."""
+    return connection.execute(sa.select(jobs.c.id).where(jobs.c.state == state.value).limit(1)).first() is not None
 
 
 def claim(connection: Connection, *, at: str) -> Job | None:
@@ -135,9 +132,18 @@ def cancel(connection: Connection, job_id: int, *, at: str) -> Job:
 
 def requeue_orphans(connection: Connection, *, before: str, at: str) -> int:
     """Put running jobs that gave no sign of life since `before` back into the queue; how many."""
-    lost = sa.update(jobs).where(jobs.c.state == JobState.RUNNING.value, jobs.c.updated_at < before)
+    return _requeue(connection, jobs.c.updated_at < before, at=at)
+
+
+def requeue(connection: Connection, job_id: int, *, at: str) -> bool:
+    """Put a running job back into the queue; False when it has ended."""
+    return _requeue(connection, jobs.c.id == job_id, at=at) == 1
+
+
+def _requeue(connection: Connection, which: ColumnElement[bool], *, at: str) -> int:
+    running = sa.update(jobs).where(jobs.c.state == JobState.RUNNING.value, which)
     return connection.execute(
-        lost.values(state=JobState.QUEUED.value, progress=0.0, message="", updated_at=at)
+        running.values(state=JobState.QUEUED.value, progress=0.0, message="", updated_at=at)
     ).rowcount
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from geolabel.errors import InvalidInput, NotFound, StoreFailed
+from geolabel.model import JobState
 from geolabel.store import annotations as labels
 from geolabel.store import geopackage, history, jobs, migrations, projects, scenes, search
 from geolabel.store.failures import said_in_sentences
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         Bounds,
         Change,
         Job,
-        JobState,
         LabelBatch,
         NewAnnotation,
         Project,
@@ -229,6 +229,15 @@ class Store:
         with self._write() as (connection, at):
             return projects.update(connection, project, at=at)
 
+    def change_project(self, id: str, change: Callable[[Project], Project]) -> Project:
+        """Update a project from what it is at this moment, so that nobody's change in between is lost.
+
+        Raises:
+            NotFound, InvalidInput: as `update_project`; and what `change` raises, and then nothing was written.
+        """
+        with self._write() as (connection, at):
+            return projects.update(connection, change(projects.find(connection, id).project), at=at)
+
     def delete_project(self, id: str) -> None:
         """Remove a project with its annotations and their history; NotFound."""
         with self._write() as (connection, _):
@@ -425,7 +434,7 @@ class Store:
     def claim_job(self) -> Job | None:
         """Take the oldest queued job, which is running from now on; None when none waits. No two callers get the same."""
         with self._read() as connection:
-            if not jobs.any_queued(connection):
+            if not jobs.any_in(connection, JobState.QUEUED):
                 return None
         with self._write() as (connection, at):
             return jobs.claim(connection, at=at)
@@ -447,8 +456,16 @@ class Store:
 
     def requeue_orphans(self, older_than_s: float) -> int:
         """Queue running jobs again that gave no heartbeat for so many seconds: their worker is gone; how many."""
+        with self._read() as connection:
+            if not jobs.any_in(connection, JobState.RUNNING):
+                return 0
         with self._write() as (connection, at):
             return jobs.requeue_orphans(connection, before=self._time(-older_than_s), at=at)
+
+    def requeue_job(self, id: int) -> bool:
+        """Queue a running job again whose worker was stopped; False when it had ended."""
+        with self._write() as (connection, at):
+            return jobs.requeue(connection, id, at=at)
 
     # Transactions
 

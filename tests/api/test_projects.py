@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
+
+from geolabel import workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,3 +191,29 @@ def test_tiles_refuse_with_problems_too(api: Api, path: str, status: int | None)
     assert refused.status_code in ({status} if status else {400, 404})
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.json()["detail"].endswith(".")
+
+
+def test_a_title_that_nobody_can_read_is_refused(api: Api) -> None:
+    for title in ("   ", "two\nlines"):
+        assert "printable text" in api("PATCH", "/api/projects/atlanta", 422, json={"title": title}).json()["detail"]
+        api("POST", "/api/projects", 422, json={**NEW, "title": title})
+    assert api("PATCH", "/api/projects/atlanta", json={"title": " Ground "}).json()["title"] == "Ground"
+
+
+def test_tiles_show_the_file_as_it_is(api: Api, tmp_path: Path) -> None:
+    picture = tmp_path / "scene.tif"
+    place = {"crs": "EPSG:3857", "transform": rasterio.Affine(1, 0, 0, 0, -1, 64)}
+
+    def write(value: int) -> None:
+        with rasterio.open(picture, "w", driver="GTiff", width=64, height=64, count=1, dtype="uint8", **place) as file:
+            file.write(np.full((1, 64, 64), value, "uint8"))
+
+    write(100)
+    workflows.add_scene(api.app.state.store, picture)
+    at = "/api/scenes/scene/preview.png"
+    before = api("GET", at)
+    write(200)
+    after = api("GET", at, headers={"If-None-Match": before.headers["ETag"]})
+    assert [np.asarray(Image.open(io.BytesIO(r.content))).max() for r in (before, after)] == [100, 200]
+    picture.unlink()
+    assert "cannot be found" in api("GET", at, 404).json()["detail"]

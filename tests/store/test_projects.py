@@ -128,3 +128,13 @@ def test_a_deleted_project_is_gone_and_others_stay(store):
     assert [c.operation for c in store.history("landuse", 1)] == ["create"]
     assert store.changes("landuse") == store.changes() == last + 1
     assert store.changes("roads") == last
+
+
+def test_changes_of_two_at_once_are_both_kept(store):
+    before = store.project("landuse")
+    store.update_project(replace(before, title="Ground"))
+    changed = store.change_project("landuse", lambda now: replace(now, unlabelled="ignore"))
+    assert (changed.title, changed.unlabelled) == ("Ground", "ignore")
+    assert store.project("landuse") == changed
+    with pytest.raises(NotFound):
+        store.change_project("nope", lambda now: now)
