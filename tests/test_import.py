@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
-from shapely.geometry import Polygon, box
+from shapely.geometry import LineString, Point, Polygon, box
 
 import geolabel
 from geolabel.errors import InvalidCRS, InvalidGeometry, InvalidInput, UnknownClass
@@ -17,6 +18,8 @@ from geolabel.errors import InvalidCRS, InvalidGeometry, InvalidInput, UnknownCl
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from shapely.geometry.base import BaseGeometry
 
 KAMPALA = "pairs/kampala_rgb_buildings"
 BEAUFORT = "pairs/beaufort_s2_landcover"
@@ -245,3 +248,63 @@ def test_annotations_come_in_any_crs_and_box(kampala: geolabel.Project, data: Pa
     left, bottom, right, top = kampala.annotations().total_bounds
     assert len(kampala.annotations(bbox=(left, bottom, right, top))) == len(valid)
     assert len(kampala.annotations(bbox=(right + 1, bottom, right + 2, top))) == 0
+
+
+@pytest.mark.parametrize("far", [Point(1e9, 1e9), LineString([(739500, 3726000), (4e7, 3726000)])])
+def test_a_label_that_is_nowhere_on_the_earth_does_not_hide_the_others(
+    workspace: geolabel.Workspace, data: Path, far: BaseGeometry
+) -> None:
+    scene = workspace.add_scene(data / ATLANTA / "atlanta_pan.tif")
+    project = workspace.create_project("Atlanta", scenes=[scene], classes=["building"])
+    here = gpd.read_file(data / ATLANTA / "buildings_epsg32616.geojson").geometry.iloc[0]
+    frame = gpd.GeoDataFrame(geometry=[here, far], crs=scene.grid.crs)
+    with pytest.raises(InvalidCRS, match="of EPSG:32616 is nowhere on the Earth"):
+        project.add(frame, class_name="building")
+    assert len(project.annotations()) == 0
+
+
+def test_a_latitude_beyond_the_pole_is_refused(workspace: geolabel.Workspace, data: Path) -> None:
+    scene = workspace.add_scene(data / BEAUFORT / "s2b_20181013_b2348_uint8.tif")
+    project = workspace.create_project("Beaufort", scenes=[scene], classes=["a"])
+    inside = Point((scene.bounds or (0, 0))[:2])
+    with pytest.raises(InvalidCRS, match=r"The point \(20, 100\) of EPSG:4326 is nowhere on the Earth"):
+        project.add(gpd.GeoDataFrame(geometry=[inside, Point(20, 100)], crs=4326), class_name="a")
+
+
+@pytest.mark.parametrize("crs", ["IAU_2015:49900", "EPSG:4978"])
+def test_labels_rest_on_the_earth(workspace: geolabel.Workspace, data: Path, crs: str) -> None:
+    scene = workspace.add_scene(data / ATLANTA / "atlanta_pan.tif")
+    with pytest.raises(InvalidCRS, match="is not on it|no horizontal axes"):
+        workspace.create_project("Mars", scenes=[scene], classes=["a"], crs=crs)
+
+
+def test_features_without_a_shape_can_be_skipped_also_when_nothing_else_fits(kampala: geolabel.Project) -> None:
+    elsewhere = gpd.GeoDataFrame(geometry=[None, Point(1, 1)], crs=4326)
+    with pytest.raises(InvalidInput, match="None of the 1 labels"):
+        kampala.add(elsewhere, class_name="building", on_invalid="skip")
+
+
+@pytest.mark.parametrize("properties", [["building"], "building", 5])
+def test_properties_that_are_no_object_are_pointed_at(kampala: geolabel.Project, properties: Any) -> None:
+    broken = {"type": "Feature", "geometry": SQUARE, "properties": properties}
+    with pytest.raises(InvalidGeometry, match="expected an object or null at /1/properties"):
+        kampala.add([feature(SQUARE), broken], class_name="building")
+
+
+def test_missing_notes_of_a_frame_stay_missing(kampala: geolabel.Project) -> None:
+    notes = pd.array(["seen", None], dtype="string")
+    frame = gpd.GeoDataFrame({"note": notes}, geometry=[Point(32.594, 0.351)] * 2, crs=4326)
+    kampala.add(frame, class_name="building")
+    assert kampala.annotations()["note"].isna().tolist() == [False, True]
+
+
+def test_a_frame_without_geometry_is_said(kampala: geolabel.Project) -> None:
+    with pytest.raises(InvalidInput, match="GeoDataFrame has no geometry column, only class"):
+        kampala.add(gpd.GeoDataFrame({"class": ["building"]}))
+
+
+def test_numbers_of_any_width_name_a_class(workspace: geolabel.Workspace, data: Path) -> None:
+    scene = workspace.add_scene(data / KAMPALA / "kampala_z20_rgb.tif")
+    project = workspace.create_project("Coded", scenes=[scene], classes=["3"])
+    frame = gpd.GeoDataFrame({"code": np.array([3.0], dtype=np.float32)}, geometry=[Point(32.594, 0.351)], crs=4326)
+    assert project.add(frame, class_field="code").by_class == {"3": 1}

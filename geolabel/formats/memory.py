@@ -28,11 +28,13 @@ def labels_from_frame(frame: gpd.GeoDataFrame, *, crs: str | None = None, name: 
         name: for messages and provenance.
 
     Raises:
-        InvalidInput: the frame has no rows, or no CRS and none was given.
+        InvalidInput: the frame has no rows, no geometry, or no CRS and none was given.
     """
+    if frame.active_geometry_name is None:
+        raise InvalidInput(f"{name} has no geometry column, only {', '.join(map(str, frame.columns)) or 'nothing'}.")
     given = crs or (frame.crs.to_wkt() if frame.crs is not None else None)
     others = [c for c in frame.columns if c != frame.geometry.name]
-    columns = {str(c): frame[c].to_numpy(dtype=object) for c in others}
+    columns = {str(c): frame[c].to_numpy(dtype=object, na_value=None) for c in others}
     return make_labels(name, given, np.asarray(frame.geometry.array, dtype=object), columns, frame.index.to_numpy())
 
 
@@ -58,6 +60,8 @@ def labels_from_geojson(value: Any, *, crs: str | None = None, name: str = "GeoJ
         if not isinstance(feature, Mapping) or feature.get("type") != "Feature":
             problems.append(Problem(at, "expected a GeoJSON Feature"))
             continue
+        if not isinstance(feature.get("properties") or {}, Mapping):
+            problems.append(Problem(f"{at}/properties", "expected an object or null"))
         try:
             geometries[index] = read_geojson(feature.get("geometry"), f"{at}/geometry")
         except InvalidGeometry as error:

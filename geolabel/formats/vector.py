@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import numpy as np
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from geolabel.errors import InvalidInput
+from geolabel.errors import InvalidGeometry, InvalidInput, Problem
 from geolabel.formats.memory import labels_from_frame, make_labels
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from geolabel.formats.base import LabelFile
 
 _PARQUET = {".parquet", ".geoparquet"}
@@ -44,15 +47,18 @@ def read_labels(
         InvalidInput: no such file, nothing in it, no geometry, no CRS, a layer to choose.
     """
     file = Path(path)
-    if not file.exists():
-        raise InvalidInput(f"There is no file {file}.")
-    if file.is_file() and file.stat().st_size == 0:
-        raise InvalidInput(
-            f"{file.name} is empty: it has no bytes. Expected GeoJSON, GeoPackage, Shapefile or the like."
-        )
+    try:
+        if not file.exists():
+            raise InvalidInput(f"There is no file {file}.")
+        if file.is_file() and file.stat().st_size == 0:
+            raise InvalidInput(
+                f"{file.name} is empty: it has no bytes. Expected GeoJSON, GeoPackage, Shapefile or the like."
+            )
+        _refuse_pointers(file)
+    except OSError as error:
+        raise InvalidInput(f"{file.name:.60} cannot be read: {error.strerror}.") from error
     if format_name == "geoparquet" or (format_name == "auto" and file.suffix.lower() in _PARQUET):
         return labels_from_frame(_read_parquet(file), crs=crs, name=file.name)
-    _refuse_pointers(file)
     source = f"/vsizip/{file.resolve()}" if file.suffix.lower() == ".zip" else str(file)
     try:
         chosen = _choose_layer(file.name, source, layer)
@@ -63,7 +69,24 @@ def read_labels(
     if wkb is None:
         raise InvalidInput(f"{file.name} has no geometry, only columns: {', '.join(map(str, meta['fields']))}.")
     columns = {str(name): column for name, column in zip(meta["fields"], values, strict=True)}
-    return make_labels(file.name, crs or meta["crs"], shapely.from_wkb(wkb), columns, ids)
+    return make_labels(file.name, crs or meta["crs"], _geometries(file.name, wkb, ids), columns, ids)
+
+
+def _geometries(name: str, wkb: NDArray[np.object_], ids: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Shapes, None where a feature has none.
+
+    Raises:
+        InvalidGeometry: shapes that cannot even be held: a ring that does not close, a line of one point.
+    """
+    shapes: NDArray[np.object_] = shapely.from_wkb(wkb, on_invalid="ignore")
+    lost = [i for i in np.flatnonzero(shapely.is_missing(shapes)) if wkb[i] is not None]
+    if lost:
+        raise InvalidGeometry(
+            f"{name} has {len(lost)} shapes that are none, the first is feature {ids[lost[0]]}: a ring that does not end where "
+            "it starts, or a line of one point. Close the rings and leave out the points.",
+            [Problem(f"feature {ids[i]}", "a ring does not close, or a line has one point") for i in lost],
+        )
+    return shapes
 
 
 def _choose_layer(name: str, source: str, layer: str | None) -> str:

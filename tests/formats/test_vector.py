@@ -77,3 +77,16 @@ def test_the_registry() -> None:
                 from pkgutil import resolve_name
 
                 assert callable(resolve_name(reference))
+
+
+def test_a_shape_that_cannot_be_held_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "broken.geojson"
+    broken = '{"type":"Feature","properties":{},"geometry":{"type":"LineString","coordinates":[[0,0]]}}'
+    file.write_text(f'{{"type":"FeatureCollection","features":[{broken}]}}')
+    with pytest.raises(InvalidInput, match=r"broken.geojson has 1 shapes that are none, the first is feature 0"):
+        read_labels(file)
+
+
+def test_a_name_that_no_file_can_have_is_said() -> None:
+    with pytest.raises(InvalidInput, match="cannot be read: File name too long"):
+        read_labels("x" * 5000)
