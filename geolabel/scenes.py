@@ -120,12 +120,13 @@ def _resolution(grid: Grid) -> float:
     def place(x: float, y: float) -> tuple[float, float]:
         return (a * x + b * y + c, d * x + e * y + f)
 
+    # A tenth of each edge: a pixel may be as large as the Earth, and all the way around it is no distance.
     edges = np.array(
-        [LineString([place(col, row), place(col + 1, row)]), LineString([place(col, row), place(col, row + 1)])],
+        [LineString([place(col, row), place(col + 0.1, row)]), LineString([place(col, row), place(col, row + 0.1)])],
         dtype=object,
     )
     across, down = crs_.ground_length(edges, grid.crs)
-    return float(np.sqrt(across * down))
+    return float(np.sqrt(across * down) * 10)
 
 
 def _warnings(info: RasterInfo) -> list[str]:
@@ -154,13 +155,13 @@ def _read_datetime(text: str) -> str:
         if len(text) == len("2018-10-13"):
             return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"
         moment = datetime_.fromisoformat(text)
-    except ValueError as error:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(
             f"The date {text!r} cannot be read: expected '2018-10-13' or '2018-10-13T10:20:30Z'."
         ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None = None) -> Path:

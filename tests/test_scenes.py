@@ -146,3 +146,17 @@ def test_a_cog_of_a_broken_raster_leaves_nothing(data: Path, tmp_path: Path) -> 
     with pytest.raises(InvalidRaster, match="cut short"):
         write_cog(broken)
     assert [p.name for p in tmp_path.iterdir()] == ["corrupt.tif"]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
+def test_a_moment_beyond_the_calendar_is_refused(data: Path, moment: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        inspect(data / "images/RGB.byte.tif", datetime=moment)
+
+
+def test_one_pixel_may_be_the_whole_earth(tmp_path: Path) -> None:
+    path = tmp_path / "earth.tif"
+    whole = {"crs": "EPSG:4326", "transform": rasterio.Affine(360, 0, -180, 0, -180, 90)}
+    with rasterio.open(path, "w", driver="GTiff", width=1, height=1, count=1, dtype="uint8", **whole) as raster:
+        raster.write(np.ones((1, 1, 1), "uint8"))
+    assert inspect(path).resolution == pytest.approx(2.8e7, rel=0.02)

@@ -50,7 +50,7 @@ class SceneReader:
 
         Returns:
             Pixels (bands, height, width), padding filled with nodata; and (height, width) True where any band
-            that was asked for has data: not nodata, not transparent, not masked, not padding.
+            that was asked for has data: not nodata, not NaN, not transparent, not masked, not padding.
         """
         col, row, width, height = window
         image = np.full((len(self.bands), height, width), self.nodata or 0, dtype=self.dtype)
@@ -61,7 +61,10 @@ class SceneReader:
             inside = (slice(upper - row, lower - row), slice(left - col, right - col))
             part = RasterWindow(left, upper, right - left, lower - upper)
             image[:, *inside] = self.dataset.read(self.bands, window=part)
-            valid[inside] = self.dataset.read_masks(self.data_bands, window=part).any(axis=0)
+            real = self.dataset.read_masks(self.data_bands, window=part) > 0
+            if image.dtype.kind in "fc":  # not a number is no data, whether the file says so or not
+                real &= ~np.isnan(image[[self.bands.index(b) for b in self.data_bands], *inside])
+            valid[inside] = real.any(axis=0)
         return image, valid
 
 
@@ -104,7 +107,8 @@ def open_scene(scene: Scene, bands: Sequence[int] | None) -> Iterator[SceneReade
             is_palette = len(wanted) == 1 and dataset.colorinterp[wanted[0] - 1] is ColorInterp.palette
             yield SceneReader(
                 wanted,
-                str(np.result_type(*(dataset.dtypes[b - 1] for b in wanted))),
+                # numpy has no complex integers: rasterio reads them as complex64.
+                str(np.result_type(*(dataset.dtypes[b - 1].replace("complex_int16", "complex64") for b in wanted))),
                 dataset.nodatavals[wanted[0] - 1],
                 tuple(colors[b - 1] for b in wanted),
                 dataset.colormap(wanted[0]) if is_palette else None,

@@ -20,11 +20,15 @@ def check_free(out: Path) -> None:
 
     Raises:
         AlreadyExists: something is there, be it an empty folder.
+        NotAllowed: no folder can have that name.
     """
-    if out.exists() or out.is_symlink():
-        raise AlreadyExists(
-            f"{out} exists already, and a dataset never changes. Choose another name, or remove it first."
-        )
+    try:
+        out.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise NotAllowed(f"{str(out)!r:.80} cannot be the name of a new folder: {error!s:.80}.") from error
+    raise AlreadyExists(f"{out} exists already, and a dataset never changes. Choose another name, or remove it first.")
 
 
 @contextmanager

@@ -17,7 +17,15 @@ from shapely.geometry import LineString, Point, Polygon, box
 
 from geolabel import workflows
 from geolabel.chips.spec import ChipSpec
-from geolabel.errors import AlreadyExists, Cancelled, InvalidInput, InvalidRaster, InvalidSpec, NotFound
+from geolabel.errors import (
+    AlreadyExists,
+    Cancelled,
+    InvalidInput,
+    InvalidRaster,
+    InvalidSpec,
+    NotAllowed,
+    NotFound,
+)
 from geolabel.formats import rle
 from geolabel.model import NewAnnotation, Provenance, Status
 from geolabel.store.store import open_store
@@ -420,3 +428,47 @@ def test_notes_come_back_from_geojson(store: Store, tmp_path: Path) -> None:
     assert report.imported == len(SHAPES) + 1
     assert report.dropped_columns == ("status", "source", "confidence", "scene", "version")
     assert store.query("land")[-1].note == "by the mill"
+
+
+def test_not_a_number_is_no_data_also_where_the_file_does_not_say_so(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "other.tif", dtype="float32", bands=2)
+    with rasterio.open(path, "r+") as raster:
+        pixels = raster.read()
+        pixels[:, :20, :20] = np.nan
+        pixels[0, 30, 30] = np.nan
+        raster.write(pixels)
+    with open_store(tmp_path / "ws", create=True) as store:
+        scene = workflows.add_scene(store, path)
+        workflows.create_project(store, "p", scenes=[scene.id], classes=["a"])
+        workflows.export(store, "p", tmp_path / "out", ["mask-semantic"], ChipSpec(size=256))
+    with rasterio.open(tmp_path / "out/masks/semantic/train/other_0_0.tif") as mask:
+        burnt = mask.read(1)
+    assert (burnt[:20, :20] == 255).all()
+    assert burnt[30, 30] == 0
+    assert (burnt == 255).sum() == 400 + 56 * 256
+
+
+def test_complex_integers_are_exported(tmp_path: Path) -> None:
+    path = write_raster(tmp_path / "other.tif", dtype="complex64")
+    with (
+        rasterio.open(path) as raster,
+        rasterio.open(tmp_path / "radar.tif", "w", **raster.profile | {"dtype": "complex_int16"}) as radar,
+    ):
+        radar.write(raster.read())
+    with open_store(tmp_path / "ws", create=True) as store:
+        scene = workflows.add_scene(store, tmp_path / "radar.tif")
+        workflows.create_project(store, "p", scenes=[scene.id], classes=["a"])
+        workflows.export(store, "p", tmp_path / "out", ["coco"], ChipSpec(size=300))
+    with rasterio.open(tmp_path / "out/images/train/radar_0_0.tif") as image, rasterio.open(path) as raster:
+        assert np.array_equal(image.read()[:, :200], raster.read())
+
+
+def test_any_number_of_negatives_may_be_asked_for(store: Store, tmp_path: Path) -> None:
+    every = workflows.export(store, "land", tmp_path / "a", ["coco"], ChipSpec(size=50)).chips
+    assert workflows.export(store, "land", tmp_path / "b", ["coco"], ChipSpec(size=50, negatives=1e308)).chips == every
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 300])
+def test_a_name_that_no_folder_can_have_is_said(store: Store, tmp_path: Path, name: str) -> None:
+    with pytest.raises(NotAllowed, match="cannot be the name of a new folder"):
+        workflows.export(store, "land", tmp_path / name, ["coco"], ChipSpec())
