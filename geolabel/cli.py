@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from geolabel.errors import GeolabelError, InvalidInput
@@ -79,7 +80,7 @@ def _bar(*, quiet: bool = False) -> Iterator[Callable[[float, str], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
@@ -165,7 +166,7 @@ def scene_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
         for s in scenes:
             table.add_row(
                 s.id,
-                label(s.grid.crs) if s.grid.crs else "-",
+                escape(label(s.grid.crs)) if s.grid.crs else "-",
                 f"{s.grid.width} x {s.grid.height}",
                 f"{len(s.bands)} {s.bands[0].dtype}",
                 f"{s.resolution:.3g} m" if s.resolution else "-",
@@ -284,7 +285,8 @@ def project_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None
         table = Table("project", "title", "CRS", "scenes", "classes", "labels", box=None, pad_edge=False)
         for p in projects:
             crs = label(p.crs) if p.crs else "-"
-            table.add_row(p.id, p.title, crs, str(len(p.scenes)), str(len(p.classes)), str(sum(counts[p.id].values())))
+            labels = sum(counts[p.id].values())
+            table.add_row(p.id, escape(p.title), escape(crs), str(len(p.scenes)), str(len(p.classes)), str(labels))
         out.print(table)
 
 
@@ -503,8 +505,13 @@ def demo(
 @app.command(hidden=True)
 def worker(job: int, workspace: Workspace = Path()) -> None:
     """Do one claimed job; the server starts this."""
+    import signal
+
     from geolabel.jobs import run_job
     from geolabel.workflows import JOB_HANDLERS
+
+    # Stopped with the server: leave through the clean-up of what is half done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     with _open(workspace) as store:
         run_job(store, store.job(job), JOB_HANDLERS)

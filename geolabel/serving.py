@@ -13,6 +13,7 @@ import uvicorn
 
 from geolabel.app import create_app
 from geolabel.errors import AlreadyExists, InvalidInput, NotAllowed
+from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,10 +42,12 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         ready: called with the URL once requests are answered.
 
     Raises:
+        NotFound: there is no workspace.
         NotAllowed: the host is not loopback and `no_auth` is not set.
         AlreadyExists: the port is taken.
     """
     _check_host(settings)
+    open_store(settings.workspace).close()  # what is wrong with it is said here, not by the server's start
     with _listen(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         app = create_app(settings.model_copy(update={"port": port}))
@@ -70,7 +73,7 @@ def _check_host(settings: Settings) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except (socket.gaierror, OverflowError) as error:
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: a name that none can be
         raise InvalidInput(f"The address {host}:{port} cannot be listened on: {error}.") from error
     listener = socket.socket(family, socket.SOCK_STREAM)
     if os.name == "posix":  # on Windows the option would let two servers share a port
@@ -78,10 +81,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind(address)
         listener.listen(128)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
         raise AlreadyExists(
-            f"Port {port} on {host} cannot be used: {getattr(error, 'strerror', None) or error}. Choose another with --port, or 0 for a free one.",
+            f"Port {port} on {host} cannot be used: {error.strerror}. Choose another with --port, or 0 for a free one.",
         ) from error
     return listener
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,12 +34,12 @@ class Settings(BaseSettings):
 
     workspace: Path = Path()
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: int = Field(default=8000, ge=0, le=65535)
     no_auth: bool = False
     imagery_roots: tuple[Path, ...] = ()
     public_url: str | None = None
     cors_origins: tuple[str, ...] = ()
-    max_body_mb: int = 64
+    max_body_mb: int = Field(default=64, ge=1)
 
     @classmethod
     def settings_customise_sources(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import geolabel
+from geolabel import sample, workflows
+from geolabel.errors import AlreadyExists
+from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +33,10 @@ ELKTON = "pairs/elkton_l8_uint16_landcover"
 def run(tmp_path: Path) -> Run:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("GEOLABEL_", "TILES_"))}
 
-    def call(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: object, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "geolabel", *map(str, arguments)]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment, timeout=120
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment | settings, timeout=120
         )
         assert done.returncode == code, f"{done.args}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
@@ -119,6 +123,9 @@ def test_the_main_job_step_by_step(run: Run, data: Path, tmp_path: Path) -> None
         (("export", "nope", "out", "--size", "many", "-w", "ws"), 2, "integer"),
         (("export", "nope", "out", "--split", "a,b", "-w", "ws"), 2, "expected numbers with commas"),
         (("serve", "--host", "0.0.0.0", "-w", "ws"), 1, "there are no accounts yet"),
+        (("serve", "-w", "nowhere"), 1, "There is no workspace in"),
+        (("serve", "--port", "99999", "-w", "ws"), 1, "The setting GEOLABEL_PORT cannot be read"),
+        (("serve", "--host", "x" * 80, "--no-auth", "-w", "ws"), 1, "cannot be listened on"),
         (("frobnicate",), 2, "No such command"),
     ],
 )
@@ -196,3 +203,34 @@ def test_serve_answers_and_stops_when_asked(run: Run, tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         _, errors = server.communicate(timeout=20)
     assert "Traceback" not in errors
+
+
+def test_titles_with_markup_stay_text(run: Run, data: Path) -> None:
+    run("init", "ws")
+    run("scene", "add", data / ELKTON / "l8_elkton_uint16.tif", "-w", "ws")
+    title = "forest [/b] [red]"
+    run("project", "create", title, "--scene", "l8_elkton_uint16", "--classes", "a", "-w", "ws")
+    assert title in run("project", "list", "-w", "ws").stdout
+
+
+def test_a_setting_of_the_tiles_that_cannot_be_read_is_said(run: Run, data: Path) -> None:
+    run("init", "ws")
+    for arguments in (("serve", "-w", "ws", "--port", 0), ("scene", "add", data / "images/RGB.byte.tif", "-w", "ws")):
+        assert "The setting TILES_CACHE_MB cannot be read" in run(*arguments, code=1, TILES_CACHE_MB="many").stderr
+
+
+def test_a_demo_that_was_stopped_halfway_is_completed(tmp_path: Path, data: Path) -> None:
+    raster = tmp_path / "ws/sample.tif"
+    with open_store(tmp_path / "ws", create=True) as store:
+        shutil.copy(data / "images/RGB.byte.tif", raster)
+        scene = workflows.add_scene(store, raster)
+        workflows.create_project(store, workflows.DEMO_PROJECT, scenes=[scene.id], classes=sample.CLASSES)
+        _, made = workflows.make_demo(store)
+        assert not made
+        first = store.count("land-use")
+        assert first > 0
+        workflows.make_demo(store)
+        assert store.count("land-use") == first
+        other = shutil.copy(raster, tmp_path / "Land use.tif")
+        with pytest.raises(AlreadyExists, match="of another raster"):
+            workflows.make_demo(store, tmp_path / other)
