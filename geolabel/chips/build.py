@@ -416,7 +416,7 @@ def _choose(
     kept: set[str] = set()
     for split in {c.split for c in chips}:
         empty = [c.name for c in chips if c.split == split and not len(c.labels)]
-        kept |= draw(empty, int(min(positives[split] * ratio + 0.5, len(empty))), spec.seed)
+        kept |= draw(empty, int(positives[split] * ratio + 0.5), spec.seed)
     keep = [i for i, c in enumerate(chips) if len(c.labels) or c.name in kept]
     if not keep:
         raise InvalidSpec(f"No chip has annotations on it, and negatives={spec.negatives!r} leaves none without them.")

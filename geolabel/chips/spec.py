@@ -16,6 +16,8 @@ SPLITS = ("train", "val", "test")
 
 EDGES = ("pad", "shift", "drop")
 MAX_SIZE = 16_384
+_MAX_BAND = 65_535
+_MOST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,11 @@ class ChipSpec:
         if self.bands is not None:
             object.__setattr__(self, "bands", _bands(self.bands))
         _number("min_overlap", self.min_overlap, 0, 1)
-        _number("min_area_px", self.min_area_px, 0, math.inf)
+        _number("min_area_px", self.min_area_px, 0, _MOST)
         if isinstance(self.negatives, str):
             _one_of("negatives", self.negatives, ("all", "none"), "a number of chips per chip with annotations")
         else:
-            _number("negatives", self.negatives, 0, math.inf)
+            _number("negatives", self.negatives, 0, _MOST)
         if self.split is not None:
             object.__setattr__(self, "split", _split(self.split))
         _whole("split_block", self.split_block, 1, 100_000, "chips")
@@ -107,14 +109,8 @@ def _whole(name: str, value: object, low: int, high: int, unit: str = "") -> Non
 
 
 def _number(name: str, value: object, low: float, high: float) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or not low <= value <= high
-    ):
-        what = f"a number of at least {low:g}" if math.isinf(high) else f"a number from {low:g} to {high:g}"
-        raise InvalidSpec(f"{name} must be {what}, got {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InvalidSpec(f"{name} must be a number from {low:g} to {high:g}, got {value!r:.80}.")
 
 
 def _one_of(name: str, value: object, choices: tuple[str, ...], otherwise: str | None = None) -> None:
@@ -125,8 +121,8 @@ def _one_of(name: str, value: object, choices: tuple[str, ...], otherwise: str |
 
 def _bands(value: object) -> tuple[int, ...]:
     bands = tuple(value) if isinstance(value, list | tuple) else ()
-    if not bands or any(isinstance(b, bool) or not isinstance(b, int) or b < 1 for b in bands):
-        raise InvalidSpec(f"bands must be one or more band numbers, counted from 1, got {value!r}.")
+    if not bands or any(isinstance(b, bool) or not isinstance(b, int) or not 1 <= b <= _MAX_BAND for b in bands):
+        raise InvalidSpec(f"bands must be one or more band numbers, counted from 1, got {value!r:.80}.")
     return bands
 
 

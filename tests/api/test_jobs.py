@@ -99,6 +99,8 @@ def test_an_import_is_all_or_nothing(server: httpx.Client) -> None:
         ({"formats": ["coco"], "chips": {"colour": 1}}, "/chips", "colour"),
         ({"formats": ["coco"], "chips": {"split": [0.5, 0.6, 0.7]}}, "/chips", "split"),
         ({"formats": ["coco"], "chips": {"bands": [0]}}, "/chips", "bands"),
+        ({"formats": ["coco"], "chips": {"bands": [10**30]}}, "/chips", "bands"),
+        ({"formats": ["coco"], "chips": {"negatives": 10**30}}, "/chips", "negatives"),
         ({"formats": ["coco"], "out": "/tmp/x"}, "/out", "Extra"),
     ],
 )
