@@ -49,10 +49,14 @@ CLASS_COLORS = (
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
+NAMELESS = "unnamed"
+"""The slug of a name without a Latin letter or digit."""
+
+
 def slugify(name: str) -> str:
     """Make a name fit for a URL and a file name: lower case, digits, `-` and `_`, at most 63 characters."""
     slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:63].strip("-_")
-    return slug or "unnamed"
+    return slug or NAMELESS
 
 
 def _check_slug(kind: str, slug: str) -> None:

@@ -23,7 +23,7 @@ from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import apply_policy
 from geolabel.jobs import export_folder
-from geolabel.model import NewAnnotation, Project, Provenance, check_title, make_classes, slugify
+from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, make_classes, slugify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -116,7 +116,7 @@ def create_project(
 
     Args:
         store: the workspace.
-        title: as people read it; the slug comes from it.
+        title: as people read it; the slug comes from it, or is numbered when the title has no Latin letter or digit.
         scenes: ids of registered scenes.
         classes: names, or partial class objects (see `model.make_classes`).
         crs: storage CRS of the labels; that of the first scene when None or `auto`.
@@ -134,8 +134,11 @@ def create_project(
         raise InvalidInput(
             f"Project {title!r} has no scene to take its CRS from; name a scene, or a CRS such as EPSG:32633.",
         )
+    slug = slugify(check_title(title))
+    if slug == NAMELESS:
+        slug = _free_slug(slug, {p.id for p in store.projects()})
     return store.create_project(
-        Project(slugify(title), check_title(title), storage, make_classes(classes), tuple(s.id for s in found)),
+        Project(slug, check_title(title), storage, make_classes(classes), tuple(s.id for s in found)),
     )
 
 

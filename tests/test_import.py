@@ -308,3 +308,10 @@ def test_numbers_of_any_width_name_a_class(workspace: geolabel.Workspace, data: 
     project = workspace.create_project("Coded", scenes=[scene], classes=["3"])
     frame = gpd.GeoDataFrame({"code": np.array([3.0], dtype=np.float32)}, geometry=[Point(32.594, 0.351)], crs=4326)
     assert project.add(frame, class_field="code").by_class == {"3": 1}
+
+
+def test_titles_in_any_script_make_projects(workspace: geolabel.Workspace, data: Path) -> None:
+    scene = workspace.add_scene(data / ATLANTA / "atlanta_pan.tif")
+    made = [workspace.create_project(title, scenes=[scene], classes=["树"]) for title in ("土地", "森林")]
+    assert [project.id for project in made] == ["unnamed", "unnamed-2"]
+    assert [project.info.title for project in made] == ["土地", "森林"]
