@@ -51,6 +51,10 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that was taken away meanwhile
+        err.print("[bold red]Error:[/] ", end="")
+        err.print(f"{error.filename or 'A file'}: {error.strerror or error}.", markup=False, highlight=False)
+        sys.exit(1)
 
 
 def _print_error(error: GeolabelError) -> None:

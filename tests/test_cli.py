@@ -234,3 +234,18 @@ def test_a_demo_that_was_stopped_halfway_is_completed(tmp_path: Path, data: Path
         other = shutil.copy(raster, tmp_path / "Land use.tif")
         with pytest.raises(AlreadyExists, match="of another raster"):
             workflows.make_demo(store, tmp_path / other)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+def test_a_disk_that_is_full_is_a_sentence_and_leaves_nothing(run: Run, data: Path, tmp_path: Path) -> None:
+    run("init", "ws")
+    run("scene", "add", data / ELKTON / "l8_elkton_uint16.tif", "-w", "ws")
+    run("project", "create", "Land", "--scene", "l8_elkton_uint16", "--classes", "a", "-w", "ws")
+    # A file of the dataset may not grow beyond 64 kB, as if the disk ended there.
+    command = f"ulimit -f 64; exec {sys.executable} -m geolabel export land out -w ws"
+    failed = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Error: ")
+    assert "File too large" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["ws"]
