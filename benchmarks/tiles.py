@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONCURRENCY = 8
-TILES = 240
+TILES = 120
 ROUNDS = 3
 
 TITILER = """
@@ -43,7 +43,7 @@ def run(scene: Path, folder: Path) -> Iterator[tuple[str, ...]]:
         for _ in range(ROUNDS):
             rate, rss = measure(
                 ours_command(scene),
-                lambda z, x, y, fmt=fmt: f"/{scene.stem}/tiles/WebMercatorQuad/{z}/{x}/{y}.{fmt}",
+                lambda z, x, y, fmt=fmt: f"/scenes/{scene.stem}/tiles/WebMercatorQuad/{z}/{x}/{y}.{fmt}",
                 tiles,
             )
             ours.append(rate)
