@@ -287,8 +287,12 @@ def _densify(geometries: NDArray[np.object_], source: str, target: str, toleranc
     finish = transform_coordinates(end, source, target)
     bend = np.zeros(len(start))
     with np.errstate(invalid="ignore"):  # points without an image are refused where the result is read
+        if is_geographic(target):
+            finish = _beside(finish, begin)
         for share in (0.25, 0.5, 0.75):
             image = transform_coordinates(start + share * (end - start), source, target)
+            if is_geographic(target):
+                image = _beside(image, begin)
             chord = begin + share * (finish - begin)
             bend = np.maximum(bend, np.hypot(*(image - chord).T))
     edge_owner = owner[line[:-1][inner]]
@@ -304,6 +308,12 @@ def _densify(geometries: NDArray[np.object_], source: str, target: str, toleranc
     result = np.array(geometries, dtype=object)
     result[chosen] = shapely.segmentize(result[chosen], longest[chosen])
     return result
+
+
+def _beside(degrees: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same points with longitudes within half a turn of the others': crossing the antimeridian is no bend."""
+    turns = np.round((others[:, 0] - degrees[:, 0]) / 360.0)
+    return degrees + np.column_stack((turns * 360.0, np.zeros(len(degrees))))
 
 
 def _linework(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:

@@ -147,3 +147,12 @@ def test_ground_measures_follow_the_ellipsoid() -> None:
     assert crs.ground_area(utm, "EPSG:32633")[0] == pytest.approx(1e4 / 0.9996**2, rel=1e-6)
     line = np.array([LineString([(0, 0), (1, 0)]), Point(0, 0)], dtype=object)
     assert crs.ground_length(line, "OGC:CRS84").tolist() == [pytest.approx(crs.METRES_PER_DEGREE, rel=1e-9), 0.0]
+
+
+def test_crossing_the_antimeridian_is_no_bend() -> None:
+    square = box(700_000, 5_790_000, 780_000, 5_800_000)  # 180 degrees lie in its middle
+    [moved] = crs.transform_geometries(np.array([square]), "EPSG:32660", "OGC:CRS84", tolerance=1e-6)
+    xy = shapely.get_coordinates(moved)
+    assert xy[:, 0].min() < -179
+    assert xy[:, 0].max() > 179
+    assert len(xy) < 100
