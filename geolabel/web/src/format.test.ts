@@ -36,3 +36,7 @@ test("one change, two changes", () => {
   expect(f.plural(2000, "change")).toBe("2,000 changes");
   expect(f.plural(2, "class", "classes")).toBe("2 classes");
 });
+
+test("names keep their capitals inside a sentence", () => {
+  expect(f.inSentence("Draw Emergent Wetland")).toBe("draw Emergent Wetland");
+});

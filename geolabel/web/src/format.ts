@@ -50,5 +50,8 @@ export function scaleBar(metresPerPixel: number, widest: number): { metres: numb
 export const distance = (m: number): string =>
   m >= 1000 ? `${m / 1000} km` : m >= 1 ? `${m} m` : `${Math.round(m * 100)} cm`;
 
-/** "the land use of Kampala": a count and its noun. */
+/** A title inside a sentence: "Undone: delete 2 labels". Names in it keep their capitals. */
+export const inSentence = (title: string): string => title.charAt(0).toLowerCase() + title.slice(1);
+
+/** "1 label", "2 labels": a count and its noun. */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;

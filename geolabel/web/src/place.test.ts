@@ -13,3 +13,7 @@ test("a project alone, nothing, and nonsense", () => {
   expect(parsePlace("")).toEqual({ project: null, at: null });
   expect(parsePlace("#/p/x@1,200,3").at).toBeNull();
 });
+
+test("an address that nobody made by placeOf is a name like another", () => {
+  expect(parsePlace("#/p/100%").project).toBe("100%");
+});

@@ -11,7 +11,16 @@ export function parsePlace(hash: string): Place {
   const [, project = "", lng, lat, zoom] = found;
   const at: Place["at"] = lng && lat && zoom ? { center: [Number(lng), Number(lat)], zoom: Number(zoom) - 1 } : null;
   const usable = at && Math.abs(at.center[1]) <= 90 && at.zoom >= -1 && at.zoom <= 24;
-  return { project: decodeURIComponent(project), at: usable ? at : null };
+  return { project: decoded(project), at: usable ? at : null };
+}
+
+/** The name as it was; as it stands in the address when it was not made by `placeOf`. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export const readPlace = (): Place => parsePlace(location.hash);

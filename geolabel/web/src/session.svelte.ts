@@ -1,12 +1,13 @@
 /** One project on the screen: its labels, what is selected, and every edit, which goes to the map, the history and the queue. */
 import * as api from "./api";
 import { type Draft, KIND_OF, type Tool } from "./editor/draft";
-import { boundsOf, type Path, removeVertex, unite, within } from "./editor/geometry";
+import { boundsOf, type Path, removeVertex, unite, unrolled, within } from "./editor/geometry";
+import { inSentence } from "./format";
 import { History, type Step } from "./sync/history";
 import { type Content, type Label, Labels } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";
 import { type QueueState, SaveQueue, type Trouble } from "./sync/queue";
-import type { Bounds, Geometry, LabelClass, Project, Scene } from "./types";
+import type { Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
 
 export interface Toast {
   text: string;
@@ -19,12 +20,16 @@ const TOAST_MS = 6000;
 
 export class Session {
   readonly items: api.Items;
-  readonly labels = new Labels();
+  readonly labels: Labels;
   readonly queue: SaveQueue;
   readonly loader: LabelLoader;
   readonly #history = new History();
 
   project: Project = $state.raw() as Project;
+  /** The scene in hand: on top of the others, and where new labels belong. */
+  scene = $state<string | null>(null);
+  /** The export that was last asked for. */
+  exported = $state.raw<Job | null>(null);
   tool = $state<Tool>("select");
   className = $state("");
   selection = $state.raw<number[]>([]);
@@ -49,6 +54,9 @@ export class Session {
     this.project = project;
     this.#counts = { ...project.counts };
     this.className = project.classes[0]?.name ?? "";
+    this.scene = scenes[0]?.id ?? null;
+    const [w, , e] = unrolled(scenes[0]?.bounds ?? [0, 0, 0, 0]);
+    this.labels = new Labels((w + e) / 2);
     this.items = new api.Items(project.id);
     this.queue = new SaveQueue(this.items, this.labels, (state) => {
       this.saving = state;
@@ -101,16 +109,22 @@ export class Session {
   }
 
   #apply(edit: number, steps: Step[], scene: string | null = null): void {
-    const counts = { ...this.#counts };
     for (const { key, before, after } of steps) {
-      if (before) counts[before.class] = Math.max(0, (counts[before.class] ?? 0) - 1);
-      if (after) counts[after.class] = (counts[after.class] ?? 0) + 1;
+      this.#count(before, after);
       this.labels.show(key, after, scene);
       this.queue.push({ key, content: after, edit });
     }
-    this.#counts = counts;
     this.vertex = null;
     this.#titles();
+  }
+
+  /** Keep the legend's numbers right: a label became another, came (from null) or went (to null). */
+  #count(before: Content | null, after: Content | null): void {
+    if (before?.class === after?.class) return;
+    const counts = { ...this.#counts };
+    if (before) counts[before.class] = Math.max(0, (counts[before.class] ?? 0) - 1);
+    if (after) counts[after.class] = (counts[after.class] ?? 0) + 1;
+    this.#counts = counts;
   }
 
   undo(): void {
@@ -118,14 +132,14 @@ export class Session {
     if (!edit) return;
     const steps = edit.steps.map(({ key, before, after }) => ({ key, before: after, after: before })).reverse();
     this.#apply(edit.number, steps);
-    this.#follow(steps, `Undone: ${edit.title.toLowerCase()}.`);
+    this.#follow(steps, `Undone: ${inSentence(edit.title)}.`);
   }
 
   redo(): void {
     const edit = this.#history.redo();
     if (!edit) return;
     this.#apply(edit.number, edit.steps);
-    this.#follow(edit.steps, `Done again: ${edit.title.toLowerCase()}.`);
+    this.#follow(edit.steps, `Done again: ${inSentence(edit.title)}.`);
   }
 
   #follow(steps: Step[], text: string): void {
@@ -142,6 +156,7 @@ export class Session {
   add(geometry: Geometry, scene: string | null): void {
     const key = this.labels.newKey();
     const after: Content = { geometry, class: this.className, note: null };
+    this.#reveal(this.className);
     this.edit(`Draw ${this.className}`, [{ key, before: null, after }], scene);
   }
 
@@ -154,6 +169,7 @@ export class Session {
   }
 
   setClass(name: string): void {
+    this.#reveal(name);
     const steps = this.selected()
       .filter((label) => label.content.class !== name)
       .map(({ key, content }) => ({ key, before: content, after: { ...content, class: name } }));
@@ -247,6 +263,10 @@ export class Session {
 
   /** Pick a class: of what is drawn next, of the draft, and of the selection. */
   pickClass(name: string): void {
+    const kind = this.tool === "select" ? null : KIND_OF[this.tool];
+    if (kind && this.classNamed(name)?.geometries.includes(kind) === false) {
+      return this.say(`${name} is not drawn as a ${kind}. ${this.className} stays picked.`);
+    }
     this.className = name;
     if (this.tool === "select" && this.selection.length > 0) this.setClass(name);
   }
@@ -257,13 +277,24 @@ export class Session {
       const kind = KIND_OF[tool];
       if (!allowed.includes(kind)) {
         const other = this.project.classes.find((c) => c.geometries.includes(kind));
-        if (!other) return this.say(`No class of this project is drawn as a ${kind}.`);
+        if (!other) {
+          return this.say(
+            this.project.classes.length > 0
+              ? `No class of this project is drawn as a ${kind}.`
+              : "This project has no classes yet: there is nothing to draw.",
+          );
+        }
         this.say(`${this.className} is not drawn as a ${kind}. Picked ${other.name}.`);
         this.className = other.name;
       }
       this.select([]);
     }
     this.tool = tool;
+  }
+
+  /** What is drawn or made of a hidden class would vanish under the hand: show it. */
+  #reveal(name: string): void {
+    if (this.hidden.has(name)) this.toggleClass(name);
   }
 
   toggleClass(name: string): void {
@@ -283,20 +314,19 @@ export class Session {
     this.queue.retry(trouble.key);
   }
 
-  keepMine(trouble: Trouble): void {
-    this.queue.keepMine(trouble.key);
+  keepMine({ key }: Trouble): void {
+    const before = this.labels.get(key)?.content ?? null;
+    this.queue.keepMine(key);
+    this.#count(before, this.labels.get(key)?.content ?? null);
   }
 
   /** The label is again what the server has. */
-  async discard(trouble: Trouble): Promise<void> {
-    this.queue.discard(trouble.key);
-    this.#history.drop(trouble.key, trouble.edit);
+  discard({ key, edit }: Trouble): void {
+    const before = this.labels.get(key)?.content ?? null;
+    this.queue.discard(key);
+    this.#count(before, this.labels.get(key)?.content ?? null);
+    this.#history.drop(key, edit);
     this.#titles();
-    try {
-      this.#counts = { ...(await api.project(this.project.id)).counts };
-    } catch {
-      // The counts of the legend are right again at the next load.
-    }
   }
 
   say(text: string, undo = false): void {

@@ -194,6 +194,19 @@ export function unite(boxes: Bounds[]): Bounds | null {
   );
 }
 
+/** The longitude that means the same and lies nearest to another: -179 is 181 near 180. */
+export const nearLongitude = (lng: number, home: number): number => lng + 360 * Math.round((home - lng) / 360);
+
+/** A shape about a longitude in one piece, also where it crosses the antimeridian. */
+export function nearby(geometry: Geometry, home: number): Geometry {
+  const [w, , e] = boundsOf(geometry);
+  if (Math.abs(w - home) <= 180 && Math.abs(e - home) <= 180) return geometry;
+  return mapPositions(geometry, ([x = 0, ...rest]) => [nearLongitude(x, home), ...rest]);
+}
+
+/** West below east, by going past 180. */
+export const unrolled = ([w, s, e, n]: Bounds): Bounds => [w, s, w > e ? e + 360 : e, n];
+
 /** Is a box wholly inside another? */
 export function within(inner: Bounds, outer: Bounds): boolean {
   return inner[0] >= outer[0] && inner[1] >= outer[1] && inner[2] <= outer[2] && inner[3] <= outer[3];

@@ -46,6 +46,12 @@ export function addScene(map: MapLibre, scene: Scene, tiles: TileJson, look: Loo
   );
 }
 
+/** Put a scene above the other ones. */
+export function raiseScene(map: MapLibre, scene: string, below: string): void {
+  const id = layerId(scene);
+  if (map.getLayer(id)) map.moveLayer(id, below);
+}
+
 export function removeScene(map: MapLibre, scene: string): void {
   const id = layerId(scene);
   if (map.getLayer(id)) map.removeLayer(id);

@@ -5,13 +5,13 @@ import { crossing } from "../editor/crossing";
 import type { Tool } from "../editor/draft";
 import type { Box, EditHost } from "../editor/editMode";
 import { labelsAt } from "../editor/find";
-import { positionAt, unite } from "../editor/geometry";
+import { boundsOf, nearLongitude, positionAt, unite, unrolled, within } from "../editor/geometry";
 import { Tools } from "../editor/tools";
 import type { Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
 import { createMap, ZOOM_OFFSET } from "./create";
 import { addIcons } from "./icons";
-import { addScene, type Look, metresPerPixel, nativeZoom, removeScene, styleScene } from "./imagery";
+import { addScene, type Look, metresPerPixel, nativeZoom, raiseScene, removeScene, styleScene } from "./imagery";
 import { LabelLayers, LOWEST } from "./labelLayers";
 import { Overlay } from "./overlay";
 import { type Point, Steer } from "./steer";
@@ -122,6 +122,15 @@ export class MapView {
   async addScene(scene: Scene, look: Look): Promise<void> {
     const tiles = await api.tileJson(scene.id);
     if (!this.map.getLayer(`scene:${scene.id}`)) addScene(this.map, scene, tiles, look, LOWEST);
+    this.orderScenes();
+  }
+
+  /** The scene in hand on top, the others below it as the list has them. */
+  orderScenes(): void {
+    const { scene: top, scenes } = this.session;
+    for (const { id } of [...scenes].reverse().sort((a, b) => Number(a.id === top) - Number(b.id === top))) {
+      raiseScene(this.map, id, LOWEST);
+    }
   }
 
   removeScene(scene: Scene): void {
@@ -229,6 +238,7 @@ export class MapView {
   }
 
   #pickBox({ x1, y1, x2, y2 }: Box, add: boolean): void {
+    if (!this.#shown) return;
     const a = this.map.unproject([Math.min(x1, x2), Math.max(y1, y2)]);
     const b = this.map.unproject([Math.max(x1, x2), Math.min(y1, y2)]);
     this.session.pickInside([a.lng, a.lat, b.lng, b.lat], add);
@@ -282,11 +292,16 @@ export class MapView {
   }
 
   #drawn(geometry: Geometry): void {
-    const { lng, lat } = this.map.getCenter();
-    const under = this.session.scenes.find((scene) => {
-      const [w, s, e, n] = scene.bounds ?? [0, 0, -1, -1];
-      return lng >= w && lng <= e && lat >= s && lat <= n;
-    });
+    const { scene: inHand, scenes } = this.session;
+    const [w, s, e, n] = boundsOf(geometry);
+    const under = scenes
+      .toSorted((a, b) => Number(b.id === inHand) - Number(a.id === inHand))
+      .find(({ bounds }) => {
+        if (!bounds) return false;
+        const box = unrolled(bounds);
+        const x = nearLongitude((w + e) / 2, (box[0] + box[2]) / 2);
+        return within([x, (s + n) / 2, x, (s + n) / 2], box);
+      });
     this.session.add(geometry, under?.id ?? null);
   }
 
@@ -299,20 +314,28 @@ export class MapView {
 
   fit(bounds: Bounds, padding: Padding, animate = true): void {
     const [w, s, e, n] = bounds;
-    this.map.fitBounds([w, s, w > e ? e + 360 : e, n], { padding, maxZoom: 21, animate, duration: 300 });
+    this.map.fitBounds([w, s, e, n], { padding, maxZoom: 21, animate, duration: 300 });
   }
 
   fitScenes(padding: Padding, scene?: Scene): void {
     const boxes = (scene ? [scene] : this.session.scenes).map((s) => s.bounds).filter((b) => b !== null);
-    const all = unite(boxes);
+    const all = unite(boxes.map((box) => this.#atHome(unrolled(box))));
     if (all) this.fit(all, padding, scene !== undefined);
   }
 
-  /** Move so that a box is on the screen, if it is not. */
+  /** The copy of a box that lies where the labels do. */
+  #atHome([w, s, e, n]: Bounds): Bounds {
+    const shift = nearLongitude((w + e) / 2, this.session.labels.home) - (w + e) / 2;
+    return [w + shift, s, e + shift, n];
+  }
+
+  /** Move so that a box is on the screen and under no panel, if it is not. */
   reveal(bounds: Bounds, padding: Padding): void {
-    const [w, s, e, n] = this.bounds();
-    const seen = bounds[0] >= w && bounds[1] >= s && bounds[2] <= e && bounds[3] <= n;
-    if (!seen) this.fit(bounds, padding);
+    const { clientWidth, clientHeight } = this.map.getCanvas();
+    const southWest = this.map.unproject([padding.left, clientHeight - padding.bottom]);
+    const northEast = this.map.unproject([clientWidth - padding.right, padding.top]);
+    const seen: Bounds = [southWest.lng, southWest.lat, northEast.lng, northEast.lat];
+    if (!within(bounds, seen)) this.fit(bounds, padding);
   }
 
   #camera(): void {

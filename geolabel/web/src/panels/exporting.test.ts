@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asCommand, readExport, readSplit } from "./exporting";
+import { asCommand, outcomeOf, readExport, readSplit } from "./exporting";
 
 const FIELDS = { formats: ["coco"], size: "256", stride: "", split: "" };
 
@@ -28,4 +28,19 @@ test("the same on the command line", () => {
   expect(request && asCommand("landuse", request)).toBe(
     "geolabel export landuse out/ --format coco,geojson --size 256 --stride 256 --split 0.7,0.2,0.1",
   );
+});
+
+test("a field says its name when it is wrong, also beside another", () => {
+  const { problems } = readExport({ ...FIELDS, size: "1e3", stride: "0" });
+  expect(problems.size).toBe("Size: expected a whole number from 1 to 16384, got 1e3.");
+  expect(problems.stride).toBe("Stride: expected a whole number from 1 to 16384, got 0.");
+});
+
+test("a finished export says what is in it", () => {
+  const result = { chips: { train: 8, val: 16, test: 0 }, exported: 1, notes: ["Split test has no chips."] };
+  expect(outcomeOf(result)).toEqual({
+    text: "24 chips with 1 label: 8 train, 16 val, 0 test.",
+    notes: ["Split test has no chips."],
+  });
+  expect(outcomeOf(null)).toBeNull();
 });

@@ -1,5 +1,5 @@
 /** The labels that this page knows: what the user sees beside what the server has. */
-import { boundsOf, within } from "../editor/geometry";
+import { boundsOf, nearby, within } from "../editor/geometry";
 import type { Bounds, Geometry, LabelFeature, LabelProperties } from "../types";
 
 /** What a person changes. Never altered in place: an edit makes a new one. */
@@ -27,8 +27,13 @@ export interface Label {
   readonly scene: string | null;
 }
 
-export function contentOf(feature: LabelFeature): Content {
-  return { geometry: feature.geometry, class: feature.properties.class, note: feature.properties.note ?? null };
+/** @param home longitude of the scenes: shapes are put about it, so that none is torn at the antimeridian. */
+export function contentOf(feature: LabelFeature, home = 0): Content {
+  return {
+    geometry: nearby(feature.geometry, home),
+    class: feature.properties.class,
+    note: feature.properties.note ?? null,
+  };
 }
 
 export class Labels {
@@ -36,6 +41,26 @@ export class Labels {
   readonly #keyOfId = new Map<number, number>();
   readonly #listeners = new Set<() => void>();
   #lastNew = 0;
+  /** When a write of a label was last answered, in writes. */
+  readonly #written = new Map<number, number>();
+  #writes = 0;
+
+  /** @param home longitude that the labels lie about. */
+  constructor(readonly home = 0) {}
+
+  /** Grows with every write that the server answered. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  #wrote(key: number): void {
+    this.#writes += 1;
+    this.#written.set(key, this.#writes);
+  }
+
+  contentOf(feature: LabelFeature): Content {
+    return contentOf(feature, this.home);
+  }
 
   /** Called after every change. Returns the way to stop it. */
   listen(listener: () => void): () => void {
@@ -78,7 +103,8 @@ export class Labels {
 
   /** Take what a write gave back. What the user sees follows unless a newer change waits. */
   adopt(key: number, feature: LabelFeature, version: number, follow: boolean): void {
-    const saved = contentOf(feature);
+    const saved = this.contentOf(feature);
+    this.#wrote(key);
     this.#keyOfId.set(feature.id, key);
     this.#put(key, {
       id: feature.id,
@@ -92,11 +118,12 @@ export class Labels {
   /** Know what the server has, and leave what the user sees: null when someone deleted it. */
   acknowledge(key: number, current: LabelFeature | null): void {
     if (!current) return this.gone(key, 0);
-    this.#put(key, { saved: contentOf(current), version: current.properties.version, info: current.properties });
+    this.#put(key, { saved: this.contentOf(current), version: current.properties.version, info: current.properties });
   }
 
   /** The server deleted it, with the version of the delete. */
   gone(key: number, version: number): void {
+    this.#wrote(key);
     this.#put(key, { version, saved: null });
   }
 
@@ -112,15 +139,22 @@ export class Labels {
    * @param bounds of the box; labels known to lie in it that did not come are gone.
    * @param whole false when there was more than came.
    * @param busy tells which labels have changes under way: those are left alone.
+   * @param asked how many writes were answered when the server was asked: it may not have known of later ones.
    */
-  load(features: LabelFeature[], bounds: Bounds, whole: boolean, busy: (key: number) => boolean): void {
+  load(
+    features: LabelFeature[],
+    bounds: Bounds,
+    whole: boolean,
+    busy: (key: number) => boolean,
+    asked = this.#writes,
+  ): void {
     const seen = new Set<number>();
     for (const feature of features) {
       const key = this.#keyOfId.get(feature.id) ?? feature.id;
       seen.add(key);
       const known = this.#byKey.get(key);
       if (known && (busy(key) || known.version >= feature.properties.version)) continue;
-      const content = contentOf(feature);
+      const content = this.contentOf(feature);
       this.#keyOfId.set(feature.id, key);
       this.#byKey.set(key, {
         key,
@@ -135,6 +169,7 @@ export class Labels {
     if (whole) {
       for (const [key, label] of this.#byKey) {
         if (label.content === null || label.id === null || seen.has(key) || busy(key)) continue;
+        if ((this.#written.get(key) ?? 0) > asked) continue;
         if (within(boundsOf(label.content.geometry), bounds)) this.#byKey.delete(key);
       }
     }

@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { boundsOf } from "../editor/geometry";
 import type { Bounds, LabelFeature } from "../types";
 import { Labels } from "./labels";
 import { LabelLoader } from "./loader";
@@ -56,4 +57,46 @@ test("a failure is told, and the next view tries again", async () => {
   const loader = new LabelLoader({ page: ask }, new Labels(), () => false);
   await expect(loader.view(VIEW)).rejects.toThrow("no");
   expect(await loader.view(VIEW)).toEqual({ matched: 0, whole: true });
+});
+
+test("a label saved while the server was being asked stays, though the answer does not know it", async () => {
+  let answer = (_: unknown) => {};
+  const ask = vi.fn().mockReturnValue(
+    new Promise((resolve) => {
+      answer = resolve;
+    }),
+  );
+  const labels = new Labels();
+  const loading = new LabelLoader({ page: ask }, labels, () => false).view(VIEW);
+  labels.show(-1, { geometry: { type: "Point", coordinates: [0.5, 0.5] }, class: "water", note: null });
+  labels.adopt(-1, feature(7, 0.5), 1, true);
+  answer(page([], 0));
+  await loading;
+  expect(labels.all().map((label) => label.id)).toEqual([7]);
+});
+
+test("across the antimeridian: one box, and shapes in one piece beside each other", async () => {
+  const torn = {
+    ...feature(2),
+    geometry: {
+      type: "Polygon",
+      coordinates: [
+        [
+          [179, 0],
+          [-179, 0],
+          [-179, 1],
+          [179, 0],
+        ],
+      ],
+    },
+  } as LabelFeature;
+  const ask = vi.fn().mockResolvedValue(page([feature(1, -179), torn], 2));
+  const labels = new Labels(180);
+  await new LabelLoader({ page: ask }, labels, () => false).view([-182, -1, -178, 1]);
+  const [west = 0, , east = 0] = ask.mock.calls[0]?.[0] ?? [];
+  expect(west).toBeCloseTo(176.8);
+  expect(east).toBeCloseTo(-176.8);
+  const [point, polygon] = labels.all().map((label) => label.content.geometry);
+  expect(point).toEqual({ type: "Point", coordinates: [181, 0] });
+  expect(polygon && boundsOf(polygon)).toEqual([179, 0, 181, 1]);
 });

@@ -1,6 +1,6 @@
 /** Loads the labels of the view, page by page, with some ground around it so that a small pan asks for nothing. */
 import type { Items } from "../api";
-import { within } from "../editor/geometry";
+import { nearLongitude, within } from "../editor/geometry";
 import type { Bounds } from "../types";
 import type { Labels } from "./labels";
 
@@ -27,23 +27,24 @@ export class LabelLoader {
 
   /** Load what a view needs; null when it has it, or when a later call took over. */
   async view(bounds: Bounds): Promise<Loaded | null> {
-    const view = clamp(bounds);
+    const view = clamp(about(bounds, this.labels.home));
     if (this.#have && within(view, this.#have)) return null;
     this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;
     const box = clamp(grow(view));
+    const asked = this.labels.writes;
     try {
       const features = [];
       let after = 0;
       for (;;) {
-        const page = await this.items.page(box, after, PAGE, abort.signal);
+        const page = await this.items.page(lapped(box), after, PAGE, abort.signal);
         features.push(...page.features);
         const more = page.links.some((link) => link.rel === "next") && features.length < MOST;
         after = page.features.at(-1)?.id ?? 0;
         if (more && after > 0) continue;
         const whole = features.length >= page.numberMatched;
-        this.labels.load(features, box, whole, this.busy);
+        this.labels.load(features, box, whole, this.busy, asked);
         this.#have = whole ? box : null;
         return { matched: page.numberMatched, whole };
       }
@@ -66,6 +67,19 @@ function grow([w, s, e, n]: Bounds): Bounds {
 }
 
 function clamp([w, s, e, n]: Bounds): Bounds {
-  if (e - w >= 360) return [-180, Math.max(s, -90), 180, Math.min(n, 90)];
-  return [Math.max(w, -180), Math.max(s, -90), Math.min(e, 180), Math.min(n, 90)];
+  return [w, Math.max(s, -90), e, Math.min(n, 90)];
+}
+
+/** The same box in the world copy that the labels lie in. */
+function about([w, s, e, n]: Bounds, home: number): Bounds {
+  const shift = nearLongitude((w + e) / 2, home) - (w + e) / 2;
+  return [w + shift, s, e + shift, n];
+}
+
+/** As the server takes it: longitudes of -180 to 180, west > east across the antimeridian. */
+function lapped([w, s, e, n]: Bounds): Bounds {
+  if (e - w >= 360) return [-180, s, 180, n];
+  const west = nearLongitude(w, 0);
+  const east = nearLongitude(e, 0);
+  return [west, s, east, n];
 }

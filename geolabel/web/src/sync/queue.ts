@@ -8,7 +8,7 @@
  */
 import { type Items, type LabelBody, Refused, Unreachable } from "../api";
 import type { LabelFeature } from "../types";
-import { type Content, contentOf, type Label, type Labels } from "./labels";
+import type { Content, Label, Labels } from "./labels";
 
 export interface Operation {
   key: number;
@@ -100,7 +100,8 @@ export class SaveQueue {
     const label = this.labels.get(key);
     if (!trouble || !label) return;
     const { content, current } = trouble;
-    const mine = content && current && label.saved ? merge(label.saved, content, contentOf(current)) : content;
+    const mine =
+      content && current && label.saved ? merge(label.saved, content, this.labels.contentOf(current)) : content;
     this.labels.acknowledge(key, current);
     this.labels.show(key, mine);
     this.push({ key, content: mine, edit: trouble.edit });
