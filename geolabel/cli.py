@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from geolabel.console import bar, err, out, say, show_error, show_json, show_project, show_scene
 from geolabel.errors import GeolabelError, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from geolabel.chips.spec import ChipSpec
-    from geolabel.model import Project, Scene
+    from geolabel.model import Scene
     from geolabel.store.store import Store
 
 app = typer.Typer(
@@ -33,9 +33,6 @@ project_app = typer.Typer(help="Make and list projects.", no_args_is_help=True)
 app.add_typer(scene_app, name="scene")
 app.add_typer(project_app, name="project")
 
-out = Console()
-err = Console(stderr=True)
-
 Workspace = Annotated[
     Path, typer.Option("-w", "--workspace", envvar="GEOLABEL_WORKSPACE", help="Folder of the workspace.")
 ]
@@ -47,7 +44,7 @@ def main() -> None:
     try:
         app()
     except GeolabelError as error:
-        _print_error(error)
+        show_error(error)
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
@@ -55,16 +52,6 @@ def main() -> None:
         err.print("[bold red]Error:[/] ", end="")
         err.print(f"{error.filename or 'A file'}: {error.strerror or error}.", markup=False, highlight=False)
         sys.exit(1)
-
-
-def _print_error(error: GeolabelError) -> None:
-    err.print("[bold red]Error:[/] ", end="")
-    err.print(str(error), markup=False, highlight=False, soft_wrap=True)
-    problems = error.problems if isinstance(error, InvalidInput) else ()
-    for problem in problems[:10]:
-        err.print(f"  {problem.pointer}: {problem.message}", markup=False, highlight=False, soft_wrap=True)
-    if len(problems) > 10:
-        err.print(f"  ... and {len(problems) - 10} more")
 
 
 @contextmanager
@@ -78,38 +65,12 @@ def _open(workspace: Path) -> Iterator[Store]:
         store.close()
 
 
-@contextmanager
-def _bar(*, quiet: bool = False) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar on stderr; silent when asked, or when stderr is not a terminal."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda share, message: bar.update(task, completed=share, description=message)
-
-
-def _json(value: Any) -> None:
-    import orjson
-
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
-
-
-def _say(sentence: str) -> None:
-    out.print(sentence, markup=False, highlight=False, soft_wrap=True)
-
-
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
         from geolabel import __version__
 
-        _say(f"geolabel {__version__}")
+        say(f"geolabel {__version__}")
         raise typer.Exit
 
 
@@ -119,7 +80,7 @@ def init(directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path()) -
     from geolabel.store.store import open_store
 
     open_store(directory, create=True).close()
-    _say(f"Workspace ready in {directory.resolve()}. Next: geolabel scene add RASTER -w {directory}")
+    say(f"Workspace ready in {directory.resolve()}. Next: geolabel scene add RASTER -w {directory}")
 
 
 # Scenes
@@ -144,14 +105,14 @@ def scene_add(
     added: list[Scene] = []
     with _open(workspace) as store:
         for raster in rasters:
-            with _bar(quiet=as_json) as progress:
+            with bar(quiet=as_json) as progress:
                 added.append(
                     workflows.add_scene(store, raster, project=project, datetime=datetime, cog=cog, progress=progress)
                 )
             if not as_json:
-                _show_scene(added[-1])
+                show_scene(added[-1])
     if as_json:
-        _json({"scenes": [scene.to_json() for scene in added]})
+        show_json({"scenes": [scene.to_json() for scene in added]})
 
 
 @scene_app.command("list")
@@ -160,9 +121,9 @@ def scene_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
     with _open(workspace) as store:
         scenes = store.scenes()
     if as_json:
-        _json({"scenes": [scene.to_json() for scene in scenes]})
+        show_json({"scenes": [scene.to_json() for scene in scenes]})
     elif not scenes:
-        _say("No scenes yet. Register one with: geolabel scene add RASTER")
+        say("No scenes yet. Register one with: geolabel scene add RASTER")
     else:
         from geolabel.geo.crs import label
 
@@ -185,9 +146,9 @@ def scene_info(scene: str, workspace: Workspace = Path(), as_json: AsJson = Fals
     with _open(workspace) as store:
         found = store.scene(scene)
     if as_json:
-        _json(found.to_json())
+        show_json(found.to_json())
     else:
-        _show_scene(found)
+        show_scene(found)
 
 
 @scene_app.command("relink")
@@ -198,9 +159,9 @@ def scene_relink(scene: str, href: Path, workspace: Workspace = Path(), as_json:
     with _open(workspace) as store:
         found = workflows.relink_scene(store, scene, href)
     if as_json:
-        _json(found.to_json())
+        show_json(found.to_json())
     else:
-        _show_scene(found)
+        show_scene(found)
 
 
 @scene_app.command("remove")
@@ -208,28 +169,7 @@ def scene_remove(scene: str, workspace: Workspace = Path()) -> None:
     """Forget a scene that no project uses; its file stays."""
     with _open(workspace) as store:
         store.remove_scene(scene)
-    _say(f"Scene {scene} is no longer registered; its file was not touched.")
-
-
-def _show_scene(scene: Scene) -> None:
-    from geolabel.geo.crs import label
-
-    grid = scene.grid
-    out.print(f"[bold]{scene.id}[/]  ", end="")
-    _say(scene.href)
-    dtypes = ", ".join(sorted({b.dtype for b in scene.bands}))
-    rows = [
-        ("size", f"{grid.width} x {grid.height} px, {len(scene.bands)} bands, {dtypes}"),
-        ("CRS", label(grid.crs) if grid.crs else "none"),
-        ("pixel", f"{scene.resolution:.4g} m" if scene.resolution else "unknown"),
-        ("lon/lat", ", ".join(f"{v:.6f}" for v in scene.bounds) if scene.bounds else "none"),
-        ("date", scene.datetime or "unknown"),
-    ]
-    for name, value in rows:
-        _say(f"  {name:8} {value}")
-    for warning in scene.warnings:
-        out.print("  [yellow]note[/]     ", end="")
-        _say(warning)
+    say(f"Scene {scene} is no longer registered; its file was not touched.")
 
 
 # Projects
@@ -251,7 +191,7 @@ def project_create(
 
     with _open(workspace) as store:
         made = workflows.create_project(store, name, scenes=scene or [], classes=_read_classes(classes), crs=crs)
-        _show_project(store, made, as_json=as_json)
+        show_project(made, store.counts(made.id), as_json=as_json)
 
 
 def _read_classes(text: str) -> list[Any]:
@@ -280,9 +220,9 @@ def project_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None
         projects = store.projects()
         counts = {p.id: store.counts(p.id) for p in projects}
     if as_json:
-        _json({"projects": [{**p.to_json(), "counts": counts[p.id]} for p in projects]})
+        show_json({"projects": [{**p.to_json(), "counts": counts[p.id]} for p in projects]})
     elif not projects:
-        _say("No projects yet. Make one with: geolabel project create NAME --scene SCENE --classes water,forest")
+        say("No projects yet. Make one with: geolabel project create NAME --scene SCENE --classes water,forest")
     else:
         from geolabel.geo.crs import label
 
@@ -298,23 +238,7 @@ def project_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None
 def project_info(project: str, workspace: Workspace = Path(), as_json: AsJson = False) -> None:
     """Show one project and its labels by class."""
     with _open(workspace) as store:
-        _show_project(store, store.project(project), as_json=as_json)
-
-
-def _show_project(store: Store, project: Project, *, as_json: bool) -> None:
-    from geolabel.geo.crs import label
-
-    counts = store.counts(project.id)
-    if as_json:
-        _json({**project.to_json(), "counts": counts})
-        return
-    out.print(f"[bold]{project.id}[/]  ", end="")
-    _say(project.title)
-    _say(f"  CRS     {label(project.crs) if project.crs else 'none (pixel project)'}")
-    _say(f"  scenes  {', '.join(project.scenes) or 'none'}")
-    for c in project.classes:
-        out.print(f"  [{c.color}]■[/] ", end="")
-        _say(f"{c.name:24} {counts.get(c.name, 0):8}")
+        show_project(store.project(project), store.counts(project), as_json=as_json)
 
 
 # Labels in, datasets out
@@ -340,7 +264,7 @@ def import_(
 
     if on_invalid not in {None, "reject", "repair", "skip"}:
         raise typer.BadParameter(f"expected reject, repair or skip, got {on_invalid!r}", param_hint="--on-invalid")
-    with _open(workspace) as store, _bar(quiet=as_json) as progress:
+    with _open(workspace) as store, bar(quiet=as_json) as progress:
         report = workflows.import_labels(
             store,
             project,
@@ -351,22 +275,22 @@ def import_(
             progress=progress,
         )
     if as_json:
-        _json(report.to_json())
+        show_json(report.to_json())
         return
-    _say(f"Imported {report.imported} of {report.read} features of {report.file} into {project}.")
+    say(f"Imported {report.imported} of {report.read} features of {report.file} into {project}.")
     for name, number in report.by_class.items():
-        _say(f"  {name:24} {number:8}")
+        say(f"  {name:24} {number:8}")
     for number, what in (
         (report.repaired, "were repaired"),
         (report.skipped, "were skipped"),
         (report.outside, "touch no scene of the project"),
     ):
         if number:
-            _say(f"  {number} {what}")
+            say(f"  {number} {what}")
     for problem in report.problems[:10]:
-        _say(f"    {problem.pointer}: {problem.message}")
+        say(f"    {problem.pointer}: {problem.message}")
     if report.dropped_columns:
-        _say(f"  Columns not kept: {', '.join(report.dropped_columns)}")
+        say(f"  Columns not kept: {', '.join(report.dropped_columns)}")
 
 
 @app.command("export")
@@ -426,15 +350,15 @@ def _export(
 ) -> None:
     from geolabel import workflows
 
-    with _bar(quiet=as_json) as progress:
+    with bar(quiet=as_json) as progress:
         report = workflows.export(
             store, project, directory, [name.strip() for name in formats], spec, progress=progress, dry_run=dry_run
         )
     if as_json:
-        _json(report.to_json())
+        show_json(report.to_json())
     else:
         for line in report.lines():
-            _say(line)
+            say(line)
 
 
 def _numbers(text: str | None, kind: type[int | float], option: str) -> tuple[Any, ...] | None:
@@ -463,7 +387,7 @@ def serve(
     from geolabel.settings import load_settings
 
     settings = load_settings(workspace=workspace, host=host, port=port, no_auth=no_auth or None)
-    serve_(settings, ready=lambda url: _say(f"geolabel serves {workspace.resolve()} at {url} (Ctrl+C stops)"))
+    serve_(settings, ready=lambda url: say(f"geolabel serves {workspace.resolve()} at {url} (Ctrl+C stops)"))
 
 
 @app.command()
@@ -480,11 +404,11 @@ def demo(
     from geolabel.chips.spec import ChipSpec
     from geolabel.store.store import open_store
 
-    with _bar() as progress:
+    with bar() as progress:
         store = open_store(directory, create=True)
         try:
             project, made = workflows.make_demo(store, scene, progress=progress)
-            _say(f"{'Made' if made else 'Found'} project {project.id!r} in {directory.resolve()}")
+            say(f"{'Made' if made else 'Found'} project {project.id!r} in {directory.resolve()}")
         finally:
             store.close()
     if export is not None:
@@ -499,7 +423,7 @@ def demo(
         settings = load_settings(workspace=directory, port=port if port is not None else free_port(8000))
 
         def ready(url: str) -> None:
-            _say(f"Open {url} (Ctrl+C stops)")
+            say(f"Open {url} (Ctrl+C stops)")
             if browser:
                 open_browser(url)
 
