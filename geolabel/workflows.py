@@ -15,6 +15,7 @@ from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
 from geolabel.chips import build
 from geolabel.chips.spec import ChipSpec
+from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRaster
 from geolabel.formats import staging, vector
 from geolabel.formats.dataset import write_dataset
@@ -23,7 +24,7 @@ from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import apply_policy
 from geolabel.jobs import export_folder
-from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, make_classes, slugify
+from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -118,7 +119,7 @@ def create_project(
         store: the workspace.
         title: as people read it; the slug comes from it, or is numbered when the title has no Latin letter or digit.
         scenes: ids of registered scenes.
-        classes: names, or partial class objects (see `model.make_classes`).
+        classes: names, or partial class objects (see `classes.make_classes`).
         crs: storage CRS of the labels; that of the first scene when None or `auto`.
 
     Raises:

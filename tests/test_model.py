@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from geolabel.classes import make_classes
 from geolabel.errors import InvalidInput
-from geolabel.model import check_title, make_classes
+from geolabel.model import check_title
 
 
 def test_what_is_left_out_is_given_out_around_what_is_there() -> None:

@@ -13,8 +13,8 @@ from rasterio.features import rasterize
 from rio_cogeo import cog_validate
 
 from geolabel import sample
+from geolabel.classes import make_classes
 from geolabel.errors import InvalidInput
-from geolabel.model import make_classes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.api.negotiate import EdgeCRS
-    from geolabel.model import LabelClass, Project, Scene
+    from geolabel.classes import LabelClass
+    from geolabel.model import Project, Scene
 
 _BEND_PX = 0.25
 _ROUND_TRIP_PX = 1e-3

@@ -11,13 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from geolabel import workflows
 from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.wire import BodyDep, Json, bad_member
+from geolabel.classes import GeometryKind, make_classes
 from geolabel.errors import NotFound
-from geolabel.model import GeometryKind, check_title, make_classes
+from geolabel.model import check_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from geolabel.model import LabelClass, Project
+    from geolabel.classes import LabelClass
+    from geolabel.model import Project
 
 router = APIRouter(
     prefix="/api/projects", tags=["projects"], dependencies=[Depends(known_parameters)], default_response_class=Json

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from geolabel.classes import LabelClass
     from geolabel.geo.pixels import Window
-    from geolabel.model import LabelClass
 
 
 def mask_type(classes: Sequence[LabelClass]) -> tuple[type[np.uint8 | np.uint16], int]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.spec import ChipSpec
-    from geolabel.model import LabelBatch, LabelClass, Project, Scene
+    from geolabel.classes import LabelClass
+    from geolabel.model import LabelBatch, Project, Scene
 
 
 @dataclass(frozen=True, slots=True)

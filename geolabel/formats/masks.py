@@ -11,9 +11,9 @@ from geolabel.formats.images import geotiff, write_file
 
 if TYPE_CHECKING:
     from geolabel.chips.build import Chip
+    from geolabel.classes import LabelClass
     from geolabel.formats.base import Context
     from geolabel.formats.images import Palette
-    from geolabel.model import LabelClass
 
 _IGNORE_COLOR = (128, 128, 128, 255)
 

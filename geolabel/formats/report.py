@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from geolabel.chips.build import Plan, Tally
-    from geolabel.model import LabelClass
+    from geolabel.classes import LabelClass
 
 SPLIT_COLORS = {"train": "#5b9cff", "val": "#f0c107", "test": "#ff6b8b"}
 

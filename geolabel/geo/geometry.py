@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from geolabel.model import GeometryKind
+    from geolabel.classes import GeometryKind
 
 InvalidPolicy = Literal["reject", "repair", "skip"]
 

@@ -41,7 +41,7 @@ CLASSES: list[dict[str, Any]] = [
         ("building", "#e13c62", ("polygon",), "The outline of one building, without its shadow."),
     )
 ]
-"""The classes of the demo project, for `geolabel.model.make_classes`."""
+"""The classes of the demo project, for `geolabel.classes.make_classes`."""
 
 
 def truth(*, seed: int = 7) -> list[tuple[str, BaseGeometry]]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from geolabel.classes import LabelClass
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound
-from geolabel.model import LabelClass, Project
+from geolabel.model import Project
 from geolabel.store.dialect import spatial
 from geolabel.store.tables import features, project_scenes, projects, scenes
 from geolabel.store.text import check_text

@@ -9,7 +9,8 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from geolabel.model import NewAnnotation, Project, make_classes
+from geolabel.classes import make_classes
+from geolabel.model import NewAnnotation, Project
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from geolabel.chips.burn import burn, burn_one, mask_type
-from geolabel.model import LabelClass
+from geolabel.classes import LabelClass
 
 
 def shapes(*geometries: object) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from geolabel.model import Band, Grid, Project, Scene, make_classes
+from geolabel.classes import make_classes
+from geolabel.model import Band, Grid, Project, Scene
 from geolabel.store import Store, open_store
 
 if TYPE_CHECKING:

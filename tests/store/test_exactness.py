@@ -15,7 +15,8 @@ from shapely.geometry import (
     Polygon,
 )
 
-from geolabel.model import AnnotationPatch, NewAnnotation, Project, make_classes
+from geolabel.classes import make_classes
+from geolabel.model import AnnotationPatch, NewAnnotation, Project
 
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
 

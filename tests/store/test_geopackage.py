@@ -13,7 +13,8 @@ import shapely
 from pyproj import CRS
 from shapely.geometry import LineString, Point, box
 
-from geolabel.model import AnnotationPatch, NewAnnotation, Project, Provenance, Status, make_classes
+from geolabel.classes import make_classes
+from geolabel.model import AnnotationPatch, NewAnnotation, Project, Provenance, Status
 from geolabel.store import Store, blob, open_store, tables
 from geolabel.store.guard import SENTENCE
 

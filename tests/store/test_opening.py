@@ -20,8 +20,9 @@ from alembic.script import ScriptDirectory
 from shapely.geometry import Point
 
 import geolabel.store
+from geolabel.classes import make_classes
 from geolabel.errors import GeolabelError, InvalidInput, NotFound, StoreFailed
-from geolabel.model import NewAnnotation, Project, make_classes
+from geolabel.model import NewAnnotation, Project
 from geolabel.store import geopackage, migrations, open_store, tables
 from geolabel.store import store as store_module
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import shapely
 
+from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, NotFound, UnknownClass
-from geolabel.model import AnnotationPatch, NewAnnotation, Project, make_classes
+from geolabel.model import AnnotationPatch, NewAnnotation, Project
 
 SHAPE = shapely.box(0, 0, 1, 1)
 
