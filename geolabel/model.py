@@ -1,4 +1,4 @@
-"""The nouns, as frozen values: Scene, Project, LabelClass, Annotation, Change, Job. No I/O, no HTTP.
+"""The nouns, as frozen values: Scene, Project, Annotation, Change, Job. No I/O, no HTTP.
 
 Coordinates are always (x, y): easting or longitude first. A CRS travels by name beside every box or geometry.
 """
