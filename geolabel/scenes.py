@@ -145,7 +145,9 @@ def _warnings(info: RasterInfo) -> list[str]:
     if info.gcps:
         notes.append(f"It has {info.gcps} ground control points beside its transform; the transform is used.")
     if any(b.dtype.startswith("complex") for b in info.bands):
-        notes.append("Its values are complex; the map shows their magnitude.")
+        notes.append(
+            "Its values are complex, which the map does not draw: register their magnitude, as a real raster, to label on it."
+        )
     return notes
 
 

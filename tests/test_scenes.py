@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import rasterio
+import rasterio.transform
 
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
 from geolabel.scenes import inspect, write_cog
@@ -70,6 +71,18 @@ def test_what_it_costs_is_said(data: Path) -> None:
     beaufort = inspect(data / "pairs/beaufort_s2_landcover/s2b_20181013_b2348_uint8.tif")
     assert any("no overviews" in note and "--cog" in note for note in beaufort.warnings)
     assert inspect(data / "images/cog_cmap.tif").warnings == ()
+
+
+def test_what_the_map_cannot_draw_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "radar.tif"
+    transform = rasterio.transform.from_origin(500_000, 5_600_000, 10, 10)
+    with rasterio.open(
+        path, "w", driver="GTiff", width=8, height=8, count=1, dtype="complex64", crs="EPSG:32633", transform=transform
+    ) as raster:
+        raster.write(np.ones((1, 8, 8), dtype=np.complex64))
+    assert inspect(path).warnings == (
+        "Its values are complex, which the map does not draw: register their magnitude, as a real raster, to label on it.",
+    )
 
 
 def test_the_ground_size_of_a_pixel_is_on_the_ground(data: Path) -> None:
