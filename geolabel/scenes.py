@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import nullcontext
 from datetime import UTC, date
 from datetime import datetime as datetime_
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
 from rio_cogeo.cogeo import cog_translate
 from rio_cogeo.profiles import cog_profiles
 from shapely.geometry import LineString
@@ -24,6 +27,9 @@ from tiles.sources import RasterInfo, describe, local_source, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from rasterio.io import DatasetReader
 
 SYNTHETIC_TAG = "GEOLABEL_SYNTHETIC"
 """Metadata item of a raster that was generated, not taken: `YES`."""
@@ -194,17 +200,25 @@ def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None
     staged = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         # Lossless, so that chips cut from the copy are the pixels of the original.
-        with open_raster(source) as dataset:
+        with open_raster(source) as dataset, _by_transform(dataset) as pixels_:
             cog_translate(
-                dataset, str(staged), dict(cog_profiles["deflate"]), in_memory=False, quiet=True, forward_band_tags=True
+                pixels_, str(staged), dict(cog_profiles["deflate"]), in_memory=False, quiet=True, forward_band_tags=True
             )
         with staged.open("rb+") as file:
             os.fsync(file.fileno())
         staged.rename(target)
-    except OSError as error:
+    except (OSError, RasterioError) as error:
         raise InvalidRaster(f"{target.name} cannot be written beside {original.name}: {error}") from error
     finally:
         staged.unlink(missing_ok=True)
     if progress:
         progress(1.0, f"Wrote {target.name}")
     return target
+
+
+def _by_transform(dataset: DatasetReader) -> AbstractContextManager[DatasetReader]:
+    """The same pixels, placed by the transform alone.
+
+    rio-cogeo goes by the control points, even where a driver (JPEG 2000) names a CRS for points and has none.
+    """
+    return WarpedVRT(dataset) if dataset.gcps[1] else nullcontext(dataset)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 import rasterio.transform
 
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
@@ -151,6 +152,18 @@ def test_a_cog_beside_the_raster_has_its_pixels(data: Path, tmp_path: Path) -> N
     with pytest.raises(AlreadyExists, match=r"swellendam\.cog\.tif is already there"):
         write_cog(original)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["swellendam.cog.tif", "swellendam.tif"]
+
+
+def test_a_jpeg_2000_is_a_scene_and_becomes_a_cog(data: Path, tmp_path: Path) -> None:
+    original = tmp_path / "kampala.jp2"
+    tif = data / "pairs/kampala_rgb_buildings/kampala_z20_rgb.tif"
+    rasterio.shutil.copy(tif, original, driver="JP2OpenJPEG", QUALITY=100, REVERSIBLE="YES")
+    assert inspect(original).grid == inspect(tif).grid
+    cog = write_cog(original)
+    assert inspect(cog).grid == inspect(tif).grid
+    with rasterio.open(tif) as before, rasterio.open(cog) as after:
+        assert np.array_equal(before.read(), after.read())
+        assert after.overviews(1) or max(after.shape) <= 512
 
 
 def test_a_cog_of_a_broken_raster_leaves_nothing(data: Path, tmp_path: Path) -> None:
