@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,13 @@ def server(tmp_path: Path, data: Path) -> Iterator[Served]:
         scene = workspace.add_scene(pair / "kampala_z20_rgb.tif")
         project = workspace.create_project("Kampala", scenes=[scene], classes=["building", "road", "trees"])
         project.add(pair / "buildings.geojson", class_name="building", on_invalid="repair")
+    with _serving(folder) as served:
+        yield served
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[Served]:
+    """A workspace, served by a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "geolabel", "serve", "-w", str(folder), "--port", "0"], stdout=subprocess.PIPE, text=True
     )
@@ -150,6 +158,23 @@ class Editor:
 @pytest.fixture
 def editor(browser: Browser, server: Served) -> Iterator[Editor]:
     """The project, open and drawn. The test fails when the page logs an error or asks another server for anything."""
+    with _opened(browser, server) as opened:
+        yield opened
+
+
+@pytest.fixture
+def dateline(browser: Browser, tmp_path: Path, data: Path) -> Iterator[Editor]:
+    """The same, of a scene that the antimeridian runs through."""
+    folder = tmp_path / "dateline"
+    with geolabel.open(folder, create=True) as workspace:
+        scene = workspace.add_scene(data / "images/cog_dateline.tif")
+        workspace.create_project("Dateline", scenes=[scene], classes=["sea"])
+    with _serving(folder) as server, _opened(browser, server) as opened:
+        yield opened
+
+
+@contextmanager
+def _opened(browser: Browser, server: Served) -> Iterator[Editor]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     page = context.new_page()
     wrong: list[str] = []

@@ -17,6 +17,8 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwright.sync_api import Page, Route
+
     from tests.web.conftest import Editor
 
 pytestmark = pytest.mark.web
@@ -220,3 +222,77 @@ def test_the_api_page_is_bundled(editor: Editor) -> None:
     page = editor.page
     page.goto(f"{editor.server.url}api/docs")
     expect(page.get_by_text("/api/collections/{project}/items").first).to_be_visible()
+
+
+def test_a_note_in_the_making_outlives_the_answer_to_a_save(editor: Editor) -> None:
+    page = editor.page
+    page.keyboard.press("3")
+    editor.draw(YARD)
+    editor.saved()
+    editor.select(730, 445)
+    held: list[Route] = []
+    page.route("**/items/*", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_())
+    page.mouse.move(760, 420, steps=4)
+    page.mouse.down()
+    page.mouse.move(780, 405, steps=6)
+    page.mouse.up()
+    editor.until(lambda: len(held) == 1)
+    note = page.get_by_test_id("note")
+    note.click()
+    page.keyboard.type("half a sent")
+    held.pop().continue_()
+    editor.saved()
+    page.unroute("**/items/*")
+    page.keyboard.type("ence")
+    page.keyboard.press("Enter")
+    editor.until(lambda: editor.labels("trees")[0]["properties"]["note"] == "half a sentence")
+
+
+def test_a_class_is_clicked_in_the_middle_of_a_drawing(editor: Editor) -> None:
+    page = editor.page
+    page.get_by_role("button", name="Hide trees").click()
+    page.keyboard.press("p")
+    for x, y in YARD:
+        page.mouse.move(x, y, steps=3)
+        page.mouse.click(x, y)
+    page.locator("[data-testid=class-row][data-class=trees] .nm").click()
+    page.keyboard.press("Enter")  # closes the outline: the keys stay with the map
+    editor.until(lambda: len(editor.labels("trees")) == 1)
+    expect(page.get_by_role("button", name="Hide trees")).to_be_visible()  # or it would vanish under the hand
+    editor.saved()
+
+
+def test_an_export_is_still_there_when_its_panel_opens_again(editor: Editor) -> None:
+    page = editor.page
+    page.get_by_test_id("export").click()
+    page.get_by_test_id("export-split").fill("70/20/10")
+    page.get_by_test_id("export-start").click()
+    expect(page.get_by_test_id("export-job")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("export-panel")).to_have_count(0)
+    page.get_by_test_id("export").click()
+    job = page.get_by_test_id("export-job")
+    expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
+    expect(job).to_contain_text("chips with 108 labels")
+    expect(job).to_contain_text("not 70/20/10")
+
+
+def test_labels_across_the_antimeridian(dateline: Editor) -> None:
+    page = dateline.page
+    east = next(x for x in range(400, 1100, 20) if " W" in _place(page, (x, 350)))
+    dateline.draw([(east - 60, 340), (east + 60, 340), (east + 60, 380)])
+    dateline.draw([(east + 70, 400), (east + 100, 400), (east + 100, 440)])  # wholly beyond
+    dateline.saved()
+    page.reload()
+    dateline.ready()
+    for x, y, key in ((east + 30, 345, "1"), (east + 90, 410, "2")):
+        dateline.select(x, y)
+        expect(page.get_by_test_id("editor")).to_have_attribute("data-selected", key)
+    features = dateline.server.get("api/collections/dateline/items")["features"]
+    assert [f["properties"]["scene"] for f in features] == ["cog_dateline"] * 2
+    assert len(features[0]["geometry"]["coordinates"][0]) < 50
+
+
+def _place(page: Page, at: tuple[int, int]) -> str:
+    page.mouse.move(*at)
+    return page.get_by_test_id("coordinates").inner_text()
