@@ -188,9 +188,10 @@ def test_the_server_goes_away_and_comes_back(editor: Editor) -> None:
     editor.draw(YARD)
     expect(page.get_by_test_id("banner-offline")).to_contain_text("kept")
     expect(page.get_by_test_id("save-state")).to_have_attribute("data-save", "failed")
-    page.context.set_offline(False)
-    page.get_by_test_id("banner-offline").get_by_role("button", name="Try now").click()
+    expect(page.get_by_test_id("banner-offline").get_by_role("button", name="Try now")).to_be_enabled()
+    page.context.set_offline(False)  # the page notices by itself
     editor.saved()
+    expect(page.get_by_test_id("banner-offline")).to_have_count(0)
     assert len(editor.labels("trees")) == 1
     editor.wrong.clear()  # the browser logs every request that it could not send
 
