@@ -195,3 +195,14 @@ test("a JSON pointer of the server leads to its vertex", () => {
   expect(g.positionAt(WITH_HOLE, "/geometry/coordinates/5/2")).toBeNull();
   expect(g.positionAt(WITH_HOLE, "/properties/class")).toBeNull();
 });
+
+test("an outline that cancels itself out is drawn as a line, any other as it is", () => {
+  const ring = (...coordinates: [number, number][]): Geometry => ({ type: "Polygon", coordinates: [coordinates] });
+  const bow = ring([0, 0], [2, 2], [2, 0], [0, 2], [0, 0]);
+  expect(g.drawable(bow)).toEqual({
+    type: "MultiLineString",
+    coordinates: (bow as { coordinates: unknown }).coordinates,
+  });
+  const sliver = ring([0, 0], [100, 100], [100, 100.01], [0, 0]);
+  expect(g.drawable(sliver)).toBe(sliver);
+});

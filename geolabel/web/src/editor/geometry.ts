@@ -207,6 +207,29 @@ export function nearby(geometry: Geometry, home: number): Geometry {
 /** West below east, by going past 180. */
 export const unrolled = ([w, s, e, n]: Bounds): Bounds => [w, s, w > e ? e + 360 : e, n];
 
+/**
+ * What a map can draw: a polygon that crosses itself so that its sides cancel out has no area, and MapLibre drops shapes
+ * without area. Its outline alone is given then.
+ */
+export function drawable(geometry: Geometry): Geometry {
+  if (geometry.type !== "Polygon" && geometry.type !== "MultiPolygon") return geometry;
+  const rings = chains(geometry).map((chain) => chain.vertices);
+  if (!rings.some(cancelsOut)) return geometry;
+  return { type: "MultiLineString", coordinates: rings.map((ring) => [...ring, ...ring.slice(0, 1)]) };
+}
+
+function cancelsOut(ring: Position[]): boolean {
+  const [x0 = 0, y0 = 0] = ring[0] ?? [];
+  let [twice, swept] = [0, 0];
+  ring.forEach(([x1 = 0, y1 = 0], i) => {
+    const [x2 = 0, y2 = 0] = ring[(i + 1) % ring.length] ?? [];
+    const part = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0);
+    twice += part;
+    swept += Math.abs(part);
+  });
+  return Math.abs(twice) <= 1e-4 * swept;
+}
+
 /** Is a box wholly inside another? */
 export function within(inner: Bounds, outer: Bounds): boolean {
   return inner[0] >= outer[0] && inner[1] >= outer[1] && inner[2] <= outer[2] && inner[3] <= outer[3];

@@ -1,6 +1,6 @@
 /** All labels but the selected ones: dark casing under every line, so that it holds on any ground. */
 import type { ExpressionSpecification, FilterSpecification, GeoJSONSource, Map as MapLibre } from "maplibre-gl";
-import { boundsOf, chains } from "../editor/geometry";
+import { boundsOf, chains, drawable } from "../editor/geometry";
 import type { Content, Labels } from "../sync/labels";
 
 export const CASING = "#0b0c0e";
@@ -104,7 +104,7 @@ export class LabelLayers {
     const [w, s, e, n] = boundsOf(content.geometry);
     return {
       type: "Feature",
-      geometry: content.geometry,
+      geometry: drawable(content.geometry),
       properties: {
         key,
         class: content.class,
