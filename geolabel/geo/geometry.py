@@ -310,11 +310,10 @@ def apply_policy(
         problems = [Problem(name(i), reason) for i, reason in reasons.items()]
         first = problems[0]
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-        of = "" if first.pointer.startswith("/") else f" of {first.pointer}"
-        raise InvalidGeometry(
-            f"The shape{of} was refused: {first.message}{more}. Move the marked vertex, or ask to repair or skip such shapes.",
-            problems,
-        )
+        of, cure = f" of {first.pointer}", "Mend it, or import with on-invalid repair or skip."
+        if first.pointer.startswith("/"):  # one shape that somebody just drew
+            of, cure = "", "Move the vertex there."
+        raise InvalidGeometry(f"The shape{of} was refused: {first.message}{more}. {cure}", problems)
     result = np.array(geometries, dtype=object)
     kept = np.ones(len(result), dtype=bool)
     notes: list[Problem] = []
