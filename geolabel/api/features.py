@@ -14,6 +14,7 @@ from geolabel.api.wire import Refused, bad_member
 from geolabel.errors import InvalidCRS, InvalidGeometry, Problem
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import apply_policy, find_invalid, kind_of, read_geojson, to_geojson
+from geolabel.geo.pixels import DENSIFY_PX
 from geolabel.geo.vertices import restore_untouched
 from geolabel.model import Annotation, NewAnnotation, Provenance, Status
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from geolabel.classes import LabelClass
     from geolabel.model import Project, Scene
 
-_BEND_PX = 0.25
 _ROUND_TRIP_PX = 1e-3
 _ROUND_TRIP_M = 1e-3  # PROJ itself inverts some projections to no better than half a millimetre
 
@@ -54,7 +54,7 @@ class View:
 
     def tolerance(self, crs: str) -> float | None:
         """How far an edge may bend on the way to a CRS before vertices are added, in its units."""
-        return None if self._pixel is None else _BEND_PX * self._pixel / crs_.unit_metres(crs)
+        return None if self._pixel is None else DENSIFY_PX * self._pixel / crs_.unit_metres(crs)
 
     @property
     def round_trip(self) -> float:
