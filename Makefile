@@ -39,9 +39,9 @@ bench: $(VENV)/installed-test
 screenshots: $(VENV)/installed-test browser
 	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python docs/screenshots.py
 
-# The property tests again, with other and many more examples than `make test` takes.
+# The property tests again, with other and many more examples than `make test` takes, and what is too long for it.
 soak: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not web" --hypothesis-profile=soak $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not web" --soak --hypothesis-profile=soak --timeout=7200 $(PYTEST_ARGS)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "Making a virtual environment failed. On Debian: apt-get install python3-venv" >&2; exit 1; }
