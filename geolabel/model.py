@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from geolabel.attributes import Attribute
     from geolabel.classes import LabelClass
 
 CRS84 = "OGC:CRS84"
@@ -29,16 +30,21 @@ Bounds = tuple[float, float, float, float]
 Transform = tuple[float, float, float, float, float, float]
 """(a, b, c, d, e, f): x = a col + b row + c, y = d col + e row + f, from continuous pixel to map coordinates."""
 
-SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+MAX_SLUG = 50
+"""PostgreSQL cuts names after 63 bytes, and a project's name stands in those of its tables and indexes."""
 
+SLUG = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_SLUG - 1}}}\Z")
+
+COVERAGE = ".coverage"
+"""What follows a project's slug in the name of the layer that says which ground was seen. No slug has a dot."""
 
 NAMELESS = "unnamed"
 """The slug of a name without a Latin letter or digit."""
 
 
 def slugify(name: str) -> str:
-    """Make a name fit for a URL and a file name: lower case, digits, `-` and `_`, at most 63 characters."""
-    slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:63].strip("-_")
+    """Make a name fit for a URL and a file name: lower case, digits, `-` and `_`, at most `MAX_SLUG` characters."""
+    slug = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")[:MAX_SLUG].strip("-_")
     return slug or NAMELESS
 
 
@@ -46,7 +52,7 @@ def _check_slug(kind: str, slug: str) -> None:
     if not SLUG.match(slug):
         raise InvalidInput(
             f"The {kind} name {slug!r} cannot be used: expected lower-case letters, digits, '-' and '_', "
-            f"starting with a letter or a digit, at most 63 characters; {slugify(slug)!r} would do.",
+            f"starting with a letter or a digit, at most {MAX_SLUG} characters; {slugify(slug)!r} would do.",
         )
 
 
@@ -163,6 +169,10 @@ class Project:
         unlabelled: what unlabelled ground means: `background` (the labels are complete) or `ignore`.
         on_invalid: what happens to invalid shapes unless the caller says: `reject`, `repair` or `skip`.
         created_at: RFC 3339, UTC.
+        attributes: typed columns beside the class, in the order given.
+        guidelines: how to label, for people, in Markdown.
+        require_if_match: a change must name the version that it changes (428 otherwise).
+        coverage_of: slug of the project whose seen and ignored ground this layer holds; None for a project itself.
     """
 
     id: str
@@ -173,9 +183,16 @@ class Project:
     unlabelled: Literal["background", "ignore"] = "background"
     on_invalid: Literal["reject", "repair", "skip"] = "reject"
     created_at: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    guidelines: str = ""
+    require_if_match: bool = False
+    coverage_of: str | None = None
 
     def __post_init__(self) -> None:
-        _check_slug("project", self.id)
+        if self.coverage_of is None:
+            _check_slug("project", self.id)
+        elif self.id != self.coverage_of + COVERAGE:
+            raise InvalidInput(f"The coverage of project {self.coverage_of!r} is called {self.coverage_of + COVERAGE!r}.")
 
     def class_named(self, name: str) -> LabelClass:
         """The class of that name.
@@ -200,6 +217,9 @@ class Project:
             "unlabelled": self.unlabelled,
             "on_invalid": self.on_invalid,
             "created_at": self.created_at,
+            "attributes": [a.to_json() for a in self.attributes],
+            "guidelines": self.guidelines,
+            "require_if_match": self.require_if_match,
         }
 
 
@@ -239,6 +259,12 @@ class NewAnnotation:
         note: free text.
         status: where it stands.
         provenance: where it came from.
+        attributes: values by name of the project's attributes; one that is not there has none.
+        valid_from: RFC 3339 instant or date from which it holds; None for always.
+        valid_to: until when it holds; None for ever.
+        track: what it is the same as, from date to date; None when it stands alone.
+        external_id: its id in the source that it was imported from; unique there. Kept through edits.
+        external: what else that source said of it and the project has no place for.
     """
 
     geometry: BaseGeometry
@@ -246,6 +272,12 @@ class NewAnnotation:
     note: str | None = None
     status: Status = Status.LABELLED
     provenance: Provenance = field(default_factory=Provenance)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    valid_from: str | None = None
+    valid_to: str | None = None
+    track: str | None = None
+    external_id: str | None = None
+    external: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +290,12 @@ class Annotation:
         geometry: in the project's CRS, the stored doubles bit for bit.
         created_at: RFC 3339, UTC.
         updated_at: RFC 3339, UTC.
+        attributes: values by name of the project's attributes; None or not there: no value.
+        valid_from: RFC 3339 instant or date from which it holds; None for always.
+        valid_to: until when it holds; None for ever.
+        track: what it is the same as, from date to date.
+        external_id: its id in the source that it was imported from.
+        external: what else that source said of it.
     """
 
     id: int
@@ -269,17 +307,31 @@ class Annotation:
     provenance: Provenance
     created_at: str
     updated_at: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    valid_from: str | None = None
+    valid_to: str | None = None
+    track: str | None = None
+    external_id: str | None = None
+    external: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotationPatch:
-    """What a partial update touches; None leaves a field as it is (an empty `note` clears it)."""
+    """What a partial update touches; None leaves a field as it is (an empty text clears `note`, a date or `track`).
+
+    Attributes:
+        attributes: values by name; None takes one away, and names that are not there stay.
+    """
 
     geometry: BaseGeometry | None = None
     class_name: str | None = None
     note: str | None = None
     status: Status | None = None
     confidence: float | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    valid_from: str | None = None
+    valid_to: str | None = None
+    track: str | None = None
 
 
 BATCH_COLUMNS = ("note", "status", "source", "confidence", "scene", "version")
@@ -304,6 +356,64 @@ class LabelBatch:
 
 
 Operation = Literal["create", "update", "delete"]
+
+ChangesetKind = Literal["edit", "batch", "import", "revert", "schema", "copy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changeset:
+    """What was written together.
+
+    Attributes:
+        number: in the workspace; always growing.
+        at: RFC 3339, UTC.
+        author: who did it.
+        kind: what it came from.
+        comment: why, in words.
+        created: how many annotations it made.
+        updated: how many it changed (or brought back).
+        deleted: how many it took away.
+        reverts: the changeset that it takes back; None for all but reverts.
+    """
+
+    number: int
+    at: str
+    author: str | None
+    kind: ChangesetKind
+    comment: str | None
+    created: int
+    updated: int
+    deleted: int
+    reverts: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that HTTP gives."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A named state of a project and its coverage.
+
+    Attributes:
+        name: slug, unique in the project.
+        changeset: the last one in it: `at=<changeset>` reads it.
+        hash: SHA-256 over every annotation and coverage area in it and the project's schema, in hexadecimal.
+        count: of annotations.
+        at: RFC 3339, UTC.
+        author: who took it.
+        note: free text.
+        project: the project as it was, as JSON.
+    """
+
+    name: str
+    changeset: int
+    hash: str
+    count: int
+    at: str
+    author: str | None
+    note: str | None
+    project: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
