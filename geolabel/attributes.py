@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 AttributeKind = Literal["enum", "number", "text", "boolean"]
 ATTRIBUTE_KINDS: tuple[AttributeKind, ...] = ("enum", "number", "text", "boolean")
 
+# fmt: off
 RESERVED = frozenset(
-    (
-        "id geom geometry fid class note status source confidence scene track author created_at updated_at valid_from "
-        "valid_to external_id external version changeset attributes operation project key until rowid oid _rowid_ "
-        "area_m2 length_m bbox crs limit after filter datetime at type links"
-    ).split()
+    {
+        "id", "geom", "geometry", "fid", "class", "note", "status", "source", "confidence", "scene", "track",
+        "author", "created_at", "updated_at", "valid_from", "valid_to", "external_id", "external", "version",
+        "changeset", "attributes", "operation", "project", "key", "until", "rowid", "oid", "_rowid_", "area_m2",
+        "length_m", "bbox", "crs", "limit", "after", "filter", "datetime", "at", "type", "links",
+    },
 )
+# fmt: on
 """Names that an attribute cannot have: they are the server's own, or parameters of a query."""
 
 MAX_TEXT = 10_000

@@ -33,7 +33,8 @@ Transform = tuple[float, float, float, float, float, float]
 MAX_SLUG = 50
 """PostgreSQL cuts names after 63 bytes, and a project's name stands in those of its tables and indexes."""
 
-SLUG = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{MAX_SLUG - 1}}}\Z")
+# Workspaces of earlier versions may hold names of up to 63 characters.
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 COVERAGE = ".coverage"
 """What follows a project's slug in the name of the layer that says which ground was seen. No slug has a dot."""
@@ -192,7 +193,9 @@ class Project:
         if self.coverage_of is None:
             _check_slug("project", self.id)
         elif self.id != self.coverage_of + COVERAGE:
-            raise InvalidInput(f"The coverage of project {self.coverage_of!r} is called {self.coverage_of + COVERAGE!r}.")
+            raise InvalidInput(
+                f"The coverage of project {self.coverage_of!r} is called {self.coverage_of + COVERAGE!r}."
+            )
 
     def class_named(self, name: str) -> LabelClass:
         """The class of that name.
@@ -458,6 +461,7 @@ class Job:
         progress: 0..1.
         message: a sentence: what it is doing, or why it failed.
         result: what came of it, as JSON; None until done.
+        worker: the process that has it, as `host:pid`; None until one takes it.
     """
 
     id: int
@@ -470,6 +474,7 @@ class Job:
     result: Mapping[str, Any] | None = None
     created_at: str = ""
     updated_at: str = ""
+    worker: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that HTTP gives."""

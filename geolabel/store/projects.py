@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from geolabel.attributes import make_attributes
 from geolabel.classes import LabelClass
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound
-from geolabel.model import Project
+from geolabel.model import COVERAGE, Project
 from geolabel.store.dialect import spatial
 from geolabel.store.tables import features, project_scenes, projects, scenes
 from geolabel.store.text import check_text
@@ -50,8 +51,9 @@ def find(connection: Connection, project_id: str) -> Layer:
 
 
 def find_all(connection: Connection) -> list[Project]:
-    """All projects, in the order of their creation."""
-    rows = connection.execute(sa.select(projects).order_by(projects.c.key)).mappings().all()
+    """All projects, in the order of their creation, without their coverage."""
+    own = projects.c.coverage_of.is_(None)
+    rows = connection.execute(sa.select(projects).where(own).order_by(projects.c.key)).mappings().all()
     return [_layer(connection, row).project for row in rows]
 
 
@@ -179,5 +181,9 @@ def _layer(connection: Connection, row: RowMapping) -> Layer:
         unlabelled=row["unlabelled"],
         on_invalid=row["on_invalid"],
         created_at=row["created_at"],
+        attributes=make_attributes(row["attributes"]),
+        guidelines=row["guidelines"],
+        require_if_match=row["require_if_match"],
+        coverage_of=None if row["coverage_of"] is None else row["id"].removesuffix(COVERAGE),
     )
-    return Layer(project=project, key=row["key"], srs_id=row["srs_id"], table=features(project.id))
+    return Layer(project=project, key=row["key"], srs_id=row["srs_id"], table=features(project.id, project.attributes))

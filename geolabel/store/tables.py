@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -23,11 +24,15 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    true,
 )
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
+
+    from geolabel.attributes import Attribute
 
 
 class _Datetime(UserDefinedType[str]):
@@ -104,6 +109,10 @@ projects = Table(
     Column("unlabelled", Text, nullable=False),
     Column("on_invalid", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("attributes", Json, nullable=False, server_default="[]"),
+    Column("guidelines", Text, nullable=False, server_default=""),
+    Column("require_if_match", Boolean, nullable=False, server_default=false()),
+    Column("coverage_of", Key),
     sqlite_autoincrement=True,
 )
 
@@ -124,6 +133,14 @@ changesets = Table(
     Column("project", Key, ForeignKey("geolabel_projects.key", ondelete="SET NULL"), index=True),
     Column("at", Instant, nullable=False),
     Column("author", Text),
+    Column("kind", Text, nullable=False, server_default="edit"),
+    Column("comment", Text),
+    Column("created", Key, nullable=False, server_default="0"),
+    Column("updated", Key, nullable=False, server_default="0"),
+    Column("deleted", Key, nullable=False, server_default="0"),
+    Column("reverts", Key),
+    # False while a bulk import is staging its rows, which nobody sees until then.
+    Column("published", Boolean, nullable=False, server_default=true()),
     sqlite_autoincrement=True,
 )
 
@@ -144,6 +161,11 @@ def _state(id_column: Column[int], shape: Column[bytes]) -> tuple[Column[Any], .
         Column("updated_at", Instant, nullable=False),
         Column("version", Key, nullable=False),
         Column("changeset", Key, nullable=False),
+        Column("valid_from", Text),
+        Column("valid_to", Text),
+        Column("track", Text),
+        Column("external_id", Text),
+        Column("external", Json),
     )
 
 
@@ -154,7 +176,59 @@ history = Table(
     Column("project", Key, ForeignKey("geolabel_projects.key", ondelete="CASCADE"), nullable=False),
     Column("operation", Text, nullable=False),
     *_state(Column("id", Key, nullable=False), Column("geom", LargeBinary, nullable=False)),
+    # A project's attributes are columns of its table, which come and go; history keeps what they were.
+    Column("attributes", Json),
+    # The changeset that replaced this state; NULL for a delete that still stands.
+    Column("until", Key),
     UniqueConstraint("project", "id", "version"),
+    Index("ix_geolabel_history_until", "project", "until"),
+    Index("ix_geolabel_history_changeset", "project", "changeset"),
+    sqlite_autoincrement=True,
+)
+
+snapshots = Table(
+    "geolabel_snapshots",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("project", Key, ForeignKey("geolabel_projects.key", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("changeset", Key, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("count", Key, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("author", Text),
+    Column("note", Text),
+    Column("schema", Json, nullable=False),
+    UniqueConstraint("project", "name"),
+    sqlite_autoincrement=True,
+)
+
+idempotency = Table(
+    "geolabel_idempotency",
+    metadata,
+    Column("serial", Key, primary_key=True),
+    Column("project", Key, ForeignKey("geolabel_projects.key", ondelete="CASCADE"), nullable=False),
+    Column("key", Text, nullable=False),
+    # Which request it was: route, and a hash of its body.
+    Column("fingerprint", Text, nullable=False),
+    Column("result", Json, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    UniqueConstraint("project", "key"),
+    sqlite_autoincrement=True,
+)
+
+operations = Table(
+    "geolabel_operations",
+    metadata,
+    Column("key", Key, primary_key=True),
+    # Two CRSs by name, and the PROJ operation that leads from one to the other in this workspace.
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("pipeline", Text, nullable=False),
+    Column("accuracy", Double),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("source", "target"),
     sqlite_autoincrement=True,
 )
 
@@ -171,20 +245,30 @@ jobs = Table(
     Column("result", Json),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("worker", Text),
     sqlite_autoincrement=True,
 )
 
+COLUMN_TYPES: dict[str, TypeEngine[Any]] = {"enum": Text(), "number": Double(), "text": Text(), "boolean": Boolean()}
+"""Column type by kind of attribute."""
+
 
 @lru_cache(maxsize=1024)
-def features(project: str) -> Table:
-    """The table of a project's annotations: the current version of each, by id."""
+def features(project: str, attributes: tuple[Attribute, ...] = ()) -> Table:
+    """The table of a project's annotations: the current version of each, by id.
+
+    Args:
+        project: slug, also the name of the table.
+        attributes: of its schema; each is a column behind those of the state.
+    """
     return Table(
         project,
         MetaData(),
         *_state(Column("id", Key, primary_key=True), Column("geom", Shape, nullable=False)),
+        *(Column(attribute.name, COLUMN_TYPES[attribute.kind]) for attribute in attributes),
         sqlite_autoincrement=True,
     )
 
 
 STATE = tuple(column.name for column in features("any").columns)
-"""Names of the columns of one state, in order."""
+"""Names of the columns of one state, in order, without the project's attributes."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision. Written out, so that opening a current workspace need not load Alembic."""
 
 # Alembic's `context` is one per process.
