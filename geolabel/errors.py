@@ -12,7 +12,9 @@
     ├── VersionConflict          somebody else changed it first; `current` is what is there now
     ├── NotAllowed               refused by a setting; the sentence names the setting
     ├── Cancelled                the user stopped the work
-    └── StoreFailed              the database could not do it: locked, full, damaged
+    └── StoreFailed              the database could not do it: locked, damaged
+        ├── StorageFull          no room on its disk
+        └── TooSlow              a question that took longer than it may
 
 Every message is a sentence that says what was expected, what came, where, and what to do. HTTP status codes and exit
 codes are given at the edge (`geolabel.api.errors`, `geolabel.cli`).
@@ -105,4 +107,30 @@ class Cancelled(GeolabelError):
 
 
 class StoreFailed(GeolabelError):
-    """The database could not do it: locked, full, damaged."""
+    """The database could not do it: locked, damaged.
+
+    Attributes:
+        public: a sentence for people who only reach the server: it names no path and repeats no word of the database.
+    """
+
+    def __init__(self, message: str, public: str = "The workspace could not do it; the server's log says why.") -> None:
+        super().__init__(message)
+        self.public = public
+
+
+class StorageFull(StoreFailed):
+    """No room: on the disk of the workspace, or where a file is written.
+
+    Attributes:
+        needed: bytes that the work would take; None when that is not known.
+        free: bytes that there are; None when that is not known.
+    """
+
+    def __init__(self, message: str, public: str, *, needed: int | None = None, free: int | None = None) -> None:
+        super().__init__(message, public)
+        self.needed = needed
+        self.free = free
+
+
+class TooSlow(StoreFailed):
+    """A question that took longer than it may, and was stopped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from geolabel.errors import (
     NotAllowed,
     NotFound,
     Problem,
+    StorageFull,
     StoreFailed,
     VersionConflict,
 )
@@ -41,6 +43,7 @@ STATUS: dict[type[Exception], int] = {
     NotAllowed: 403,
     Cancelled: 409,
     StoreFailed: 503,
+    StorageFull: 507,
     GeolabelError: 500,
 }
 """Status of each error that geolabel raises; a child has its parent's unless it is listed."""
@@ -82,13 +85,34 @@ def install(app: FastAPI, more: Iterable[tuple[type[Exception], int]]) -> None:
         status = next(table[kind] for kind in type(error).__mro__ if kind in table)
         if status >= 500:
             log.error("%s: %s", type(error).__name__, error)
+        if isinstance(error, StoreFailed):  # its own words name paths and what the database said
+            return problem(status, error.public, **_numbers(error))
         return problem(status, str(error), problems=getattr(error, "problems", ()))
 
     for kind in table:
         app.add_exception_handler(kind, known)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http)
+
+
+def _numbers(error: StoreFailed) -> dict[str, int]:
+    """What a full disk has and needs, in bytes, for clients that compute with it."""
+    if not isinstance(error, StorageFull):
+        return {}
+    return {
+        name: value for name, value in (("needed_bytes", error.needed), ("free_bytes", error.free)) if value is not None
+    }
+
+
+def _disk(_: Request, error: Exception) -> Response:
+    """A file of ours that cannot be written: the disk is full; everything else is our mistake."""
+    assert isinstance(error, OSError)
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        raise error
+    log.error("%s", error)
+    return problem(507, "The server's disk is full: make room and try again; nothing was kept of this request.")
 
 
 def _refused(_: Request, error: Exception) -> Response:

@@ -1,0 +1,49 @@
+"""Room on the disk: how much there is, and refusing early what cannot fit."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from geolabel.errors import StorageFull
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESERVE = 8_000_000
+"""Bytes that large work leaves free, so that edits go on while somebody makes room."""
+
+
+def free_bytes(place: str | Path) -> int | None:
+    """Free bytes of the disk that holds a file or folder; None when there is no such place (a database server's)."""
+    try:
+        return shutil.disk_usage(place).free
+    except (OSError, ValueError):
+        return None
+
+
+def megabytes(count: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e10 else f"{count / 1e6:,.1f} MB"
+
+
+def check_room(place: str | Path, needed: int, what: str) -> None:
+    """Refuse work that would fill the disk, before it has begun.
+
+    Args:
+        place: a file or folder on that disk.
+        needed: bytes that the work will take, estimated.
+        what: begins the sentence: `The import`.
+
+    Raises:
+        StorageFull: less than that and a small reserve is free.
+    """
+    free = free_bytes(place)
+    if free is None or free >= needed + RESERVE:
+        return
+    sentence = (
+        f"{what} needs about {megabytes(needed)} and a reserve of {megabytes(RESERVE)}, but {megabytes(free)} are free"
+    )
+    raise StorageFull(
+        f"{sentence} on the disk of {place}: make room.", f"{sentence}: make room.", needed=needed, free=free
+    )
