@@ -1,21 +1,42 @@
 """The seam between the Store and a database: what SQLAlchemy Core cannot say the same way in both.
 
 The functions of the nouns take a connection and ask `spatial(connection)` for these few things; everything else they
-say in Core. GeoPackage is `geolabel.store.geopackage.GeoPackage`; another database implements this class beside it.
+say in Core. The two sides are `geolabel.store.geopackage.GeoPackage` and `geolabel.store.postgis.PostGIS`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, Table
 
     from geolabel.model import Bounds
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that is open and up to date.
+
+    Attributes:
+        name: as messages say it, without a password.
+        location: what opens it again, in another process; it may hold a password.
+        folder: for files beside the database.
+        engine: its connections read from one snapshot; one with the execution option `write` alone may write.
+        busy_seconds: how long a write waits for another one.
+    """
+
+    name: str
+    location: str = field(repr=False)
+    folder: Path
+    engine: Engine
+    busy_seconds: float
 
 
 class Spatial(Protocol):

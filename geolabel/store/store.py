@@ -1,30 +1,30 @@
 # ruff: noqa: A002 (a scene, an annotation and a job have an `id`; its name is the same here)
-"""Open a workspace's database, and what can be asked of it.
+"""What can be asked of a workspace's database.
 
 Store only opens transactions; each noun's file beside this one says what happens inside.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from geolabel.errors import InvalidInput, NotFound, StoreFailed
+from geolabel.errors import StoreFailed
 from geolabel.model import JobState
 from geolabel.store import annotations as labels
-from geolabel.store import geopackage, history, jobs, migrations, projects, scenes, search
+from geolabel.store import history, jobs, projects, scenes, search
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.guard import guard_lifted
+from geolabel.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
     from geolabel.model import (
         Annotation,
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
         Scene,
         Status,
     )
-
-FILE_NAME = "workspace.gpkg"
+    from geolabel.store.dialect import Database
 
 
 def _utc_now() -> datetime:
@@ -50,80 +49,16 @@ def open_store(location: Path | str, *, create: bool = False, now: Callable[[], 
     """Open the database of a workspace.
 
     Args:
-        location: the folder that holds `workspace.gpkg`.
-        create: make folder and file when they are not there.
+        location: the folder that holds `workspace.gpkg`, or the URL of a PostGIS database (`postgresql://...`).
+        create: make the workspace when it is not there: folder and file, or the tables in the database.
         now: the clock.
 
     Raises:
         NotFound: there is no workspace, and `create` was not asked for.
         InvalidInput: a location that cannot hold a workspace.
-        StoreFailed: the file is damaged, something else, not writable, locked, or made by a newer geolabel.
+        StoreFailed: the database is damaged, something else, not writable, locked, out of reach, or made by a newer geolabel.
     """
-    if str(location).startswith(("postgresql://", "postgres://", "postgresql+")):
-        raise InvalidInput("PostGIS workspaces come with a later version of geolabel: give a folder.")
-    folder = Path(location).expanduser().absolute()
-    if folder.name == FILE_NAME and _is_there(folder):
-        folder = folder.parent
-    file = folder / FILE_NAME
-    if not _is_there(file):
-        if not create:
-            raise NotFound(
-                f"There is no workspace in {folder}: expected the file {FILE_NAME} there. `geolabel init` makes one."
-            )
-        _make_file(file)
-    _check_access(file)
-    engine = geopackage.make_engine(file)
-    try:
-        with said_in_sentences(str(file)):
-            _bring_up_to_date(engine, file, create=create)
-    except BaseException:
-        engine.dispose()
-        raise
-    return Store(folder, engine, now)
-
-
-def _is_there(file: Path) -> bool:
-    try:
-        return file.is_file()
-    except OSError as error:
-        raise StoreFailed(f"The workspace {file.parent} cannot be looked into: {error.strerror}.") from error
-
-
-def _make_file(file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(exist_ok=True)
-    except FileExistsError as error:
-        raise InvalidInput(f"A workspace is a folder, but {file.parent} is a file: give another name.") from error
-    except ValueError as error:
-        raise InvalidInput(
-            f"A workspace is a folder, but {str(file.parent)!r} cannot be the name of one: {error}."
-        ) from error
-    except OSError as error:
-        raise StoreFailed(f"The workspace {file.parent} cannot be made: {error.strerror}.") from error
-
-
-def _check_access(file: Path) -> None:
-    """SQLite would open a read-only file and fail at the first write; say so at once."""
-    effective = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
-    for place in (file, file.parent):
-        if not os.access(place, os.R_OK | os.W_OK, **effective):
-            raise StoreFailed(f"The workspace {file} cannot be written to: give yourself write permission on {place}.")
-
-
-def _bring_up_to_date(engine: Engine, file: Path, *, create: bool) -> None:
-    revision = None
-    with engine.connect() as connection:
-        if geopackage.is_blank(connection):
-            if not create:
-                raise NotFound(f"There is no workspace in {file}: the file is empty. `geolabel init` makes one.")
-        elif not geopackage.is_geopackage(connection) or (revision := migrations.revision(connection)) is None:
-            raise StoreFailed(f"The file {file} is not a geolabel workspace: expected one made by `geolabel init`.")
-    geopackage.use_log(engine)
-    if revision != migrations.HEAD:
-        with engine.execution_options(write=True).begin() as connection:
-            migrations.upgrade(connection, str(file))
-        geopackage.settle(engine)
+    return Store(open_database(location, create=create), now)
 
 
 class Store:
@@ -133,17 +68,21 @@ class Store:
     it or nothing. All of them raise StoreFailed when the database is locked, full or damaged.
 
     Attributes:
-        folder: of the workspace, for files beside the database (cache, exports).
+        name: as messages say it.
+        location: what opens the workspace again, in another process; it may hold a password.
+        folder: for files beside the database (cache, exports).
     """
 
-    def __init__(self, folder: Path, engine: Engine, now: Callable[[], datetime]) -> None:
-        self.folder = folder
-        self._name = str(folder / FILE_NAME)
-        self._engine = engine
-        self._writing_engine = engine.execution_options(write=True)
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self.name = database.name
+        self.location = database.location
+        self.folder = database.folder
+        self._engine = database.engine
+        self._writing_engine = database.engine.execution_options(write=True)
+        self._busy_seconds = database.busy_seconds
         self._now = now
         self._closed = False
-        # SQLite lets waiting writers poll; a lock wakes the next thread of this process at once.
+        # SQLite lets waiting writers poll, PostgreSQL would hold a connection for each: a lock wakes the next thread here.
         self._writer = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -473,20 +412,20 @@ class Store:
     def _read(self) -> Iterator[Connection]:
         """A connection that sees one snapshot."""
         self._check_open()
-        with said_in_sentences(self._name), self._engine.connect() as connection:
+        with said_in_sentences(self.name), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _write(self) -> Iterator[tuple[Connection, str]]:
         """A connection that alone may write, and the time of the change; commits at the end, rolls back on an error."""
         self._check_open()
-        if not self._writer.acquire(timeout=geopackage.BUSY_SECONDS):
+        if not self._writer.acquire(timeout=self._busy_seconds):
             raise StoreFailed(
-                f"The workspace {self._name} has been writing for more than {geopackage.BUSY_SECONDS:g} s: try again."
+                f"The workspace {self.name} has been writing for more than {self._busy_seconds:g} s: try again."
             )
         try:
             with (
-                said_in_sentences(self._name),
+                said_in_sentences(self.name),
                 self._writing_engine.begin() as connection,
                 guard_lifted(connection),
             ):
@@ -501,4 +440,4 @@ class Store:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreFailed(f"The workspace {self._name} was closed: open it again.")
+            raise StoreFailed(f"The workspace {self.name} was closed: open it again.")
