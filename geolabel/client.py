@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from geolabel.formats.report import ExportReport
-    from geolabel.geo.geometry import InvalidPolicy
+    from geolabel.geo.policy import InvalidPolicy
     from geolabel.intake import ImportReport
     from geolabel.model import Annotation, Bounds
     from geolabel.model import Project as ProjectInfo

@@ -22,7 +22,7 @@ from geolabel.formats.dataset import write_dataset
 from geolabel.formats.memory import labels_from_geojson
 from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
-from geolabel.geo.geometry import apply_policy
+from geolabel.geo.policy import apply_policy
 from geolabel.jobs import export_folder
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from geolabel.formats.base import LabelFile
-    from geolabel.geo.geometry import InvalidPolicy
+    from geolabel.geo.policy import InvalidPolicy
     from geolabel.jobs import Handler
     from geolabel.model import Job, Scene
     from geolabel.store.store import Store

@@ -13,8 +13,9 @@ from geolabel.api.properties import SETTABLE, check_server_owned, read_propertie
 from geolabel.api.wire import Refused, bad_member
 from geolabel.errors import InvalidCRS, InvalidGeometry, Problem
 from geolabel.geo import crs as crs_
-from geolabel.geo.geometry import apply_policy, find_invalid, kind_of, read_geojson, to_geojson
+from geolabel.geo.geometry import kind_of, read_geojson, to_geojson
 from geolabel.geo.pixels import DENSIFY_PX
+from geolabel.geo.policy import apply_policy, find_invalid
 from geolabel.geo.vertices import restore_untouched
 from geolabel.model import Annotation, NewAnnotation, Provenance, Status
 

@@ -1,10 +1,9 @@
-"""Shapes: read GeoJSON strictly, say what is wrong with a shape and where, repair it."""
+"""Shapes: their kinds, and GeoJSON read strictly and written with every digit."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -20,16 +19,14 @@ from shapely.geometry import (
 from geolabel.errors import InvalidGeometry, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.classes import GeometryKind
 
-InvalidPolicy = Literal["reject", "repair", "skip"]
-
-_KINDS: dict[str, GeometryKind] = {
+KINDS: dict[str, GeometryKind] = {
     "Point": "point",
     "MultiPoint": "point",
     "LineString": "line",
@@ -38,7 +35,7 @@ _KINDS: dict[str, GeometryKind] = {
     "Polygon": "polygon",
     "MultiPolygon": "polygon",
 }
-_DIMENSION: dict[GeometryKind, int] = {"point": 0, "line": 1, "polygon": 2}
+DIMENSION: dict[GeometryKind, int] = {"point": 0, "line": 1, "polygon": 2}
 _MAX_VERTICES = 200_000
 
 
@@ -49,7 +46,7 @@ def kind_of(geometry: BaseGeometry) -> GeometryKind:
         InvalidGeometry: a GeometryCollection, which has no one kind.
     """
     try:
-        return _KINDS[geometry.geom_type]
+        return KINDS[geometry.geom_type]
     except KeyError:
         raise InvalidGeometry(
             f"A label is one Point, LineString or Polygon, or a Multi of one of them; got {geometry.geom_type}.",
@@ -209,131 +206,3 @@ def swap_axes(geometry: BaseGeometry) -> BaseGeometry:
     coordinates[:, [0, 1]] = coordinates[:, [1, 0]]
     swapped: BaseGeometry = shapely.set_coordinates(np.array([geometry], dtype=object), coordinates)[0]
     return swapped
-
-
-def find_invalid(geometries: NDArray[np.object_]) -> dict[int, str]:
-    """What is wrong with which shape: index -> a phrase with the place, in the CRS of the shapes."""
-    reasons: dict[int, str] = {}
-    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    for index in np.flatnonzero(missing):
-        reasons[int(index)] = "it is empty"
-    rest = np.flatnonzero(~missing)
-    xyz, owner = shapely.get_coordinates(geometries[rest], return_index=True)
-    unbounded = np.unique(owner[~np.isfinite(xyz).all(axis=1)])
-    for index in rest[unbounded]:
-        reasons[int(index)] = "it has a coordinate that is not finite"
-    rest = np.delete(rest, unbounded)
-    for index in rest[~shapely.is_valid(geometries[rest])]:
-        reasons[int(index)] = _reason(shapely.is_valid_reason(geometries[index]))
-    for index in rest[shapely.get_type_id(geometries[rest]) == 7]:
-        reasons[int(index)] = "it is a GeometryCollection, which has no one kind"
-    return dict(sorted(reasons.items()))
-
-
-_REASONS = {
-    "Self-intersection": "its outline crosses itself",
-    "Ring Self-intersection": "its outline touches or crosses itself",
-    "Hole lies outside shell": "a hole lies outside it",
-    "Holes are nested": "a hole lies inside a hole",
-    "Nested shells": "one part lies inside another",
-    "Interior is disconnected": "a hole cuts it in two",
-    "Too few points in geometry component": "it has too few different points",
-    "Duplicate Rings": "a ring appears twice",
-}
-
-
-def _reason(text: str) -> str:
-    """GEOS says `Self-intersection[3.5 4]`; people read 'its outline crosses itself at (3.5, 4)'."""
-    name, _, place = text.partition("[")
-    numbers = place.rstrip("]").split()
-    where = f" at ({', '.join(numbers[:2])})" if numbers else ""
-    return _REASONS.get(name.strip(), name.strip().lower()) + where
-
-
-def repair(geometry: BaseGeometry) -> BaseGeometry | None:
-    """Make a shape valid (GEOS, structure method), keeping its kind; None when nothing of that kind is left."""
-    kind = kind_of(geometry)
-    fixed = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
-    parts = [
-        p
-        for p in shapely.get_parts(shapely.get_parts(fixed))
-        if shapely.get_dimensions(p) == _DIMENSION[kind] and not p.is_empty
-    ]
-    if not parts:
-        return None
-    if len(parts) == 1:
-        single: BaseGeometry = parts[0]
-        return single
-    joined: dict[GeometryKind, Callable[[Any], BaseGeometry]] = {
-        "point": MultiPoint,
-        "line": MultiLineString,
-        "polygon": MultiPolygon,
-    }
-    return joined[kind](parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """Shapes after a policy.
-
-    Attributes:
-        geometries: (m,) valid shapes.
-        kept: (m,) which of the given ones they are.
-        repaired: how many were changed to become valid.
-        area_change: sum over the repaired of |area after - area before|, in square units of their CRS.
-        problems: one entry per shape that was repaired or skipped, saying which.
-    """
-
-    geometries: NDArray[np.object_]
-    kept: NDArray[np.int64]
-    repaired: int
-    area_change: float
-    problems: tuple[Problem, ...]
-
-
-def apply_policy(
-    geometries: NDArray[np.object_], policy: InvalidPolicy, names: Sequence[str] | Callable[[int], str]
-) -> Checked:
-    """Reject, repair or skip invalid shapes.
-
-    Args:
-        geometries: (n,) shapely objects; missing ones count as invalid.
-        policy: what to do with an invalid one.
-        names: how to point at shape i (`feature 12`, `/features/12/geometry`).
-
-    Raises:
-        InvalidGeometry: the policy is `reject` and a shape is invalid; the problems list all of them.
-    """
-    name = names if callable(names) else names.__getitem__
-    reasons = find_invalid(geometries)
-    if reasons and policy == "reject":
-        problems = [Problem(name(i), reason) for i, reason in reasons.items()]
-        first = problems[0]
-        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-        of, cure = f" of {first.pointer}", "Mend it, or import with on-invalid repair or skip."
-        if first.pointer.startswith("/"):  # one shape that somebody just drew
-            of, cure = "", "Move the vertex there."
-        raise InvalidGeometry(f"The shape{of} was refused: {first.message}{more}. {cure}", problems)
-    result = np.array(geometries, dtype=object)
-    kept = np.ones(len(result), dtype=bool)
-    notes: list[Problem] = []
-    repaired, area_change = 0, 0.0
-    for index, reason in reasons.items():
-        fixed = None
-        if (
-            policy == "repair"
-            and reason not in {"it is empty", "it has a coordinate that is not finite"}
-            and result[index].geom_type in _KINDS
-        ):
-            fixed = repair(result[index])
-        if fixed is None:
-            kept[index] = False
-            notes.append(Problem(name(index), f"skipped: {reason}"))
-            continue
-        before, after = result[index].area, fixed.area
-        area_change += abs(after - before)
-        repaired += 1
-        share = f"{after / before - 1:+.2%}" if before else f"to {after:.6g}"
-        notes.append(Problem(name(index), f"repaired: {reason}; its area changed {share}"))
-        result[index] = fixed
-    return Checked(result[kept], np.flatnonzero(kept), repaired, area_change, tuple(notes))

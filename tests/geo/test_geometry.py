@@ -20,7 +20,8 @@ from shapely.geometry import (
 )
 
 from geolabel.errors import InvalidGeometry
-from geolabel.geo.geometry import apply_policy, find_invalid, kind_of, read_geojson, repair, swap_axes, to_geojson
+from geolabel.geo.geometry import kind_of, read_geojson, swap_axes, to_geojson
+from geolabel.geo.policy import apply_policy, find_invalid, repair
 
 BOW_TIE = Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
 NUMBER = st.floats(-1e7, 1e7, allow_nan=False)
