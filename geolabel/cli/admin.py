@@ -1,14 +1,17 @@
-"""`geolabel init`: the workspace itself."""
+"""`geolabel init`, `backup`, `restore`: the workspace itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolabel.cli.app import app
-from geolabel.console import say
+from geolabel.cli.app import AsJson, Workspace, app, open_workspace
+from geolabel.console import bar, say, show_json
+
+if TYPE_CHECKING:
+    from geolabel.store.backup import Manifest
 
 
 @app.command()
@@ -18,3 +21,46 @@ def init(directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path()) -
 
     open_store(directory, create=True).close()
     say(f"Workspace ready in {directory.resolve()}. Next: geolabel scene add RASTER -w {directory}")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write, such as labels-2024-05-01.gpkg.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a backup of that name.")] = False,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Write the whole workspace to one file, while people go on labelling; imagery and exports are not in it."""
+    with open_workspace(workspace) as store, bar(quiet=as_json) as progress:
+        manifest = store.backup(file, overwrite=overwrite, progress=progress)
+    _show_manifest(manifest, f"Backed up to {file}, and verified", file, as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Only check the backup; restore nothing.")] = False,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Make a workspace out of a backup, in a folder or database that is empty; every row is checked."""
+    from geolabel.store import backup as backups
+
+    if verify:
+        _show_manifest(backups.verify(file), f"The backup {file} is whole", file, as_json=as_json)
+        return
+    with bar(quiet=as_json) as progress:
+        manifest = backups.restore(file, workspace, progress=progress)
+    with open_workspace(workspace):  # brings one of an older version up to date
+        pass
+    _show_manifest(manifest, f"Restored into {workspace}, and verified", file, as_json=as_json)
+
+
+def _show_manifest(manifest: Manifest, what: str, file: Path, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"file": str(file), **manifest.to_json()})
+        return
+    rows = sum(table.rows for table in manifest.tables.values())
+    say(f"{what}: the state of {manifest.created_at}, {len(manifest.projects)} projects, {rows} rows in all.")
+    for project, labels in manifest.projects.items():
+        say(f"  {project:24} {labels:8} labels")

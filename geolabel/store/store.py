@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from geolabel.errors import StoreFailed
 from geolabel.model import JobState
 from geolabel.store import annotations as labels
-from geolabel.store import history, jobs, projects, scenes, search
+from geolabel.store import backup, history, jobs, projects, scenes, search
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.guard import guard_lifted
 from geolabel.store.opening import open_database
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Scene,
         Status,
     )
+    from geolabel.store.backup import Manifest
     from geolabel.store.dialect import Database
 
 
@@ -405,6 +406,15 @@ class Store:
         """Queue a running job again whose worker was stopped; False when it had ended."""
         with self._write() as (connection, at):
             return jobs.requeue(connection, id, at=at)
+
+    # The workspace as one file
+
+    def backup(
+        self, file: Path, *, overwrite: bool = False, progress: Callable[[float, str], None] | None = None
+    ) -> Manifest:
+        """Write the workspace as of this moment to one file, while edits go on; see `geolabel.store.backup.write`."""
+        self._check_open()
+        return backup.write(self, file, at=self._time(), overwrite=overwrite, progress=progress)
 
     # Transactions
 
