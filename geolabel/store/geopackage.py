@@ -213,7 +213,8 @@ class GeoPackage:
         """See Spatial."""
         name = table.name
         connection.execute(CreateTable(table))
-        connection.exec_driver_sql(f'CREATE INDEX "ix_{name}_class" ON "{name}" (class)')
+        for column in ("class", "changeset"):
+            connection.exec_driver_sql(f'CREATE INDEX "ix_{name}_{column}" ON "{name}" ({column})')
         connection.execute(
             sa.insert(_contents).values(
                 table_name=name,

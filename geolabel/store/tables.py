@@ -141,6 +141,8 @@ changesets = Table(
     Column("reverts", Key),
     # False while a bulk import is staging its rows, which nobody sees until then.
     Column("published", Boolean, nullable=False, server_default=true()),
+    # A staged import got its number before changes that were made meanwhile, and is seen only from this one on.
+    Column("seen_from", Key),
     sqlite_autoincrement=True,
 )
 

@@ -62,6 +62,7 @@ def _widen(projects: list[str]) -> None:
         *(sa.Column(name, Key, nullable=False, server_default="0") for name in ("created", "updated", "deleted")),
         sa.Column("reverts", Key),
         sa.Column("published", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("seen_from", Key),
     ):
         op.add_column("geolabel_changesets", column)
     for table in ("geolabel_history", *projects):
@@ -70,6 +71,8 @@ def _widen(projects: list[str]) -> None:
             sa.Column("external", Json),
         ):
             op.add_column(table, column)
+    for table in projects:
+        op.create_index(f"ix_{table}_changeset", table, ["changeset"])
     op.add_column("geolabel_history", sa.Column("attributes", Json))
     op.add_column("geolabel_history", sa.Column("until", Key))
     op.create_index("ix_geolabel_history_until", "geolabel_history", ["project", "until"])
