@@ -28,6 +28,7 @@ class Settings(BaseSettings):
         public_url: `https://labels.example.org/geolabel`, when a proxy stands in front; its host is then accepted.
         cors_origins: origins of other web pages that may call the API.
         max_body_mb: largest request body.
+        network_drive: keep a GeoPackage workspace on a network drive, where only one machine may open it.
     """
 
     model_config = SettingsConfigDict(env_prefix="GEOLABEL_", extra="forbid", frozen=True)
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     public_url: str | None = None
     cors_origins: tuple[str, ...] = ()
     max_body_mb: int = Field(default=64, ge=1)
+    network_drive: bool = False
 
     @classmethod
     def settings_customise_sources(

@@ -60,7 +60,7 @@ def _show_manifest(manifest: Manifest, what: str, file: Path, *, as_json: bool) 
     if as_json:
         show_json({"file": str(file), **manifest.to_json()})
         return
-    rows = sum(table.rows for table in manifest.tables.values())
-    say(f"{what}: the state of {manifest.created_at}, {len(manifest.projects)} projects, {rows} rows in all.")
+    states = manifest.tables["geolabel_history"].rows
+    say(f"{what}: the state of {manifest.created_at}, with {states} earlier versions of labels.")
     for project, labels in manifest.projects.items():
         say(f"  {project:24} {labels:8} labels")

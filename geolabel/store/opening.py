@@ -10,6 +10,7 @@ from geolabel.errors import InvalidInput, NotFound, StoreFailed
 from geolabel.store import geopackage, migrations
 from geolabel.store.dialect import Database
 from geolabel.store.failures import said_in_sentences
+from geolabel.store.mounts import refuse_network
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -34,6 +35,7 @@ def is_url(location: Path | str) -> bool:
 def _open_folder(folder: Path, *, create: bool) -> Database:
     if folder.name == FILE_NAME and _is_there(folder):
         folder = folder.parent
+    refuse_network(folder)
     file = folder / FILE_NAME
     if not _is_there(file):
         if not create:
