@@ -140,9 +140,9 @@ changesets = Table(
     Column("deleted", Key, nullable=False, server_default="0"),
     Column("reverts", Key),
     # False while a bulk import is staging its rows, which nobody sees until then.
-    Column("published", Boolean, nullable=False, server_default=true()),
+    Column("published", Boolean, nullable=False, server_default=true(), index=True),
     # A staged import got its number before changes that were made meanwhile, and is seen only from this one on.
-    Column("seen_from", Key),
+    Column("seen_from", Key, index=True),
     sqlite_autoincrement=True,
 )
 

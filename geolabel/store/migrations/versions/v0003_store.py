@@ -35,13 +35,14 @@ def upgrade() -> None:
     found = bind.execute(sa.select(_projects.c.key, _projects.c.id).order_by(_projects.c.key)).all()
     _widen([name for _, name in found])
     tables = [_snapshots(), _idempotency(), _operations()]
+    for table in tables:
+        guard_table(bind, table.name)
     if bind.dialect.name == "sqlite":
         for table in tables:
             bind.exec_driver_sql(
                 "INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES (?, 'attributes', ?)",
                 (table.name, table.name),
             )
-            guard_table(bind, table.name)
         with guard_lifted(bind):  # a new PostgreSQL workspace begins with this revision and holds nothing yet
             for key, name in found:
                 _count_changes(key, name)
@@ -71,6 +72,8 @@ def _widen(projects: list[str]) -> None:
             sa.Column("external", Json),
         ):
             op.add_column(table, column)
+    for column in ("published", "seen_from"):
+        op.create_index(f"ix_geolabel_changesets_{column}", "geolabel_changesets", [column])
     for table in projects:
         op.create_index(f"ix_{table}_changeset", table, ["changeset"])
     op.add_column("geolabel_history", sa.Column("attributes", Json))
