@@ -14,11 +14,12 @@ from geolabel.errors import InvalidInput
 from geolabel.model import BATCH_COLUMNS, LabelBatch
 from geolabel.store import projects
 from geolabel.store.dialect import spatial
+from geolabel.store.projects import visible
 from geolabel.store.states import to_annotation
 from geolabel.store.tables import MAX_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -50,7 +51,7 @@ def query(
     found: list[Annotation] = []
     size = _ROWS_AT_ONCE if limit is None else min(limit, _ROWS_AT_ONCE)
     for rows, geometries in _hits(connection, layer, wanted, bbox=bbox, columns=tuple(layer.table.c), size=size):
-        found += [to_annotation(row, geometry) for row, geometry in zip(rows, geometries, strict=True)]
+        found += [to_annotation(row, geometry, layer) for row, geometry in zip(rows, geometries, strict=True)]
         if limit is not None and len(found) >= limit:
             break
     return found[:limit]
@@ -75,7 +76,7 @@ def count(
     wanted.append(spatial(connection).crossing(layer.table, bbox))
     edge = sa.select(layer.table.c.geom).where(*wanted)
     geometries = spatial(connection).decode(connection.execute(edge).scalars().all())
-    return inside + int(np.count_nonzero(shapely.intersects(_area(bbox), geometries)))
+    return inside + int(np.count_nonzero(shapely.intersects(area_of(bbox), geometries)))
 
 
 def extent(connection: Connection, project: str) -> Bounds | None:
@@ -95,18 +96,23 @@ def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: 
         layer.table.c.geom,
         *(layer.table.c[n] for n in BATCH_COLUMNS),
     )
-    for rows, geometries in _hits(connection, layer, [], bbox=bbox, columns=columns, size=size):
+    for rows, geometries in _hits(connection, layer, visible(layer), bbox=bbox, columns=columns, size=size):
         if rows:
-            yield LabelBatch(
-                ids=np.array([row["id"] for row in rows], dtype=np.int64),
-                class_names=np.array([row["class"] for row in rows], dtype=object),
-                geometries=geometries,
-                columns={n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS},
-            )
+            yield to_batch(rows, geometries)
+
+
+def to_batch(rows: Sequence[RowMapping], geometries: NDArray[np.object_]) -> LabelBatch:
+    """Rows with the columns of one state to arrays."""
+    return LabelBatch(
+        ids=np.array([row["id"] for row in rows], dtype=np.int64),
+        class_names=np.array([row["class"] for row in rows], dtype=object),
+        geometries=geometries,
+        columns={n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS},
+    )
 
 
 def _filters(layer: Layer, class_name: str | None, status: Status | None) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
+    wanted = visible(layer)
     if class_name is not None:
         wanted.append(layer.table.c["class"] == class_name)
     if status is not None:
@@ -127,7 +133,7 @@ def _hits(
     select = sa.select(*columns).where(*wanted).order_by(layer.table.c.id)
     area = None
     if bbox is not None and not _holds_all(connection, layer, bbox):
-        area = _area(bbox)
+        area = area_of(bbox)
         select = select.where(spatial(connection).overlapping(layer.table, bbox))
     result = connection.execute(select, execution_options={"yield_per": size})
     for rows in result.mappings().partitions():
@@ -145,17 +151,26 @@ def _holds_all(connection: Connection, layer: Layer, bbox: Bounds) -> bool:
     Raises:
         InvalidInput: a box that is none.
     """
-    if len(bbox) != 4 or not all(map(math.isfinite, bbox)) or bbox[0] > bbox[2] or bbox[1] > bbox[3]:
-        raise InvalidInput(
-            f"A box is (min x, min y, max x, max y) in finite numbers of the project's CRS, got {tuple(bbox)}.",
-        )
+    check_box(bbox)
     extent = spatial(connection).extent(connection, layer.table)
     return extent is not None and bool(
         bbox[0] <= extent[0] and bbox[1] <= extent[1] and bbox[2] >= extent[2] and bbox[3] >= extent[3]
     )
 
 
-def _area(bbox: Bounds) -> BaseGeometry:
+def check_box(bbox: Bounds) -> None:
+    """Refuse what is no box.
+
+    Raises:
+        InvalidInput: not four finite numbers, or the largest before the smallest.
+    """
+    if len(bbox) != 4 or not all(map(math.isfinite, bbox)) or bbox[0] > bbox[2] or bbox[1] > bbox[3]:
+        raise InvalidInput(
+            f"A box is (min x, min y, max x, max y) in finite numbers of the project's CRS, got {tuple(bbox)}.",
+        )
+
+
+def area_of(bbox: Bounds) -> BaseGeometry:
     """A box as a shape to test with; one without width or height is a line or a point."""
     low, high = bbox[:2], bbox[2:]
     if low == high:
