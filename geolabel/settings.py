@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ class Settings(BaseSettings):
     """What a server or a command runs with.
 
     Attributes:
-        workspace: folder of the workspace.
+        workspace: folder of the workspace, or the URL of its PostGIS database (`postgresql://...`).
+        data_dir: folder for the files of a PostGIS workspace; one per workspace under the user's own data when not given.
+        pool_size: most connections that one process has to a PostGIS database.
         host: address to listen on. Anything but loopback needs `no_auth`, as long as there are no accounts.
         port: TCP port; 0 takes a free one.
         no_auth: serve other machines although everybody may then read and write.
@@ -33,7 +36,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GEOLABEL_", extra="forbid", frozen=True)
 
-    workspace: Path = Path()
+    workspace: str | Path = Field(default=Path(), repr=False)  # a URL may hold a password
+    data_dir: Path | None = None
+    pool_size: int = Field(default=10, ge=1)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     no_auth: bool = False
@@ -54,8 +59,22 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over the workspace's file."""
         del dotenv_settings, file_secret_settings
-        workspace = Path(init_settings().get("workspace") or env_settings().get("workspace") or ".")
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, workspace / "geolabel.toml"))
+        given = {**env_settings(), **init_settings()}
+        workspace = given.get("workspace") or "."
+        folder = given.get("data_dir") or "" if is_url(workspace) else workspace
+        file = Path(folder) / "geolabel.toml" if folder else None
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file))
+
+
+def is_url(workspace: str | Path) -> bool:
+    """Whether a workspace is in a PostGIS database, by what names it; in a folder otherwise."""
+    return isinstance(workspace, str) and workspace.startswith(("postgresql:", "postgres:", "postgresql+"))
+
+
+def data_folder() -> Path:
+    """Where the files of PostGIS workspaces are, one folder each, unless `data_dir` says."""
+    home = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(home) if home else Path.home() / ".local" / "share") / "geolabel"
 
 
 def load_settings(**given: Any) -> Settings:

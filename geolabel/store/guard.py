@@ -1,7 +1,8 @@
-"""The guard of a GeoPackage workspace: a write from another program is refused, because it would make no version.
+"""The guard of a workspace: a write from another program is refused, because it would make no version.
 
-The table `geolabel_guard` holds one row. Our write transaction sets `open` first and resets it last, so that no other
-connection ever sees it set; triggers refuse every write to a guarded table while it is not.
+Triggers refuse every write to a guarded table but ours. In a GeoPackage, the table `geolabel_guard` holds one row; our
+write transaction sets `open` first and resets it last, so that no other connection ever sees it set. In PostgreSQL our
+write transaction sets `geolabel.writing` for itself when it begins (see `geolabel.store.postgres`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ SENTENCE = (
 
 def guard_table(connection: Connection, name: str) -> None:
     """Refuse writes to a table from outside; for good, or until the table is dropped."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            f'CREATE TRIGGER geolabel_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON "{name}" '
+            "FOR EACH STATEMENT EXECUTE FUNCTION geolabel_guard()",
+        )
+        return
     for operation in ("INSERT", "UPDATE", "DELETE"):
         trigger = f'CREATE TRIGGER "geolabel_guard_{name}_{operation.lower()}" BEFORE {operation} ON "{name}"'
         when = "NOT EXISTS (SELECT 1 FROM geolabel_guard WHERE open = 1)"
@@ -31,6 +38,9 @@ def guard_table(connection: Connection, name: str) -> None:
 @contextmanager
 def guard_lifted(connection: Connection) -> Iterator[None]:
     """Let the block write; on an error the transaction rolls back and the guard with it."""
+    if connection.dialect.name == "postgresql":
+        yield
+        return
     connection.exec_driver_sql("UPDATE geolabel_guard SET open = 1")
     yield
     connection.exec_driver_sql("UPDATE geolabel_guard SET open = 0")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geolabel.errors import InvalidInput, NotFound, StoreFailed
+from geolabel.settings import is_url
 from geolabel.store import geopackage, migrations
 from geolabel.store.dialect import Database
 from geolabel.store.failures import said_in_sentences
@@ -21,15 +22,10 @@ FILE_NAME = "workspace.gpkg"
 def open_database(location: Path | str, *, create: bool) -> Database:
     """Open the database of a workspace. See `geolabel.store.open_store`."""
     if is_url(location):
-        from geolabel.store import postgis_opening  # noqa: PLC0415 (its driver is an extra)
+        from geolabel.store import server  # noqa: PLC0415 (its driver is an extra)
 
-        return postgis_opening.open_database(str(location), create=create)
+        return server.open_database(str(location), create=create)
     return _open_folder(Path(location).expanduser().absolute(), create=create)
-
-
-def is_url(location: Path | str) -> bool:
-    """Whether a workspace is in a PostGIS database, by what names it; a folder otherwise."""
-    return isinstance(location, str) and location.startswith(("postgresql:", "postgres:", "postgresql+"))
 
 
 def _open_folder(folder: Path, *, create: bool) -> Database:

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 HEAD = "0003"
 """The newest revision. Written out, so that opening a current workspace need not load Alembic."""
 
+SCHEMA = "geolabel"
+"""The schema of a PostgreSQL database that holds a workspace."""
+
 # Alembic's `context` is one per process.
 _alembic = threading.Lock()
 
 
 def revision(connection: Connection) -> str | None:
     """The revision that a database is at; None when it has none."""
-    if not inspect(connection).has_table("alembic_version"):
+    schema = SCHEMA if connection.dialect.name == "postgresql" else None
+    if not inspect(connection).has_table("alembic_version", schema=schema):
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return found

@@ -1,4 +1,4 @@
-"""An empty GeoPackage 1.3 (SQLite only).
+"""What is there before the first table of ours: an empty GeoPackage 1.3, or in PostgreSQL what stands for parts of it.
 
 Source: OGC 12-128r18, annex C; WKT 2 in `definition_12_063` is the extension gpkg_crs_wkt, annex F.10.
 """
@@ -6,6 +6,8 @@ Source: OGC 12-128r18, annex C; WKT 2 in `definition_12_063` is the extension gp
 from __future__ import annotations
 
 from alembic import op
+
+from geolabel.store.guard import SENTENCE, guard_table
 
 revision = "0001"
 down_revision = None
@@ -83,9 +85,49 @@ _STATEMENTS = (
 )
 
 
+# PostgreSQL: layers with their exact extent and the last id that each gave out; change sets count in the same way,
+# because a sequence would skip numbers where a transaction was rolled back.
+_POSTGRESQL = (
+    "CREATE TABLE geolabel_workspace (id TEXT PRIMARY KEY DEFAULT gen_random_uuid())",
+    "INSERT INTO geolabel_workspace DEFAULT VALUES",
+    """
+    CREATE TABLE geolabel_layers (
+      name TEXT PRIMARY KEY,
+      last_id BIGINT NOT NULL,
+      last_change TEXT,
+      min_x DOUBLE PRECISION,
+      min_y DOUBLE PRECISION,
+      max_x DOUBLE PRECISION,
+      max_y DOUBLE PRECISION
+    )
+    """,
+    "INSERT INTO geolabel_layers (name, last_id) VALUES ('geolabel_changesets', 0)",
+    """
+    CREATE FUNCTION geolabel_next_changeset() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+      UPDATE geolabel.geolabel_layers SET last_id = last_id + 1 WHERE name = 'geolabel_changesets' RETURNING last_id
+    $$
+    """,
+    f"""
+    CREATE FUNCTION geolabel_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF current_setting('geolabel.writing', true) IS DISTINCT FROM 'on' THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', MESSAGE = '{SENTENCE}';
+      END IF;
+      RETURN NULL;
+    END
+    $$
+    """,
+)
+
+
 def upgrade() -> None:
-    """Make the tables that the standard asks for."""
-    if op.get_bind().dialect.name != "sqlite":
+    """Make the tables that the standard asks for, or their counterparts."""
+    bind = op.get_bind()
+    if bind.dialect.name == "sqlite":
+        for statement in _STATEMENTS:
+            bind.exec_driver_sql(statement)
         return
-    for statement in _STATEMENTS:
-        op.get_bind().exec_driver_sql(statement)
+    for statement in _POSTGRESQL:
+        bind.exec_driver_sql(statement)
+    for table in ("geolabel_workspace", "geolabel_layers"):
+        guard_table(bind, table)

@@ -1,4 +1,4 @@
-"""Scenes, projects, change sets, history and jobs; in a GeoPackage, the guard against writes that make no version."""
+"""Scenes, projects, change sets, history and jobs; the guard against writes that make no version."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ def upgrade() -> None:
     op.create_index("ix_geolabel_changesets_project", "geolabel_changesets", ["project"])
     if op.get_bind().dialect.name == "sqlite":
         _register(tables)
+    for table in tables:
+        guard_table(op.get_bind(), table.name)
 
 
 def _register(tables: list[sa.Table]) -> None:
@@ -29,7 +31,6 @@ def _register(tables: list[sa.Table]) -> None:
             "INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES (?, 'attributes', ?)",
             (table.name, table.name),
         )
-        guard_table(bind, table.name)
 
 
 def _scenes() -> sa.Table:
@@ -81,9 +82,10 @@ def _project_scenes() -> sa.Table:
 
 
 def _changesets() -> sa.Table:
+    counted = sa.text("geolabel_next_changeset()") if op.get_bind().dialect.name == "postgresql" else None
     return op.create_table(
         "geolabel_changesets",
-        sa.Column("number", Key, primary_key=True),
+        sa.Column("number", Key, primary_key=True, server_default=counted),
         sa.Column("project", Key, sa.ForeignKey("geolabel_projects.key", ondelete="SET NULL")),
         sa.Column("at", Instant, nullable=False),
         sa.Column("author", sa.Text),
