@@ -188,5 +188,47 @@ def _attribute(index: int, item: Any) -> Attribute:
     return Attribute(**values)
 
 
+def check_attributes(
+    attributes: Sequence[Attribute], class_name: str, values: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """What is wrong with the attributes of a whole label: (name, why), in words that go on after the name.
+
+    Args:
+        attributes: of the project's schema.
+        class_name: the label's class.
+        values: by name; None is no value.
+    """
+    problems = []
+    known = {attribute.name: attribute for attribute in attributes}
+    for name, value in values.items():
+        if name not in known:
+            problems.append((name, f"is none of the project's, which are: {', '.join(known) or 'none yet'}"))
+        elif value is not None and not known[name].is_for(class_name):
+            problems.append((name, f"is for {' and '.join(known[name].classes)}, not for {class_name!r}"))
+        elif (message := known[name].problem(value)) is not None:
+            problems.append((name, message))
+    problems += (
+        (attribute.name, f"is required: {attribute.expected()}")
+        for attribute in attributes
+        if attribute.required and attribute.is_for(class_name) and values.get(attribute.name) is None
+    )
+    return problems
+
+
+def keep_values(attributes: Sequence[Attribute], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked values in the form in which they are kept: those that are there, numbers as doubles."""
+    return {
+        attribute.name: float(value) if attribute.kind == "number" else value
+        for attribute in attributes
+        if (value := values.get(attribute.name)) is not None
+    }
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """A number that a double holds as it is."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value) and float(value) == value
+    except OverflowError:
+        return False

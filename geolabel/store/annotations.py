@@ -5,35 +5,29 @@ from __future__ import annotations
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-import numpy as np
-import shapely
 import sqlalchemy as sa
 
-from geolabel.errors import NotFound, VersionConflict
-from geolabel.model import Annotation, Change
+from geolabel.attributes import keep_values
+from geolabel.errors import InvalidInput, NotFound, Problem, VersionConflict
+from geolabel.model import Annotation, Change, NewAnnotation
+from geolabel.moments import read_moment
 from geolabel.store import history, projects
 from geolabel.store.dialect import spatial
-from geolabel.store.states import (
-    check_confidence,
-    check_geometries,
-    check_new,
-    to_annotations,
-    to_values,
-)
+from geolabel.store.projects import visible
+from geolabel.store.states import check_new, to_annotations
 from geolabel.store.tables import MAX_KEY
-from geolabel.store.text import check_text
+from geolabel.store.writing import Step, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import Connection, RowMapping
 
-    from geolabel.model import AnnotationPatch, Bounds, NewAnnotation
+    from geolabel.model import AnnotationPatch, ChangesetKind
     from geolabel.store.projects import Layer
 
-_ROWS_AT_ONCE = 10_000
+_IDS_AT_ONCE = 500
 
 
 def create(
@@ -43,27 +37,14 @@ def create(
     *,
     at: str,
     author: str | None,
+    kind: ChangesetKind = "edit",
 ) -> list[Annotation]:
     """Write new annotations as one change set. See Store.create."""
     layer = projects.find(connection, project)
-    geometries = check_new(layer, new)
-    if not new:
-        return []
-    number = history.open_changeset(connection, layer, at=at, author=author)
-    ids = spatial(connection).reserve_ids(connection, layer.table, len(new))
-    made = [
-        _fresh(item, annotation_id=id_, version=1, geometry=geometry, author=author, created_at=at, at=at)
-        for item, id_, geometry in zip(new, ids, geometries, strict=True)
-    ]
-    for start in range(0, len(made), _ROWS_AT_ONCE):
-        part = made[start : start + _ROWS_AT_ONCE]
-        blobs = spatial(connection).encode(geometries[start : start + _ROWS_AT_ONCE], layer.srs_id)
-        connection.execute(
-            sa.insert(layer.table),
-            [to_values(annotation, blob, number) for annotation, blob in zip(part, blobs, strict=True)],
-        )
-    spatial(connection).touched(connection, layer.table, at, added=_box(geometries))
-    return made
+    steps = to_create(connection, layer, new, at=at, author=author)
+    if steps:
+        write(connection, layer, steps, at=at, author=author, kind=kind)
+    return [step.after for step in steps]
 
 
 def update(
@@ -79,26 +60,10 @@ def update(
     """Change what the patch names. See Store.update."""
     layer = projects.find(connection, project)
     row = _current(connection, layer, annotation_id, expected)
-    before = to_annotations(connection, [row])[0]
-    if patch.class_name is not None:
-        layer.project.class_named(patch.class_name)
-    check_text("note", patch.note)
-    check_confidence(patch.confidence)
-    geometry = before.geometry if patch.geometry is None else check_geometries([patch.geometry])[0]
-    after = changed(
-        before,
-        version=before.version + 1,
-        geometry=geometry,
-        class_name=before.class_name if patch.class_name is None else patch.class_name,
-        note=before.note if patch.note is None else patch.note or None,
-        status=before.status if patch.status is None else patch.status,
-        provenance=before.provenance
-        if patch.confidence is None
-        else changed(before.provenance, confidence=patch.confidence),
-        updated_at=at,
-    )
-    _supersede(connection, layer, row, before=before, after=after, author=author)
-    return after
+    before = to_annotations(connection, [row], layer)[0]
+    step = to_update(layer, before, patched(layer, before, patch), row=row, at=at)
+    write(connection, layer, [step], at=at, author=author)
+    return step.after
 
 
 def replace(
@@ -113,32 +78,15 @@ def replace(
 ) -> Annotation:
     """Put a whole state in place of another, or of a delete. See Store.replace."""
     layer = projects.find(connection, project)
-    geometry = check_new(layer, [new])[0]
     row = _row(connection, layer, annotation_id)
-    if row is None:
-        return _bring_back(
-            connection,
-            layer,
-            annotation_id,
-            new,
-            geometry=geometry,
-            expected=expected,
-            at=at,
-            author=author,
-        )
-    _check_version(layer, annotation_id, row["version"], expected)
-    before = to_annotations(connection, [row])[0]
-    after = _fresh(
-        new,
-        annotation_id=annotation_id,
-        version=before.version + 1,
-        geometry=geometry,
-        author=before.provenance.author,
-        created_at=before.created_at,
-        at=at,
-    )
-    _supersede(connection, layer, row, before=before, after=after, author=author)
-    return after
+    last = row or history.tombstone(connection, layer, annotation_id)
+    if last is None:
+        raise history.missing(layer, annotation_id)
+    check_version(layer, annotation_id, last["version"], expected)
+    step = to_update(layer, to_annotations(connection, [last], layer)[0], new, row=row, at=at)
+    check_external_ids(connection, layer, [step])
+    write(connection, layer, [step], at=at, author=author)
+    return step.after
 
 
 def delete(
@@ -153,24 +101,185 @@ def delete(
     """Take an annotation away; its states stay in history. See Store.delete."""
     layer = projects.find(connection, project)
     row = _current(connection, layer, annotation_id, expected)
-    number = history.open_changeset(connection, layer, at=at, author=author)
-    history.keep(connection, layer, row)
-    last = dict(row) | {"version": row["version"] + 1, "updated_at": at, "changeset": number}
-    history.keep(connection, layer, last, "delete")
-    connection.execute(sa.delete(layer.table).where(layer.table.c.id == annotation_id))
-    before = to_annotations(connection, [row])[0]
-    spatial(connection).touched(connection, layer.table, at, removed=_box([before.geometry]))
-    after = changed(before, version=last["version"], updated_at=at)
-    return Change(annotation=after, operation="delete", changeset=number, at=at, author=author)
+    step = to_delete(row, to_annotations(connection, [row], layer)[0], at=at)
+    number = write(connection, layer, [step], at=at, author=author)
+    return Change(annotation=step.after, operation="delete", changeset=number, at=at, author=author)
 
 
 def find(connection: Connection, project: str, annotation_id: int) -> Annotation:
     """The current version. See Store.annotation."""
     layer = projects.find(connection, project)
-    return to_annotations(connection, [_current(connection, layer, annotation_id, None)])[0]
+    return to_annotations(connection, [_current(connection, layer, annotation_id, None)], layer)[0]
 
 
-def _fresh(
+def find_rows(connection: Connection, layer: Layer, ids: Sequence[int]) -> dict[int, RowMapping]:
+    """The current rows of those ids that are there."""
+    table = layer.table
+    found: dict[int, RowMapping] = {}
+    wanted = [id_ for id_ in ids if 0 < id_ <= MAX_KEY]
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        some = table.c.id.in_(wanted[start : start + _IDS_AT_ONCE])
+        rows = connection.execute(sa.select(table).where(some, *visible(layer))).mappings()
+        found.update((row["id"], row) for row in rows)
+    return found
+
+
+def to_create(
+    connection: Connection,
+    layer: Layer,
+    new: Sequence[NewAnnotation],
+    *,
+    at: str,
+    author: str | None,
+    pointers: Sequence[str] | None = None,
+) -> list[Step]:
+    """Steps that make new annotations.
+
+    Args:
+        connection: in a write transaction: ids are given out.
+        layer: the project.
+        new: what is to be made.
+        at: when.
+        author: of those that name none.
+        pointers: where each stands in what was given, for the messages.
+
+    Raises:
+        InvalidInput: one of them cannot rest in the layer.
+    """
+    geometries = check_new(layer, new, pointers)
+    if not new:
+        return []
+    ids = spatial(connection).reserve_ids(connection, layer.table, len(new))
+    steps = [
+        Step(
+            "create",
+            _state(layer, item, annotation_id=id_, version=1, geometry=geometry, author=author, created_at=at, at=at),
+        )
+        for item, id_, geometry in zip(new, ids, geometries, strict=True)
+    ]
+    check_external_ids(connection, layer, steps, pointers)
+    return steps
+
+
+def to_update(
+    layer: Layer,
+    before: Annotation,
+    new: NewAnnotation,
+    *,
+    row: RowMapping | None,
+    at: str,
+    pointer: str | None = None,
+) -> Step:
+    """The step to another state; who made it and its id in a source stay unless the new state names others.
+
+    Args:
+        layer: the project.
+        before: the last state.
+        new: what comes instead.
+        row: the same as `before` in the project's table; None when that is a delete, which is taken back.
+        at: when.
+        pointer: where the new state stands in what was given, for the messages.
+
+    Raises:
+        InvalidInput: the new state cannot rest in the layer.
+    """
+    geometry = check_new(layer, [new], None if pointer is None else [pointer])[0]
+    new = changed(
+        new,
+        external_id=before.external_id if new.external_id is None else new.external_id,
+        external=before.external if new.external is None else new.external,
+    )
+    after = _state(
+        layer,
+        new,
+        annotation_id=before.id,
+        version=before.version + 1,
+        geometry=geometry,
+        author=before.provenance.author,
+        created_at=before.created_at,
+        at=at,
+    )
+    return Step("update", after, row, None if row is None else before)
+
+
+def to_delete(row: RowMapping, before: Annotation, *, at: str) -> Step:
+    """The step that takes an annotation away."""
+    return Step("delete", changed(before, version=before.version + 1, updated_at=at), row, before)
+
+
+def patched(layer: Layer, before: Annotation, patch: AnnotationPatch) -> NewAnnotation:
+    """The state that a patch leads to. An attribute that the new class does not have goes with the old one."""
+    class_name = before.class_name if patch.class_name is None else patch.class_name
+    fitting = {a.name for a in layer.project.attributes if a.is_for(class_name)}
+    texts = {
+        name: getattr(before, name) if given is None else given or None
+        for name in ("note", "valid_from", "valid_to", "track")
+        for given in [getattr(patch, name)]
+    }
+    provenance = before.provenance
+    if patch.confidence is not None:
+        provenance = changed(provenance, confidence=patch.confidence)
+    return NewAnnotation(
+        geometry=before.geometry if patch.geometry is None else patch.geometry,
+        class_name=class_name,
+        status=before.status if patch.status is None else patch.status,
+        provenance=provenance,
+        attributes={n: v for n, v in before.attributes.items() if n in fitting} | dict(patch.attributes),
+        **texts,
+    )
+
+
+def check_version(layer: Layer, annotation_id: int, current: int, expected: int | None) -> None:
+    """Refuse a change of another version than the current one.
+
+    Raises:
+        VersionConflict: it is not the one expected.
+    """
+    if expected is not None and expected != current:
+        raise VersionConflict(
+            f"Annotation {annotation_id} of project {layer.project.id!r} is at version {current}, not {expected}: it was changed in the "
+            "meantime. Read it again and repeat the change.",
+            current,
+        )
+
+
+def check_external_ids(
+    connection: Connection, layer: Layer, steps: Sequence[Step], pointers: Sequence[str] | None = None
+) -> None:
+    """Refuse an id of a source that another annotation has.
+
+    Raises:
+        InvalidInput: it is there, or twice among the steps.
+    """
+    wanted: dict[tuple[str, str], int] = {}
+    for i, step in enumerate(steps):
+        named = _external(step.after)
+        if named is None or (step.before is not None and named == _external(step.before)):
+            continue
+        if wanted.setdefault(named, i) != i:
+            raise _taken(named, i, pointers)
+    names = [external_id for _, external_id in wanted]
+    c = layer.table.c
+    for start in range(0, len(names), _IDS_AT_ONCE):
+        some = c.external_id.in_(names[start : start + _IDS_AT_ONCE])
+        for source, external_id, id_ in connection.execute(sa.select(c.source, c.external_id, c.id).where(some)):
+            index = wanted.get((source, external_id))
+            if index is not None and steps[index].after.id != id_:
+                raise _taken((source, external_id), index, pointers)
+
+
+def _external(annotation: Annotation) -> tuple[str, str] | None:
+    return None if annotation.external_id is None else (annotation.provenance.source, annotation.external_id)
+
+
+def _taken(named: tuple[str, str], index: int, pointers: Sequence[str] | None) -> InvalidInput:
+    place = f"feature {index + 1}" if pointers is None else pointers[index]
+    message = f"the id {named[1]!r} of {named[0]!r} is an annotation's already"
+    return InvalidInput(f"{place}: {message}; update that one.", [Problem(place, message)])
+
+
+def _state(
+    layer: Layer,
     new: NewAnnotation,
     *,
     annotation_id: int,
@@ -193,13 +302,17 @@ def _fresh(
         provenance=provenance,
         created_at=created_at,
         updated_at=at,
+        attributes=keep_values(layer.project.attributes, new.attributes),
+        valid_from=read_moment(new.valid_from) if new.valid_from else None,
+        valid_to=read_moment(new.valid_to) if new.valid_to else None,
+        track=new.track or None,
+        external_id=new.external_id,
+        external=new.external or None,
     )
 
 
 def _row(connection: Connection, layer: Layer, annotation_id: int) -> RowMapping | None:
-    if not 0 < annotation_id <= MAX_KEY:
-        return None
-    return connection.execute(sa.select(layer.table).where(layer.table.c.id == annotation_id)).mappings().first()
+    return find_rows(connection, layer, [annotation_id]).get(annotation_id)
 
 
 def _current(connection: Connection, layer: Layer, annotation_id: int, expected: int | None) -> RowMapping:
@@ -211,79 +324,5 @@ def _current(connection: Connection, layer: Layer, annotation_id: int, expected:
         raise NotFound(
             f"Annotation {annotation_id} of project {layer.project.id!r} was deleted (version {gone['version']}): replace it to bring it back.",
         )
-    _check_version(layer, annotation_id, row["version"], expected)
+    check_version(layer, annotation_id, row["version"], expected)
     return row
-
-
-def _check_version(layer: Layer, annotation_id: int, current: int, expected: int | None) -> None:
-    if expected is not None and expected != current:
-        raise VersionConflict(
-            f"Annotation {annotation_id} of project {layer.project.id!r} is at version {current}, not {expected}: it was changed in the "
-            "meantime. Read it again and repeat the change.",
-            current,
-        )
-
-
-def _supersede(
-    connection: Connection,
-    layer: Layer,
-    row: RowMapping,
-    *,
-    before: Annotation,
-    after: Annotation,
-    author: str | None,
-) -> None:
-    """Move the current row to history and put the next version in its place."""
-    number = history.open_changeset(connection, layer, at=after.updated_at, author=author)
-    history.keep(connection, layer, row)
-    if after.geometry is before.geometry:
-        values = to_values(after, row["geom"], number)
-        values.pop("geom")  # an untouched geometry leaves the index alone
-        added = removed = None
-    else:
-        values = to_values(after, spatial(connection).encode(_array([after.geometry]), layer.srs_id)[0], number)
-        added, removed = _box([after.geometry]), _box([before.geometry])
-    connection.execute(sa.update(layer.table).where(layer.table.c.id == after.id).values(values))
-    spatial(connection).touched(connection, layer.table, after.updated_at, added=added, removed=removed)
-
-
-def _bring_back(
-    connection: Connection,
-    layer: Layer,
-    annotation_id: int,
-    new: NewAnnotation,
-    *,
-    geometry: BaseGeometry,
-    expected: int | None,
-    at: str,
-    author: str | None,
-) -> Annotation:
-    gone = history.tombstone(connection, layer, annotation_id)
-    if gone is None:
-        raise history.missing(layer, annotation_id)
-    _check_version(layer, annotation_id, gone["version"], expected)
-    number = history.open_changeset(connection, layer, at=at, author=author)
-    after = _fresh(
-        new,
-        annotation_id=annotation_id,
-        version=gone["version"] + 1,
-        geometry=geometry,
-        author=gone["author"],
-        created_at=gone["created_at"],
-        at=at,
-    )
-    blob = spatial(connection).encode(_array([geometry]), layer.srs_id)[0]
-    connection.execute(sa.insert(layer.table).values(to_values(after, blob, number)))
-    spatial(connection).touched(connection, layer.table, at, added=_box([geometry]))
-    return after
-
-
-def _box(geometries: Sequence[BaseGeometry] | NDArray[np.object_]) -> Bounds:
-    min_x, min_y, max_x, max_y = shapely.total_bounds(geometries).tolist()
-    return min_x, min_y, max_x, max_y
-
-
-def _array(geometries: Sequence[BaseGeometry]) -> NDArray[np.object_]:
-    array = np.empty(len(geometries), dtype=object)
-    array[:] = geometries
-    return array

@@ -14,44 +14,107 @@ import sqlalchemy as sa
 from geolabel.errors import NotFound
 from geolabel.model import Change
 from geolabel.store import projects
-from geolabel.store.states import to_annotations
+from geolabel.store.projects import visible
+from geolabel.store.states import attributes_in, to_annotations
 from geolabel.store.tables import MAX_KEY, STATE, changesets, history
 from geolabel.store.text import check_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, RowMapping
 
-    from geolabel.model import Operation
+    from geolabel.model import ChangesetKind, Operation
     from geolabel.store.projects import Layer
 
 
-def open_changeset(connection: Connection, layer: Layer, *, at: str, author: str | None) -> int:
-    """Begin a change set; its number."""
+def open_changeset(
+    connection: Connection,
+    layer: Layer,
+    *,
+    at: str,
+    author: str | None,
+    kind: ChangesetKind = "edit",
+    comment: str | None = None,
+    reverts: int | None = None,
+    counts: Mapping[Operation, int] | None = None,
+    published: bool = True,
+) -> int:
+    """Begin a change set; its number.
+
+    Args:
+        connection: in a write transaction.
+        layer: the project.
+        at: when.
+        author: who writes.
+        kind: what it comes from.
+        comment: why, in words.
+        reverts: number of the change set that it takes back.
+        counts: how many annotations it makes, changes and takes away.
+        published: False for rows that nobody shall see yet.
+    """
     check_text("author", author)
+    check_text("comment", comment)
+    counts = counts or {}
+    values = {
+        "project": layer.key,
+        "at": at,
+        "author": author,
+        "kind": kind,
+        "comment": comment,
+        "created": counts.get("create", 0),
+        "updated": counts.get("update", 0),
+        "deleted": counts.get("delete", 0),
+        "reverts": reverts,
+        "published": published,
+    }
     number: int = connection.execute(
-        sa.insert(changesets).values(project=layer.key, at=at, author=author).returning(changesets.c.number),
+        sa.insert(changesets).values(values).returning(changesets.c.number),
     ).scalar_one()
     return number
 
 
 def keep(
-    connection: Connection, layer: Layer, row: Mapping[str, Any] | RowMapping, operation: Operation | None = None
+    connection: Connection,
+    layer: Layer,
+    rows: Sequence[Mapping[str, Any] | RowMapping],
+    *,
+    until: int | None,
+    operation: Operation | None = None,
 ) -> None:
-    """Put a state into history.
+    """Put states into history.
 
     Args:
         connection: in a write transaction.
         layer: the project.
-        row: with the columns of one state.
-        operation: what made the state; None tells a creation from an update by the version.
+        rows: with the columns of the project's table.
+        until: the change set that replaces them; None for a delete, which stands.
+        operation: what made the states; None tells a creation from an update by the version.
     """
+    if not rows:
+        return
+    typed = bool(layer.project.attributes)
     connection.execute(
-        sa.insert(history).values(
-            {name: row[name] for name in STATE} | {"project": layer.key, "operation": operation or _made_by(row)},
-        ),
+        sa.insert(history),
+        [
+            {
+                **{name: row[name] for name in STATE},
+                "project": layer.key,
+                "operation": operation or _made_by(row),
+                "attributes": attributes_in(row, layer) if typed else None,
+                "until": until,
+            }
+            for row in rows
+        ],
     )
+
+
+def end_deletes(connection: Connection, layer: Layer, ids: Sequence[int], *, until: int) -> None:
+    """Say of deletes which change set took them back."""
+    if ids:
+        c = history.c
+        standing = sa.update(history).where(c.project == layer.key, c.id == sa.bindparam("_id"), c.until.is_(None))
+        connection.execute(standing.values(until=until), [{"_id": id_} for id_ in ids])
 
 
 def tombstone(connection: Connection, layer: Layer, annotation_id: int) -> RowMapping | None:
@@ -79,7 +142,7 @@ def find(connection: Connection, project: str, annotation_id: int) -> list[Chang
     layer = projects.find(connection, project)
     if not 0 < annotation_id <= MAX_KEY:
         raise missing(layer, annotation_id)
-    past = sa.select(history, changesets.c.at, changesets.c.author.label("by"))
+    past = sa.select(history, changesets.c.at, changesets.c.author.label("_by"))
     past = past.join(changesets, changesets.c.number == history.c.changeset)
     rows = list(
         connection.execute(
@@ -87,16 +150,16 @@ def find(connection: Connection, project: str, annotation_id: int) -> list[Chang
         ).mappings(),
     )
     operations = [row["operation"] for row in rows]
-    now = sa.select(layer.table, changesets.c.at, changesets.c.author.label("by"))
+    now = sa.select(layer.table, changesets.c.at, changesets.c.author.label("_by"))
     now = now.join(changesets, changesets.c.number == layer.table.c.changeset)
-    for row in connection.execute(now.where(layer.table.c.id == annotation_id)).mappings():
+    for row in connection.execute(now.where(layer.table.c.id == annotation_id, *visible(layer))).mappings():
         rows.append(row)
         operations.append(_made_by(row))
     if not rows:
         raise missing(layer, annotation_id)
     return [
-        Change(annotation=annotation, operation=operation, changeset=row["changeset"], at=row["at"], author=row["by"])
-        for annotation, operation, row in zip(to_annotations(connection, rows), operations, rows, strict=True)
+        Change(annotation=annotation, operation=operation, changeset=row["changeset"], at=row["at"], author=row["_by"])
+        for annotation, operation, row in zip(to_annotations(connection, rows, layer), operations, rows, strict=True)
     ]
 
 

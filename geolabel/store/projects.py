@@ -12,11 +12,11 @@ from geolabel.classes import LabelClass
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound
 from geolabel.model import COVERAGE, Project
 from geolabel.store.dialect import spatial
-from geolabel.store.tables import features, project_scenes, projects, scenes
+from geolabel.store.tables import changesets, features, project_scenes, projects, scenes
 from geolabel.store.text import check_text
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, RowMapping, Table
+    from sqlalchemy import ColumnElement, Connection, RowMapping, Table
 
 _RESERVED = ("alembic_", "geolabel_", "gpkg_", "rtree_", "sqlite_")
 
@@ -30,12 +30,19 @@ class Layer:
         key: its number in the database.
         srs_id: of its CRS in the database's own table of CRSs.
         table: the current version of each annotation.
+        hidden: numbers of the change sets whose rows nobody sees yet: imports at work.
     """
 
     project: Project
     key: int
     srs_id: int
     table: Table
+    hidden: tuple[int, ...] = ()
+
+
+def visible(layer: Layer) -> list[ColumnElement[bool]]:
+    """The conditions that leave out rows of a project's table that nobody sees yet; none when no import is at work."""
+    return [layer.table.c.changeset.not_in(layer.hidden)] if layer.hidden else []
 
 
 def find(connection: Connection, project_id: str) -> Layer:
@@ -139,7 +146,7 @@ def counts(connection: Connection, project_id: str) -> dict[str, int]:
 
 def _carried(connection: Connection, layer: Layer) -> dict[str, int]:
     name = layer.table.c["class"]
-    rows = connection.execute(sa.select(name, sa.func.count()).group_by(name))
+    rows = connection.execute(sa.select(name, sa.func.count()).where(*visible(layer)).group_by(name))
     return {name: n for name, n in rows}  # noqa: C416 (rows of two, which dict() has no type for)
 
 
@@ -186,4 +193,13 @@ def _layer(connection: Connection, row: RowMapping) -> Layer:
         require_if_match=row["require_if_match"],
         coverage_of=None if row["coverage_of"] is None else row["id"].removesuffix(COVERAGE),
     )
-    return Layer(project=project, key=row["key"], srs_id=row["srs_id"], table=features(project.id, project.attributes))
+    staged = sa.select(changesets.c.number).where(
+        changesets.c.project == row["key"], changesets.c.published == sa.false()
+    )
+    return Layer(
+        project=project,
+        key=row["key"],
+        srs_id=row["srs_id"],
+        table=features(project.id, project.attributes),
+        hidden=tuple(connection.execute(staged).scalars()),
+    )
