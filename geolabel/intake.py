@@ -11,14 +11,14 @@ import shapely
 
 from geolabel.errors import InvalidInput, Problem, UnknownClass
 from geolabel.geo import crs as crs_
-from geolabel.geo import pixels
 from geolabel.geo.geometry import kind_of, swap_axes
+from geolabel.geo.places import ground_of
+from geolabel.geo.tolerance import tolerance_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
 
     from geolabel.formats.base import LabelFile
     from geolabel.model import Project, Scene
@@ -146,28 +146,23 @@ def to_storage(
     """
     if project.crs is None or crs is None:
         return geometries
-    fine = storage_pixel(project, scenes)
-    # PROJ itself inverts some projections to no better than half a millimetre.
-    closest = max(1e-3 * fine, 1e-3 / crs_.unit_metres(project.crs))
+    tolerance = tolerance_of(scenes)
     stored = crs_.transform_geometries(
-        geometries, crs, project.crs, tolerance=pixels.DENSIFY_PX * fine, round_trip=closest
+        geometries,
+        crs,
+        project.crs,
+        tolerance=tolerance.bend(project.crs),
+        round_trip=tolerance.round_trip(project.crs),
     )
-    crs_.refuse_off_earth(stored, project.crs)
+    crs_.refuse_nowhere(stored, project.crs)
     return stored
-
-
-def storage_pixel(project: Project, scenes: Sequence[Scene]) -> float:
-    """Size of the finest scene's pixel in units of the project's CRS; a millimetre-scale default without scenes."""
-    assert project.crs is not None
-    metres = min((s.resolution for s in scenes if s.resolution), default=0.1)
-    return metres / crs_.unit_metres(project.crs)
 
 
 def check_place(project: Project, scenes: Sequence[Scene], geometries: NDArray[np.object_], labels: LabelFile) -> int:
     """How many labels touch no scene; all of them is refused, for then the CRS is wrong."""
     if not scenes or not len(geometries) or project.crs is None:
         return 0
-    ground = ground_of(project, scenes)
+    ground = ground_of(scenes, project.crs).outline
     touching = shapely.intersects(ground, geometries)
     if touching.any():
         return int((~touching).sum())
@@ -193,19 +188,3 @@ def _swapped(project: Project, labels: LabelFile) -> NDArray[np.object_]:
         return to_storage(project, (), np.array([*turned, None], dtype=object)[:-1], labels.crs)
     except InvalidInput:
         return np.array([], dtype=object)
-
-
-def ground_of(project: Project, scenes: Sequence[Scene]) -> BaseGeometry:
-    """What the scenes cover, in the project's CRS."""
-    assert project.crs is not None
-    outlines = [
-        crs_.transform_geometries(
-            np.array([pixels.footprint(s.grid)], dtype=object),
-            s.grid.crs,
-            project.crs,
-            tolerance=max(s.grid.width, s.grid.height) * 1e-3 * (s.resolution or 1.0) / crs_.unit_metres(project.crs),
-        )[0]
-        for s in scenes
-        if s.grid.crs is not None
-    ]
-    return shapely.union_all(outlines)

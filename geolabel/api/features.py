@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geolabel.api.places import check_place
 from geolabel.api.properties import SETTABLE, check_server_owned, read_properties
 from geolabel.api.wire import Refused, bad_member
 from geolabel.errors import InvalidCRS, InvalidGeometry, Problem
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import kind_of, read_geojson, to_geojson
-from geolabel.geo.pixels import DENSIFY_PX
+from geolabel.geo.places import ground_of, refuse_misplaced
 from geolabel.geo.policy import apply_policy, find_invalid
+from geolabel.geo.tolerance import Tolerance, tolerance_of
 from geolabel.geo.vertices import restore_untouched
 from geolabel.model import Annotation, NewAnnotation, Provenance, Status
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from geolabel.api.negotiate import EdgeCRS
     from geolabel.classes import LabelClass
     from geolabel.model import Project, Scene
-
-_ROUND_TRIP_PX = 1e-3
-_ROUND_TRIP_M = 1e-3  # PROJ itself inverts some projections to no better than half a millimetre
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +46,14 @@ class View:
     scenes: tuple[Scene, ...]
 
     @property
-    def _pixel(self) -> float | None:
-        """Ground size of the finest scene's pixel in metres; None when no scene says it."""
-        return min((s.resolution for s in self.scenes if s.resolution), default=None)
-
-    def tolerance(self, crs: str) -> float | None:
-        """How far an edge may bend on the way to a CRS before vertices are added, in its units."""
-        return None if self._pixel is None else DENSIFY_PX * self._pixel / crs_.unit_metres(crs)
-
-    @property
-    def round_trip(self) -> float:
-        """How near a coordinate must come back to where it was, in units of the storage CRS."""
-        return max(_ROUND_TRIP_PX * (self._pixel or 1.0), _ROUND_TRIP_M) / crs_.unit_metres(self.storage)
+    def tolerance(self) -> Tolerance:
+        """How far things may be off."""
+        return tolerance_of(self.scenes)
 
     def features(self, annotations: Sequence[Annotation]) -> list[dict[str, Any]]:
         """GeoJSON features in the client's CRS and axis order, all digits kept."""
         stored = np.array([*(a.geometry for a in annotations), None], dtype=object)[:-1]
-        tolerance = self.tolerance(self.edge.crs)
+        tolerance = self.tolerance.bend(self.edge.crs)
         shown = crs_.transform_geometries(stored, self.storage, self.edge.crs, tolerance=tolerance)
         areas = crs_.ground_area(stored, self.storage)
         return [
@@ -137,13 +125,13 @@ class View:
 
     def _read_geometry(self, value: Any, current: BaseGeometry | None) -> BaseGeometry:
         incoming = self.edge.turn(read_geojson(value))
-        check_place(incoming, self.edge.crs, self.scenes)
+        refuse_misplaced(incoming, self.edge.crs, ground_of(self.scenes, self.storage))
         try:
             if current is None:
                 one = np.array([incoming, None], dtype=object)[:-1]
-                bend = self.tolerance(self.storage)
+                bend = self.tolerance.bend(self.storage)
                 stored = crs_.transform_geometries(
-                    one, self.edge.crs, self.storage, tolerance=bend, round_trip=self.round_trip
+                    one, self.edge.crs, self.storage, tolerance=bend, round_trip=self.tolerance.round_trip(self.storage)
                 )[0]
             else:
                 stored = restore_untouched(
@@ -151,10 +139,10 @@ class View:
                     current,
                     self.edge.crs,
                     self.storage,
-                    tolerance=self.tolerance(self.edge.crs),
-                    round_trip=self.round_trip,
+                    tolerance=self.tolerance.bend(self.edge.crs),
+                    round_trip=self.tolerance.round_trip(self.storage),
                 )
-            crs_.refuse_off_earth(np.array([stored, None], dtype=object)[:-1], self.storage)
+            crs_.refuse_nowhere(np.array([stored, None], dtype=object)[:-1], self.storage)
         except InvalidCRS as error:
             raise InvalidCRS(str(error), [Problem("/geometry", str(error))]) from error
         one, policy = np.array([stored, None], dtype=object)[:-1], self.project.on_invalid

@@ -7,7 +7,6 @@ speak the authority's order.
 
 from __future__ import annotations
 
-import math
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import CRSError, ProjError
+from pyproj.exceptions import CRSError
 
 from geolabel.errors import InvalidCRS
+from geolabel.geo.boxes import image_box
+from geolabel.geo.edges import densify
+from geolabel.geo.operations import way
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
@@ -28,10 +30,20 @@ if TYPE_CHECKING:
 METRES_PER_DEGREE = 111_319.49079327358
 """One degree of the equator of WGS 84, in metres."""
 
+PIXELS = (
+    'ENGCRS["Pixel grid",EDATUM["Outer corner of the first pixel"],CS[Cartesian,2],'
+    'AXIS["column (x)",columnPositive,ORDER[1],LENGTHUNIT["pixel",1]],'
+    'AXIS["row (y)",rowPositive,ORDER[2],LENGTHUNIT["pixel",1]]]'
+)
+"""The ground of a project without a place on any: continuous pixels of its scene, x to the right, y down (WKT2)."""
+
+_FARTHEST = 1e9
+"""Pixels: what lies farther off belongs to no raster."""
+
 _CODE = re.compile(r"(?P<authority>EPSG|ESRI|IAU_2015|OGC):(?P<code>[A-Za-z0-9]{1,12})\Z", re.IGNORECASE)
 _URI = re.compile(
-    r"(?:https?://www\.opengis\.net/def/crs/(?P<a1>[A-Za-z_]+)/[^/]*/(?P<c1>[A-Za-z0-9]+)"
-    r"|urn:ogc:def:crs:(?P<a2>[A-Za-z_]+):[^:]*:(?P<c2>[A-Za-z0-9]+))/?\Z",
+    r"(?:https?://www\.opengis\.net/def/crs/(?P<a1>[A-Za-z_]+)/(?P<v1>[^/]*)/(?P<c1>[A-Za-z0-9]+)"
+    r"|urn:ogc:def:crs:(?P<a2>[A-Za-z_]+):(?P<v2>[^:]*):(?P<c2>[A-Za-z0-9]+))/?\Z",
     re.IGNORECASE,
 )
 _WKT = re.compile(r"\s*(?:[A-Z]+CRS|[A-Z]+CS|COMPD_CS)\s*[\[(]", re.IGNORECASE)
@@ -44,14 +56,6 @@ def _crs(name: str) -> CRS:
         return CRS.from_user_input(name)
     except CRSError as error:
         raise InvalidCRS(f"The CRS {_short(name)} is not known: {_first_line(error)}") from error
-
-
-@lru_cache(maxsize=256)
-def _transformer(source: str, target: str) -> Transformer:
-    try:
-        return Transformer.from_crs(_crs(source), _crs(target), always_xy=True)
-    except ProjError as error:
-        raise InvalidCRS(f"No way leads from {_short(source)} to {_short(target)}: {_first_line(error)}") from error
 
 
 def _short(name: str) -> str:
@@ -76,7 +80,8 @@ def normalise(text: str) -> str:
         InvalidCRS: the text is none of these, or the CRS has no x and y.
     """
     if match := _URI.match(text.strip()):
-        text = f"{match['a1'] or match['a2']}:{match['c1'] or match['c2']}"
+        authority, version, code = (match[f"{part}1"] or match[f"{part}2"] for part in "avc")
+        text = f"IAU_2015:{code}" if (authority.upper(), version) == ("IAU", "2015") else f"{authority}:{code}"
     if match := _CODE.match(text.strip()):
         name = f"{match['authority']}:{match['code']}".upper()
     elif _WKT.match(text) and len(text) <= _MAX_WKT:
@@ -116,12 +121,41 @@ def is_geographic(crs: str) -> bool:
     return bool(_crs(crs).is_geographic)
 
 
-@lru_cache(maxsize=256)
 def on_earth(crs: str) -> bool:
     """Whether the CRS lies on the Earth: a transformation to WGS 84 exists."""
-    body = _crs(crs).ellipsoid
+    return one_body(crs, CRS84)
+
+
+def one_body(one: str, other: str) -> bool:
+    """Whether two CRSs lie on the same celestial body; a pixel grid lies on none."""
+    radii = _radius(one), _radius(other)
     # PROJ refuses to cross celestial bodies only when both are named; the radius tells them apart always.
-    return body is not None and abs(body.semi_major_metre - 6_378_137.0) < 20_000.0
+    return None not in radii and abs(radii[0] - radii[1]) < 0.003 * max(radii)  # type: ignore[operator, type-var]
+
+
+@lru_cache(maxsize=256)
+def _radius(crs: str) -> float | None:
+    ellipsoid = _crs(crs).ellipsoid
+    return None if ellipsoid is None else float(ellipsoid.semi_major_metre)
+
+
+def body(crs: str) -> str:
+    """What the CRS lies on, as people say it."""
+    return "Earth" if on_earth(crs) else f"the ground of {label(crs)}"
+
+
+@lru_cache(maxsize=256)
+def area_of_use(crs: str) -> Bounds | None:
+    """Longitudes and latitudes that the CRS was made for; west > east crosses the antimeridian. None when nothing says."""
+    area = _crs(crs).area_of_use
+    return None if area is None else (area.west, area.south, area.east, area.north)
+
+
+@lru_cache(maxsize=256)
+def geodetic(crs: str) -> str | None:
+    """The CRS of longitudes and latitudes under a CRS; None for a pixel grid."""
+    base = _crs(crs).geodetic_crs
+    return None if base is None else normalise(str(base.to_wkt("WKT2_2019")))
 
 
 @lru_cache(maxsize=256)
@@ -154,7 +188,20 @@ def to_uri(crs: str) -> str | None:
     if crs == CRS84:
         return "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
     match = _CODE.match(crs)
-    return f"http://www.opengis.net/def/crs/{match['authority']}/0/{match['code']}" if match else None
+    if match is None:
+        return None
+    authority, _, version = match["authority"].partition("_")
+    return f"http://www.opengis.net/def/crs/{authority}/{version or 0}/{match['code']}"
+
+
+def to_wkt(crs: str) -> str:
+    """The definition as WKT 2 (2019)."""
+    return str(_crs(crs).to_wkt("WKT2_2019"))
+
+
+def to_projjson(crs: str) -> dict[str, Any]:
+    """The definition as PROJJSON."""
+    return dict(_crs(crs).to_json_dict())
 
 
 def definition(crs: str) -> tuple[str, int | None, str]:
@@ -186,8 +233,14 @@ def transform_coordinates(xy: NDArray[np.float64], source: str, target: str) -> 
     """
     if same(source, target):
         return xy
-    x, y = _transformer(source, target).transform(xy[:, 0], xy[:, 1])
-    return np.column_stack((x, y))
+    source, target = _anchor(source), _anchor(target)
+    return way(source, target, xy)(xy)
+
+
+@lru_cache(maxsize=256)
+def _anchor(name: str) -> str:
+    """One name for all CRSs that mean longitude and latitude of WGS 84, so that they share their operations."""
+    return CRS84 if same(name, CRS84) else name
 
 
 def transform_geometries(
@@ -216,8 +269,12 @@ def transform_geometries(
     """
     if same(source, target) or len(geometries) == 0:
         return geometries
+
+    def image(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return transform_coordinates(xy, source, target)
+
     if tolerance is not None:
-        geometries = _densify(geometries, source, target, tolerance)
+        geometries = densify(geometries, image, tolerance, degrees=is_geographic(target))
     result = np.array(geometries, dtype=object)
     has_z = shapely.has_z(result)
     for chosen, dimensions in ((~has_z, 2), (has_z, 3)):
@@ -225,7 +282,7 @@ def transform_geometries(
             continue
         part = result[chosen]
         coordinates = shapely.get_coordinates(part, include_z=dimensions == 3)
-        moved = transform_coordinates(coordinates[:, :2], source, target)
+        moved = image(coordinates[:, :2])
         _refuse_lost(coordinates[:, :2], moved, source, target, round_trip)
         result[chosen] = shapely.set_coordinates(part.copy(), np.column_stack((moved, coordinates[:, 2:])))
     return result
@@ -256,74 +313,26 @@ def _refuse_lost(
         )
 
 
-def refuse_off_earth(geometries: NDArray[np.object_], crs: str) -> None:
-    """Refuse shapes with a coordinate that is nowhere on the Earth: no client could be shown them, nor what lies beside them.
+def refuse_nowhere(geometries: NDArray[np.object_], crs: str) -> None:
+    """Refuse shapes with a coordinate that is no place: no client could be shown them, nor what lies beside them.
 
     Raises:
-        InvalidCRS: a point without longitude and latitude, with its place.
+        InvalidCRS: a point without longitude and latitude, or far off any raster; the sentence says which.
     """
     xy = shapely.get_coordinates(geometries)
-    degrees = transform_coordinates(xy, crs, CRS84)
-    bad = ~((np.abs(degrees[:, 0]) <= 360) & (np.abs(degrees[:, 1]) <= 90 + 1e-9))
+    base = geodetic(crs)
+    if base is None:
+        bad = ~(np.abs(xy) <= _FARTHEST).all(axis=1)
+    else:
+        degrees = transform_coordinates(xy, crs, CRS84 if on_earth(crs) else base)
+        bad = ~((np.abs(degrees[:, 0]) <= 360) & (np.abs(degrees[:, 1]) <= 90 + 1e-9))
     if bad.any():
         x, y = xy[int(np.argmax(bad))]
+        where = "nowhere on the Earth" if on_earth(crs) else f"nowhere on {body(crs)}"
         raise InvalidCRS(
-            f"The point ({x:.12g}, {y:.12g}) of {label(crs)} is nowhere on the Earth ({int(bad.sum())} of {len(xy)} points). "
+            f"The point ({x:.12g}, {y:.12g}) of {label(crs)} is {where} ({int(bad.sum())} of {len(xy)} points). "
             "Check the CRS of the labels and the order of x and y.",
         )
-
-
-def _densify(geometries: NDArray[np.object_], source: str, target: str, tolerance: float) -> NDArray[np.object_]:
-    """Add vertices to the shapes with an edge whose image bends by more than `tolerance` (units of `target`)."""
-    lines, owner = _linework(geometries)
-    if len(lines) == 0:
-        return geometries
-    xy, line = shapely.get_coordinates(lines, return_index=True)
-    inner = line[:-1] == line[1:]
-    start, end = xy[:-1][inner], xy[1:][inner]
-    if len(start) == 0:
-        return geometries
-    begin = transform_coordinates(start, source, target)
-    finish = transform_coordinates(end, source, target)
-    bend = np.zeros(len(start))
-    with np.errstate(invalid="ignore"):  # points without an image are refused where the result is read
-        if is_geographic(target):
-            finish = _beside(finish, begin)
-        for share in (0.25, 0.5, 0.75):
-            image = transform_coordinates(start + share * (end - start), source, target)
-            if is_geographic(target):
-                image = _beside(image, begin)
-            chord = begin + share * (finish - begin)
-            bend = np.maximum(bend, np.hypot(*(image - chord).T))
-    edge_owner = owner[line[:-1][inner]]
-    # A smooth edge cut in n bends n squared times less; a quarter of an edge more keeps the estimate safe.
-    pieces = np.ceil(np.sqrt(np.where(np.isfinite(bend), bend, 0.0) / tolerance) * 1.25)
-    needed = pieces > 1
-    if not needed.any():
-        return geometries
-    longest = np.full(len(geometries), np.inf)
-    lengths = np.hypot(*(end - start).T)
-    np.minimum.at(longest, edge_owner[needed], lengths[needed] / pieces[needed])
-    chosen = np.isfinite(longest) & (longest > 0)
-    result = np.array(geometries, dtype=object)
-    result[chosen] = shapely.segmentize(result[chosen], longest[chosen])
-    return result
-
-
-def _beside(degrees: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same points with longitudes within half a turn of the others': crossing the antimeridian is no bend."""
-    turns = np.round((others[:, 0] - degrees[:, 0]) / 360.0)
-    return degrees + np.column_stack((turns * 360.0, np.zeros(len(degrees))))
-
-
-def _linework(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """Rings and lines of the shapes, and which shape each belongs to."""
-    parts, part_owner = shapely.get_parts(geometries, return_index=True)
-    kinds = shapely.get_type_id(parts)
-    is_polygon, is_line = kinds == 3, (kinds == 1) | (kinds == 2)
-    rings, ring_owner = shapely.get_rings(parts[is_polygon], return_index=True)
-    lines = np.concatenate([rings, parts[is_line]])
-    return lines, np.concatenate([part_owner[is_polygon][ring_owner], part_owner[is_line]]).astype(np.int64)
 
 
 def bounds_to(bounds: Bounds, source: str, target: str) -> Bounds:
@@ -334,34 +343,39 @@ def bounds_to(bounds: Bounds, source: str, target: str) -> Bounds:
     """
     if same(source, target):
         return bounds
-    try:
-        moved = _transformer(source, target).transform_bounds(*bounds, densify_pts=21)
-    except ProjError as error:
-        moved = (math.inf,) * 4
-        reason: Exception | None = error
-    else:
-        reason = None
-    if not all(map(math.isfinite, moved)):
-        raise InvalidCRS(f"The box {bounds} of {label(source)} has no place in {label(target)}.") from reason
+    if is_geographic(source) and bounds[0] > bounds[2]:
+        bounds = (bounds[0], bounds[1], bounds[2] + 360.0, bounds[3])
+    moved = image_box(bounds, lambda xy: transform_coordinates(xy, source, target), degrees=is_geographic(target))
+    if moved is None:
+        raise InvalidCRS(f"The box {bounds} of {label(source)} has no place in {label(target)}.")
     return moved
 
 
-def _geodesic(geometries: NDArray[np.object_], crs: str) -> tuple[NDArray[np.object_], Geod]:
-    crs_ = _crs(crs)
-    geod = crs_.get_geod()
-    if geod is None or crs_.geodetic_crs is None:
-        raise InvalidCRS(f"The CRS {label(crs)} has no ellipsoid, so nothing can be measured on its ground.")
-    return transform_geometries(geometries, crs, str(crs_.geodetic_crs.to_wkt())), geod
+def _geodesic(geometries: NDArray[np.object_], crs: str) -> tuple[NDArray[np.object_], Geod] | None:
+    base, geod = geodetic(crs), _crs(crs).get_geod()
+    return None if base is None or geod is None else (transform_geometries(geometries, crs, base), geod)
 
 
 def ground_area(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
-    """Area on the ellipsoid in m2, holes subtracted, (n,); 0 for lines and points. Source: Karney 2013, through PROJ."""
-    degrees, geod = _geodesic(geometries, crs)
+    """Area on the ellipsoid in m2, holes subtracted, (n,); 0 for lines and points, NaN where there is no ellipsoid.
+
+    Source: Karney 2013, through PROJ.
+    """
+    ground = _geodesic(geometries, crs)
+    if ground is None:
+        return np.full(len(geometries), np.nan)
+    degrees, geod = ground
     oriented: Any = shapely.orient_polygons(degrees)
     return np.array([abs(geod.geometry_area_perimeter(g)[0]) if not g.is_empty else 0.0 for g in oriented])
 
 
 def ground_length(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
-    """Length of lines, or of all rings of polygons, on the ellipsoid in metres, (n,); 0 for points."""
-    degrees, geod = _geodesic(geometries, crs)
+    """Length of lines, or of all rings of polygons, on the ellipsoid in metres, (n,); 0 for points.
+
+    On a pixel grid, which has no ellipsoid, it is in pixels.
+    """
+    ground = _geodesic(geometries, crs)
+    if ground is None:
+        return np.asarray(shapely.length(geometries))
+    degrees, geod = ground
     return np.array([geod.geometry_length(g) if not g.is_empty else 0.0 for g in degrees])

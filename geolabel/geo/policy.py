@@ -6,7 +6,7 @@ A project says `reject`, `repair` or `skip`. Nothing that is not finite ever rea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import shapely
@@ -29,7 +29,7 @@ _COLLECTION = 7
 _EMPTY = "it is empty"
 _UNBOUNDED = "it has a coordinate that is not finite"
 _MIXED = "it is a GeometryCollection, which has no one kind"
-_JOINED: dict[GeometryKind, Callable[[list[BaseGeometry]], BaseGeometry]] = {
+_JOINED: dict[GeometryKind, Callable[[Any], BaseGeometry]] = {
     "point": MultiPoint,
     "line": MultiLineString,
     "polygon": MultiPolygon,
