@@ -7,6 +7,9 @@ and the last id that it gave out, both changed in the transaction that changes t
 from __future__ import annotations
 
 import hashlib
+import re
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +18,21 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable, SetTableComment
 from sqlalchemy.types import UserDefinedType
 
+from geolabel.cql.nodes import Wild
 from geolabel.geo.crs import definition, same
 from geolabel.model import CRS84
 from geolabel.store.guard import guard_table
 from geolabel.store.tables import changesets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
     from sqlalchemy import ColumnElement, Connection, Table
 
+    from geolabel.cql.nodes import Predicate
+    from geolabel.attributes import AttributeKind
     from geolabel.model import Bounds
 
 _USER_SRIDS = (910_000, 998_999)
@@ -219,11 +226,42 @@ class PostGIS:
         inner = _inwards(bbox)
         return sa.false() if inner is None else table.c.geom.bool_op("@")(_envelope(inner))
 
-    def crossing(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
+    def crossing(self, table: Table, bbox: Bounds, inner: Bounds | None = None) -> ColumnElement[bool]:
         """See Spatial."""
-        return self.overlapping(table, bbox) & sa.not_(self.within(table, bbox))
+        return self.overlapping(table, bbox) & sa.not_(self.within(table, bbox if inner is None else inner))
+
+    def relates(self, table: Table, predicate: Predicate, geometry: BaseGeometry, srs_id: int) -> ColumnElement[bool]:
+        """See Spatial."""
+        other = sa.func.ST_GeomFromEWKB(sa.literal(shapely.to_wkb(geometry), sa.LargeBinary()))
+        exact: ColumnElement[bool] = getattr(sa.func, f"ST_{predicate}")(
+            table.c.geom, sa.func.ST_SetSRID(other, srs_id)
+        )
+        return self.overlapping(table, geometry.bounds) & exact
+
+    def fold(self, text: ColumnElement[str]) -> ColumnElement[str]:
+        """See Spatial. Without a collation of ICU, `lower` knows the letters of one language only."""
+        return sa.func.replace(sa.func.lower(sa.collate(text, "und-x-icu")), "ς", "σ")  # noqa: RUF001 (both are Greek)
+
+    def sortable(self, text: ColumnElement[str]) -> ColumnElement[str]:
+        """See Spatial."""
+        return sa.collate(text, "C")
+
+    def like(self, text: ColumnElement[str], pattern: Sequence[str | Wild]) -> ColumnElement[bool]:
+        """See Spatial."""
+        whole = "".join(_LIKE[p] if isinstance(p, Wild) else _PLAIN.sub(r"\\\g<0>", p) for p in pattern)
+        return text.like(sa.literal(whole, sa.Text()))
+
+    @contextmanager
+    def time_limit(self, connection: Connection, seconds: float) -> Iterator[float]:
+        """See Spatial."""
+        limit = sa.func.set_config("statement_timeout", sa.bindparam("limit", type_=sa.Text), sa.true())
+        connection.execute(sa.select(limit), {"limit": f"{max(seconds, 0.001) * 1000:.0f}"})
+        yield time.monotonic() + seconds
+        connection.execute(sa.select(limit), {"limit": "0"})  # not after an error: then the transaction is over
 
 
+_LIKE = {Wild.ANY: "%", Wild.ONE: "_"}
+_PLAIN = re.compile(r"[%_\\]")
 _EXTENT = ("min_x", "min_y", "max_x", "max_y")
 
 

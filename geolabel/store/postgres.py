@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 10.0
 """How long a write waits for another one."""
 
-READ_SECONDS = 30.0
-"""How long one statement of a reader may take."""
+READ_SECONDS = 300.0
+"""How long a statement of a reader may take that has no limit of its own."""
 
 _WRITER = int.from_bytes(b"geolabel", "big")
 """The advisory lock that the one who writes holds; such locks are of one database."""
@@ -152,3 +152,6 @@ class BinaryServerCursor(psycopg.ServerCursor[Any]):
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self.format = psycopg.pq.Format.BINARY
+
+    def __del__(self, *_: Any) -> None:
+        """A reader that stops early leaves it open; it ends with the transaction."""

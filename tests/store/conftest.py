@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,14 +33,23 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["geopackage"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Store]]:
+@pytest.fixture(params=["geopackage", pytest.param("postgis", marks=pytest.mark.postgis)])
+def new_workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Path | str]:
+    """Gives the location of a workspace that is not there yet, or is empty, in each kind of database."""
+    if request.param == "postgis":
+        made: Callable[[], Path | str] = request.getfixturevalue("postgis_workspace")
+        return made
+    numbers = count()
+    return lambda: tmp_path / f"workspace-{next(numbers)}"
+
+
+@pytest.fixture
+def make_store(new_workspace: Callable[[], Path | str], clock: Clock) -> Iterator[Callable[[], Store]]:
     """Makes empty stores, each with the project `landuse` (EPSG:32616; water, forest)."""
     stores: list[Store] = []
 
     def make() -> Store:
-        assert request.param == "geopackage"
-        store = open_store(tmp_path / f"workspace-{len(stores)}", create=True, now=clock)
+        store = open_store(new_workspace(), create=True, now=clock)
         stores.append(store)
         store.add_scene(make_scene("scene-a"))
         store.create_project(
