@@ -10,6 +10,7 @@
     │   ├── InvalidSpec          a chip, split or format option out of range
     │   └── UnknownClass         a class that the project's schema does not have
     ├── VersionConflict          somebody else changed it first; `current` is what is there now
+    ├── Conflicts                what was to be taken back was changed since; `conflicts` says what
     ├── NotAllowed               refused by a setting; the sentence names the setting
     ├── Cancelled                the user stopped the work
     └── StoreFailed              the database could not do it: locked, damaged
@@ -96,6 +97,35 @@ class VersionConflict(GeolabelError):
     def __init__(self, message: str, current: int) -> None:
         super().__init__(message)
         self.current = current
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An annotation that stays as it is, because what was done to it cannot be taken back.
+
+    Attributes:
+        id: of the annotation.
+        version: that is current; of the delete when it was deleted.
+        deleted: whether it was deleted.
+        reason: why, in words that go on after its name.
+    """
+
+    id: int
+    version: int
+    deleted: bool
+    reason: str
+
+
+class Conflicts(GeolabelError):
+    """What was to be taken back cannot be, for some annotations.
+
+    Attributes:
+        conflicts: each of them, in order of id.
+    """
+
+    def __init__(self, message: str, conflicts: Sequence[Conflict]) -> None:
+        super().__init__(message)
+        self.conflicts = tuple(conflicts)
 
 
 class NotAllowed(GeolabelError):

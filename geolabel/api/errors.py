@@ -16,6 +16,7 @@ from geolabel.api.wire import Json, Refused, pointer
 from geolabel.errors import (
     AlreadyExists,
     Cancelled,
+    Conflicts,
     GeolabelError,
     InvalidInput,
     NotAllowed,
@@ -40,6 +41,7 @@ STATUS: dict[type[Exception], int] = {
     AlreadyExists: 409,
     InvalidInput: 422,
     VersionConflict: 412,
+    Conflicts: 409,
     NotAllowed: 403,
     Cancelled: 409,
     StoreFailed: 503,

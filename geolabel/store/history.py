@@ -169,10 +169,13 @@ def last_changeset(connection: Connection, project: str | None = None) -> int:
     Raises:
         NotFound: no such project.
     """
-    last = sa.select(sa.func.max(changesets.c.number))
-    if project is not None:
-        last = last.where(changesets.c.project == projects.find(connection, project).key)
-    return connection.execute(last).scalar() or 0
+    mine = [] if project is None else [changesets.c.project == projects.find(connection, project).key]
+    # An import is seen from a later number than its own on.
+    found = (
+        connection.execute(sa.select(sa.func.max(number)).where(*mine)).scalar()
+        for number in (changesets.c.number, changesets.c.seen_from)
+    )
+    return max(number or 0 for number in found)
 
 
 def missing(layer: Layer, annotation_id: int) -> NotFound:

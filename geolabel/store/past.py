@@ -1,0 +1,281 @@
+"""A project as it was at a change set: the rows that are still current, and what history kept of the others.
+
+A state is there at change set N when it was made by then and replaced only later: `changeset <= N < until`. So reading
+the past costs a look at what has changed since, and replays nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from datetime import date, timedelta
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+import sqlalchemy as sa
+
+from geolabel.errors import InvalidInput, NotFound
+from geolabel.geo.areas import Area
+from geolabel.moments import read_moment
+from geolabel.store import projects
+from geolabel.store.dialect import spatial
+from geolabel.store.history import last_changeset, missing
+from geolabel.store.projects import visible
+from geolabel.store.search import check_box, to_batch
+from geolabel.store.states import to_annotation, to_annotations
+from geolabel.store.tables import MAX_KEY, STATE, changesets, history, snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+    from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping
+
+    from geolabel.model import Annotation, Bounds, LabelBatch, Status
+    from geolabel.store.projects import Layer
+
+    Hit = tuple[int, RowMapping, BaseGeometry]
+
+_ROWS_AT_ONCE = 10_000
+_PAST = (*(history.c[name] for name in STATE), history.c.attributes)
+
+
+def changeset_at(connection: Connection, project: str, moment: str | int) -> int:
+    """The last change set of a moment. See Store.changeset_at."""
+    layer = projects.find(connection, project)
+    if isinstance(moment, str) and not (moment.isascii() and moment.isdecimal()):
+        named = sa.select(snapshots.c.changeset).where(snapshots.c.project == layer.key, snapshots.c.name == moment)
+        found: int | None = connection.execute(named).scalar()
+        return _at_time(connection, layer, moment) if found is None else found
+    last = last_changeset(connection)
+    if not 0 <= int(moment) <= last:
+        raise InvalidInput(f"There is no change set {int(moment)}: the last one is {last}, and 0 is before the first.")
+    return int(moment)
+
+
+def _at_time(connection: Connection, layer: Layer, moment: str) -> int:
+    try:
+        instant = read_moment(moment)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"A moment in the past of {layer.project.id!r} is a time such as 2024-05-01T12:00:00Z, the number of a "
+            f"change set, or the name of a snapshot; got {moment!r:.80}.",
+        ) from error
+    c = changesets.c
+    until = c.at <= instant
+    if "T" not in instant:  # a date is the whole day
+        until = c.at < f"{date.fromisoformat(instant) + timedelta(days=1)}T"
+    last = sa.select(sa.func.max(sa.func.coalesce(c.seen_from, c.number))).where(
+        c.project == layer.key, until, c.published
+    )
+    return connection.execute(last).scalar() or 0
+
+
+def hidden_at(connection: Connection, number: int) -> tuple[int, ...]:
+    """Numbers up to that one of imports that were still at work when it was given out: nobody saw their rows then."""
+    c = changesets.c
+    late = sa.select(c.number).where(c.number <= number, sa.or_(c.published == sa.false(), c.seen_from > number))
+    return tuple(connection.execute(late).scalars())
+
+
+def find(connection: Connection, project: str, annotation_id: int, *, at: int) -> Annotation:
+    """One annotation as it was. See Store.annotation."""
+    layer = projects.find(connection, project)
+    if not 0 < annotation_id <= MAX_KEY:
+        raise missing(layer, annotation_id)
+    for table, columns, wanted in _sources(connection, layer, at):
+        row = connection.execute(sa.select(*columns).where(table.c.id == annotation_id, *wanted)).mappings().first()
+        if row is not None:
+            return to_annotations(connection, [row], layer)[0]
+    raise NotFound(f"There was no annotation {annotation_id} in project {layer.project.id!r} at change set {at}.")
+
+
+def query(
+    connection: Connection,
+    project: str,
+    *,
+    at: int,
+    bbox: Bounds | None,
+    class_name: str | None,
+    status: Status | None,
+    after: int,
+    limit: int | None,
+    areas: Sequence[Area] | None = None,
+) -> list[Annotation]:
+    """Annotations by id, as they were. See Store.query."""
+    if limit is not None and limit < 0:
+        raise InvalidInput(f"A limit is 0 or more, got {limit}.")
+    layer = projects.find(connection, project)
+    hits = states(
+        connection,
+        layer,
+        at,
+        areas=_areas(bbox, areas),
+        class_name=class_name,
+        status=status,
+        after=after,
+        limit=limit,
+    )
+    return [to_annotation(row, geometry, layer) for _, row, geometry in hits]
+
+
+def count(
+    connection: Connection,
+    project: str,
+    *,
+    at: int,
+    bbox: Bounds | None,
+    class_name: str | None,
+    status: Status | None,
+    areas: Sequence[Area] | None = None,
+) -> int:
+    """How many annotations a query without a limit would give. See Store.count."""
+    layer = projects.find(connection, project)
+    areas = _areas(bbox, areas)
+    if areas is not None:
+        return sum(1 for _ in states(connection, layer, at, areas=areas, class_name=class_name, status=status))
+    return sum(
+        connection.execute(
+            sa.select(sa.func.count()).select_from(table).where(*wanted, *_filters(table, class_name, status))
+        ).scalar_one()
+        for table, _, wanted in _sources(connection, layer, at)
+    )
+
+
+def extent(connection: Connection, project: str, *, at: int) -> Bounds | None:
+    """The box around all annotations, as they were. See Store.extent."""
+    layer = projects.find(connection, project)
+    now = spatial(connection).extent(connection, layer.table)
+    c = layer.table.c
+    since = sa.or_(c.changeset > at, c.changeset.in_(hidden_at(connection, at)))
+    newer = _box(connection, layer.table, [since, *visible(layer)])
+    boxes = []
+    for table, _, wanted in _sources(connection, layer, at):
+        # What came since lies inside: then the older ones reach as far as all do.
+        if table is layer.table and (newer is None or (now is not None and _inside(newer, now))):
+            boxes.append(now)
+        else:
+            boxes.append(_box(connection, table, wanted))
+    found = [box for box in boxes if box is not None]
+    return _total(np.array(found)) if found else None
+
+
+def _box(connection: Connection, table: FromClause, wanted: list[ColumnElement[bool]]) -> Bounds | None:
+    select = sa.select(table.c.geom).where(*wanted)
+    parts = connection.execute(select, execution_options={"yield_per": _ROWS_AT_ONCE}).scalars().partitions()
+    boxes = [shapely.total_bounds(spatial(connection).decode(list(blobs))) for blobs in parts]
+    return _total(np.array(boxes)) if boxes else None
+
+
+def _total(boxes: NDArray[np.float64]) -> Bounds:
+    low, high = boxes.min(axis=0).tolist(), boxes.max(axis=0).tolist()
+    return low[0], low[1], high[2], high[3]
+
+
+def _inside(box: Bounds, outer: Bounds) -> bool:
+    return outer[0] < box[0] and outer[1] < box[1] and outer[2] > box[2] and outer[3] > box[3]
+
+
+def batches(connection: Connection, project: str, *, at: int, bbox: Bounds | None, size: int) -> Iterator[LabelBatch]:
+    """Annotations as arrays, as they were. See Store.batches."""
+    if size < 1:
+        raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
+    layer = projects.find(connection, project)
+    part: list[Hit] = []
+    for hit in states(connection, layer, at, areas=_areas(bbox, None)):
+        part.append(hit)
+        if len(part) == size:
+            yield _batch(part)
+            part = []
+    if part:
+        yield _batch(part)
+
+
+def _batch(part: list[Hit]) -> LabelBatch:
+    geometries = np.array([*(geometry for _, _, geometry in part), None], dtype=object)[:-1]
+    return to_batch([row for _, row, _ in part], geometries)
+
+
+def states(
+    connection: Connection,
+    layer: Layer,
+    at: int,
+    *,
+    areas: Sequence[Area] | None = None,
+    class_name: str | None = None,
+    status: Status | None = None,
+    after: int = 0,
+    limit: int | None = None,
+) -> Iterator[Hit]:
+    """Every state that was there, in order of id; areas are tested on the exact geometry."""
+    if limit == 0 or after >= MAX_KEY:
+        return
+    size = _ROWS_AT_ONCE if limit is None else min(limit, _ROWS_AT_ONCE)
+    sources = []
+    for table, columns, wanted in _sources(connection, layer, at):
+        chosen = [*wanted, *_filters(table, class_name, status), table.c.id > max(after, 0)]
+        if areas is not None and table is not history:
+            near = (spatial(connection).overlapping(layer.table, a.bounds) for a in areas if a.bounds is not None)
+            chosen.append(sa.or_(sa.false(), *near))
+        # The little that history has since then is found by `until` and put in order, not by going through all of it.
+        order = table.c.id + 0 if table is history else table.c.id
+        select = sa.select(*columns).where(*chosen).order_by(order)
+        if areas is None and limit is not None:
+            select = select.limit(limit)
+        sources.append(_hits(connection, select, areas, size))
+    for number, hit in enumerate(heapq.merge(*sources, key=itemgetter(0))):
+        if number == limit:
+            break
+        yield hit
+
+
+def _areas(bbox: Bounds | None, areas: Sequence[Area] | None) -> Sequence[Area] | None:
+    """Where to look; None for everywhere."""
+    if bbox is not None:
+        check_box(bbox)
+        areas = [Area(bbox, None, "", "", bbox)]
+    return None if areas is None or any(area.bounds is None for area in areas) else areas
+
+
+def _hits(connection: Connection, select: sa.Select[Any], areas: Sequence[Area] | None, size: int) -> Iterator[Hit]:
+    result = connection.execute(select, execution_options={"yield_per": size})
+    for rows in result.mappings().partitions():
+        geometries = spatial(connection).decode([row["geom"] for row in rows])
+        hit: NDArray[np.bool_] = np.full(len(rows), areas is None)
+        for area in areas or ():
+            hit |= area.meets(geometries)
+        yield from (
+            (row["id"], row, geometry) for row, geometry, is_hit in zip(rows, geometries, hit, strict=True) if is_hit
+        )
+
+
+def _sources(
+    connection: Connection, layer: Layer, at: int
+) -> list[tuple[FromClause, tuple[ColumnElement[Any], ...], list[ColumnElement[bool]]]]:
+    """Where states of a moment are: table, columns and conditions; no annotation is in both."""
+    unseen = hidden_at(connection, at)
+    sources = []
+    tables: tuple[tuple[FromClause, tuple[ColumnElement[Any], ...]], ...] = (
+        (layer.table, tuple(layer.table.c)),
+        (history, _PAST),
+    )
+    for table, columns in tables:
+        # As a sum, the number does not tempt SQLite to read most of a table by an index on it, out of order.
+        wanted = [table.c.changeset + 0 <= at]
+        if unseen:
+            wanted.append(table.c.changeset.not_in(unseen))
+        if table is history:
+            wanted += [history.c.project == layer.key, history.c.until > at, history.c.operation != "delete"]
+        sources.append((table, columns, wanted))
+    return sources
+
+
+def _filters(table: FromClause, class_name: str | None, status: Status | None) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if class_name is not None:
+        wanted.append(table.c["class"] == class_name)
+    if status is not None:
+        wanted.append(table.c.status == str(status))
+    return wanted
