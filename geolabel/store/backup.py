@@ -174,10 +174,12 @@ def verify(file: Path) -> Manifest:
     """
     if not file.is_file():
         raise NotFound(f"There is no backup {file}: expected a file that `geolabel backup` has written.")
-    if file.with_name(f"{file.name}-wal").exists():
-        raise StoreFailed(f"Another program has the backup {file} open (there is a {file.name}-wal): close it first.")
     with closing(_connect(file, "ro&immutable=1")) as connection:
         manifest = _read_manifest(connection, file)
+        if file.with_name(f"{file.name}-wal").exists():
+            raise StoreFailed(
+                f"Another program has the backup {file} open (there is a {file.name}-wal): close it there first."
+            )
         try:
             found = damage(connection) or _differences(manifest, connection)
         except sqlite3.Error as error:
