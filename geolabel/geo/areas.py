@@ -1,7 +1,8 @@
 """A bbox in one CRS on labels that rest in another.
 
 The image of a box under a map projection is no box, and far from its home a projection folds. So the box is first cut
-to where there are labels, its image gives the candidates, and each candidate is tested in the CRS of the box.
+to where there are labels, a box around its image gives the candidates, and each of them is tested in the CRS of the box,
+save those that lie in a box within the image: they meet it for certain.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from shapely.geometry import LineString, Point
 
 from geolabel.errors import InvalidCRS
 from geolabel.geo import crs as crs_
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from geolabel.model import Annotation, Bounds
 
@@ -32,25 +35,37 @@ class Area:
         box: the area itself, in `crs`; None when `bounds` is the area.
         crs: CRS of `box`.
         storage: CRS of `bounds` and of the labels.
+        inner: in the storage CRS; everything that lies in this box meets the area. None when no such box is known.
     """
 
     bounds: Bounds | None
     box: Bounds | None
     crs: str
     storage: str
+    inner: Bounds | None = None
+
+    def meets(self, geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Which of the shapes (n,), in the storage CRS, meet the area: (n,)."""
+        if self.box is None:
+            return (
+                shapely.intersects(box_shape(self.bounds), geometries)
+                if self.bounds
+                else np.ones(len(geometries), bool)
+            )
+        seen = crs_.transform_geometries(geometries, self.storage, self.crs)
+        hits: NDArray[np.bool_] = shapely.intersects(box_shape(self.box), seen)
+        if crs_.is_geographic(self.crs):
+            # A shape across the antimeridian comes out as a band around the Earth: its candidate's box decides.
+            west, _, east, _ = shapely.bounds(seen).T
+            hits |= east - west > 180
+        return hits
 
     def choose(self, candidates: Sequence[Annotation]) -> list[Annotation]:
         """Those of the candidates (that meet `bounds`) that meet the area."""
         if self.box is None:
             return list(candidates)
         stored: NDArray[np.object_] = np.array([*(a.geometry for a in candidates), None], dtype=object)[:-1]
-        seen = crs_.transform_geometries(stored, self.storage, self.crs)
-        hits = shapely.intersects(shapely.box(*self.box), seen)
-        if crs_.is_geographic(self.crs):
-            # A shape across the antimeridian comes out as a band around the Earth: its candidate's box decides.
-            west, _, east, _ = shapely.bounds(seen).T
-            hits |= east - west > 180
-        return [annotation for annotation, hit in zip(candidates, hits, strict=True) if hit]
+        return [annotation for annotation, hit in zip(candidates, self.meets(stored), strict=True) if hit]
 
 
 def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | None) -> list[Area]:
@@ -68,7 +83,7 @@ def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | N
     if extent is None:
         return []
     if crs_.same(crs, storage):
-        return [Area(box, None, crs, storage) for box in boxes]
+        return [Area(box, None, crs, storage, box) for box in boxes]
     try:
         home = _split(crs_.bounds_to(extent, storage, crs))
     except InvalidCRS:  # labels that this CRS cannot hold: no box of it chooses among them
@@ -80,7 +95,8 @@ def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | N
         for part in map(_grown, home):
             cut = max(box[0], part[0]), max(box[1], part[1]), min(box[2], part[2]), min(box[3], part[3])
             if cut[0] <= cut[2] and cut[1] <= cut[3]:
-                areas.append(Area(_grown(crs_.bounds_to(cut, crs, storage)), box, crs, storage))
+                outer = _grown(crs_.bounds_to(cut, crs, storage))
+                areas.append(Area(outer, box, crs, storage, _inner(cut, crs, storage)))
     return areas
 
 
@@ -97,3 +113,64 @@ def _grown(box: Bounds) -> Bounds:
 
 def _holds(outer: Bounds, inner: Bounds) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+
+
+def box_shape(box: Bounds) -> BaseGeometry:
+    """A box as a prepared shape; one without width or height is a line or a point."""
+    low, high = box[:2], box[2:]
+    if low == high:
+        shape: BaseGeometry = Point(low)
+    elif low[0] == high[0] or low[1] == high[1]:
+        shape = LineString([low, high])
+    else:
+        shape = shapely.box(*box)
+    shapely.prepare(shape)
+    return shape
+
+
+def _inner(box: Bounds, source: str, target: str) -> Bounds | None:
+    """A box in `target` whose every point lies in `box` of `source`; None when none is found.
+
+    The image of the edges encloses the image of the box. A box inside it is the one between the innermost points of
+    the four images, or, where a projection turns them, one around the middle.
+    """
+    ring = crs_.transform_coordinates(_edges(box), source, target)
+    if not np.isfinite(ring).all():
+        return None
+    image = shapely.Polygon(ring)
+    if not image.is_valid:
+        return None
+    # Between two points an edge bends by less than what the point between their neighbours is off the chord.
+    room = float(np.abs(ring[1:-1] - (ring[2:] + ring[:-2]) / 2)[_WITHIN_EDGES].max()) + 1e-9 * float(
+        np.abs(ring).max()
+    )
+    south, east, north, west = (ring[i * _STEPS : (i + 1) * _STEPS + 1] for i in range(4))
+    between = west[:, 0].max(), south[:, 1].max(), east[:, 0].min(), north[:, 1].min()
+    x, y = shapely.get_coordinates(image.centroid)[0]
+    min_x, min_y, max_x, max_y = image.bounds
+    shapely.prepare(image)
+    around = [(x + s * (min_x - x), y + s * (min_y - y), x + s * (max_x - x), y + s * (max_y - y)) for s in _SHARES]
+    for chosen in (between, *around):
+        x0, y0, x1, y1 = map(float, chosen)
+        inner = x0 + room, y0 + room, x1 - room, y1 - room
+        if inner[0] < inner[2] and inner[1] < inner[3] and image.contains(shapely.box(*chosen)):
+            back = crs_.transform_coordinates(_edges(inner), target, source)
+            if _holds(box, (*back.min(axis=0), *back.max(axis=0))):
+                return inner
+    return None
+
+
+_STEPS = 32
+_SHARES = (0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2)
+_WITHIN_EDGES = np.arange(1, 4 * _STEPS) % _STEPS != 0
+
+
+def _edges(box: Bounds) -> NDArray[np.float64]:
+    """Points along the edges of a box, from its lower left corner to the right and back to it: (4 * _STEPS + 1, 2)."""
+    t = np.linspace(0.0, 1.0, _STEPS, endpoint=False)
+    min_x, min_y, max_x, max_y = box
+    x = np.concatenate([min_x + t * (max_x - min_x), np.full(_STEPS, max_x)])
+    y = np.concatenate([np.full(_STEPS, min_y), min_y + t * (max_y - min_y)])
+    xs = np.concatenate([x, min_x + max_x - x, [min_x]])
+    ys = np.concatenate([y, min_y + max_y - y, [min_y]])
+    return np.column_stack((xs, ys))

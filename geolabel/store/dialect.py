@@ -7,16 +7,20 @@ say in Core. The two sides are `geolabel.store.geopackage.GeoPackage` and `geola
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
     from sqlalchemy import ColumnElement, Connection, Engine, Table
 
+    from geolabel.attributes import AttributeKind
+    from geolabel.cql.nodes import Predicate, Wild
     from geolabel.model import Bounds
 
 
@@ -83,8 +87,29 @@ class Spatial(Protocol):
     def within(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
         """Rows whose indexed box lies in `bbox`: they touch it for certain."""
 
-    def crossing(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
-        """Rows that are `overlapping` but not `within`."""
+    def crossing(self, table: Table, bbox: Bounds, inner: Bounds | None = None) -> ColumnElement[bool]:
+        """Rows that are `overlapping` a box but not `within` an inner one; that is the box itself when None."""
+
+    def relates(self, table: Table, predicate: Predicate, geometry: BaseGeometry, srs_id: int) -> ColumnElement[bool]:
+        """Rows whose exact geometry stands so to another one in the same CRS; the index serves."""
+
+    def fold(self, text: ColumnElement[str]) -> ColumnElement[str]:
+        """A text as `geolabel.cql.scalars.fold` gives it."""
+
+    def sortable(self, text: ColumnElement[str]) -> ColumnElement[str]:
+        """A text that compares by code point, whatever the language of the database."""
+
+    def like(self, text: ColumnElement[str], pattern: Sequence[str | Wild]) -> ColumnElement[bool]:
+        """Texts that match a pattern, upper and lower case being different."""
+
+    def time_limit(self, connection: Connection, seconds: float) -> AbstractContextManager[float]:
+        """Stop statements in the block when its time is over, at the moment (`time.monotonic`) that it gives.
+
+        `said_in_sentences` makes TooSlow of it.
+        """
+
+    def as_json(self, columns: Mapping[str, tuple[AttributeKind, ColumnElement[Any]]]) -> ColumnElement[Any]:
+        """The values of attributes, kind and column by name, as the JSON object that history keeps; NULL without any."""
 
 
 def spatial(connection: Connection) -> Spatial:

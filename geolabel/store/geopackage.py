@@ -6,28 +6,35 @@ Each project has a feature table with the standard R*Tree index; QGIS and GDAL o
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import time
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import shapely
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable
 
+from geolabel.cql.nodes import Wild
 from geolabel.geo.crs import definition, label, same
 from geolabel.model import CRS84
-from geolabel.store import blob
+from geolabel.store import blob, predicates
 from geolabel.store.guard import guard_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
     from sqlalchemy import ColumnElement, Connection, Engine, Table
 
+    from geolabel.attributes import AttributeKind
+    from geolabel.cql.nodes import Predicate
     from geolabel.model import Bounds
 
 APPLICATION_ID = 0x47504B47
@@ -35,6 +42,11 @@ BUSY_SECONDS = 10.0
 """How long a write waits for another process that is writing."""
 
 _FIRST_FREE_SRS_ID = 100_000
+_STEPS = 10_000
+"""Steps of SQLite's machine, about a millisecond, between two looks at the clock."""
+
+_GLOB = {Wild.ANY: "*", Wild.ONE: "?"}
+_PLAIN = re.compile(r"[*?\[]")
 _WKT1 = re.compile(r"(GEOGCS|PROJCS|GEOCCS|LOCAL_CS|COMPD_CS)\[")
 
 _srs = sa.table(
@@ -84,6 +96,7 @@ def make_engine(path: Path) -> Engine:
             ):
                 connection.execute(f"PRAGMA {pragma}")
             blob.register_functions(connection)
+            predicates.register_functions(connection)
         except BaseException:
             connection.close()
             raise
@@ -215,6 +228,9 @@ class GeoPackage:
         connection.execute(CreateTable(table))
         for column in ("class", "changeset"):
             connection.exec_driver_sql(f'CREATE INDEX "ix_{name}_{column}" ON "{name}" ({column})')
+        connection.exec_driver_sql(
+            f'CREATE INDEX "ix_{name}_external_id" ON "{name}" (external_id) WHERE external_id IS NOT NULL'
+        )
         connection.execute(
             sa.insert(_contents).values(
                 table_name=name,
@@ -340,10 +356,52 @@ class GeoPackage:
         """See Spatial."""
         return _indexed(table, _lies_in(_rtree(table), bbox))
 
-    def crossing(self, table: Table, bbox: Bounds) -> ColumnElement[bool]:
+    def crossing(self, table: Table, bbox: Bounds, inner: Bounds | None = None) -> ColumnElement[bool]:
         """See Spatial."""
         rtree = _rtree(table)
-        return _indexed(table, _meets(rtree, bbox) & ~_lies_in(rtree, bbox))
+        return _indexed(table, _meets(rtree, bbox) & ~_lies_in(rtree, bbox if inner is None else inner))
+
+    def relates(self, table: Table, predicate: Predicate, geometry: BaseGeometry, srs_id: int) -> ColumnElement[bool]:  # noqa: ARG002
+        """See Spatial. A function of ours looks at what the index finds."""
+        wkb = sa.literal(shapely.to_wkb(geometry), sa.LargeBinary())
+        exact = getattr(sa.func, predicates.RELATES)(table.c.geom, sa.literal(predicate, sa.Text()), wkb) == sa.true()
+        return self.overlapping(table, geometry.bounds) & exact
+
+    def fold(self, text: ColumnElement[str]) -> ColumnElement[str]:
+        """See Spatial."""
+        folded: ColumnElement[str] = getattr(sa.func, predicates.FOLD)(text)
+        return folded
+
+    def sortable(self, text: ColumnElement[str]) -> ColumnElement[str]:
+        """See Spatial. SQLite compares the bytes of UTF-8, which is the order of code points."""
+        return text
+
+    def like(self, text: ColumnElement[str], pattern: Sequence[str | Wild]) -> ColumnElement[bool]:
+        """See Spatial. SQLite's LIKE takes upper for lower case, its GLOB does not."""
+        glob = "".join(_GLOB[piece] if isinstance(piece, Wild) else _PLAIN.sub(r"[\g<0>]", piece) for piece in pattern)
+        return text.bool_op("GLOB")(sa.literal(glob, sa.Text()))
+
+    def as_json(self, columns: Mapping[str, tuple[AttributeKind, ColumnElement[Any]]]) -> ColumnElement[Any]:
+        """See Spatial."""
+        json_: ColumnElement[Any] = sa.literal("{}", sa.Text())
+        items = list(columns.items())
+        for start in range(0, len(items), 100):  # as many arguments as a function takes
+            some = items[start : start + 100]
+            kinds = json.dumps({name: kind for name, (kind, _) in some})
+            values = (column for _, (_, column) in some)
+            json_ = getattr(sa.func, predicates.ATTRIBUTES)(json_, sa.literal(kinds, sa.Text()), *values)
+        return json_ if columns else sa.null()
+
+    @contextmanager
+    def time_limit(self, connection: Connection, seconds: float) -> Iterator[float]:
+        """See Spatial."""
+        deadline = time.monotonic() + seconds
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        try:
+            yield deadline
+        finally:
+            driver.set_progress_handler(None, 0)
 
 
 def _indexed(table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:

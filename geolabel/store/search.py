@@ -1,32 +1,39 @@
-"""Annotations found: by class and status, and by where they are, tested on their exact geometry."""
+"""Annotations found: by a filter, and by where they are, tested on their exact geometry.
+
+The database chooses by its index and by what the filter compiles to; geometries come out in bulk as arrays, and those
+that the index does not decide about are tested there.
+"""
 
 from __future__ import annotations
 
 import math
+import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 import sqlalchemy as sa
-from shapely.geometry import LineString, Point
 
-from geolabel.errors import InvalidInput
+from geolabel.errors import InvalidInput, TooSlow
+from geolabel.geo.areas import Area
 from geolabel.model import BATCH_COLUMNS, LabelBatch
-from geolabel.store import projects
+from geolabel.store import layers
 from geolabel.store.dialect import spatial
-from geolabel.store.projects import visible
+from geolabel.store.layers import visible
 from geolabel.store.states import to_annotation
 from geolabel.store.tables import MAX_KEY
+from geolabel.store.where import condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
+    from geolabel.cql import Where
     from geolabel.model import Annotation, Bounds, Status
-    from geolabel.store.projects import Layer
+    from geolabel.store.layers import Layer
 
 _ROWS_AT_ONCE = 10_000
 
@@ -40,20 +47,26 @@ def query(
     status: Status | None,
     after: int,
     limit: int | None,
+    areas: Sequence[Area] | None = None,
+    where: Where | None = None,
+    seconds: float | None = None,
 ) -> list[Annotation]:
     """Annotations by id. See Store.query."""
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, got {limit}.")
-    layer = projects.find(connection, project)
-    if limit == 0 or after >= MAX_KEY:
+    layer = layers.find(connection, project)
+    areas = _areas(connection, layer, bbox, areas)
+    if limit == 0 or after >= MAX_KEY or areas == ():
         return []
-    wanted = [*_filters(layer, class_name, status), layer.table.c.id > max(after, 0)]
+    wanted = [*_filters(connection, layer, class_name, status, where), layer.table.c.id > max(after, 0)]
     found: list[Annotation] = []
-    size = _ROWS_AT_ONCE if limit is None else min(limit, _ROWS_AT_ONCE)
-    for rows, geometries in _hits(connection, layer, wanted, bbox=bbox, columns=tuple(layer.table.c), size=size):
-        found += [to_annotation(row, geometry, layer) for row, geometry in zip(rows, geometries, strict=True)]
-        if limit is not None and len(found) >= limit:
-            break
+    with _limited(connection, seconds) as deadline:
+        for rows, geometries in _hits(
+            connection, layer, wanted, areas=areas, columns=tuple(layer.table.c), limit=limit, deadline=deadline
+        ):
+            found += [to_annotation(row, geometry, layer) for row, geometry in zip(rows, geometries, strict=True)]
+            if limit is not None and len(found) >= limit:
+                break
     return found[:limit]
 
 
@@ -64,24 +77,33 @@ def count(
     bbox: Bounds | None,
     class_name: str | None,
     status: Status | None,
+    areas: Sequence[Area] | None = None,
+    where: Where | None = None,
+    seconds: float | None = None,
 ) -> int:
     """How many annotations a query without a limit would give. See Store.count."""
-    layer = projects.find(connection, project)
-    wanted = _filters(layer, class_name, status)
-    total = sa.select(sa.func.count()).select_from(layer.table).where(*wanted)
-    if bbox is None or _holds_all(connection, layer, bbox):
-        return connection.execute(total).scalar_one()
-    # Most lie inside: only the shapes across the edge need a look at their geometry.
-    inside = connection.execute(total.where(spatial(connection).within(layer.table, bbox))).scalar_one()
-    wanted.append(spatial(connection).crossing(layer.table, bbox))
-    edge = sa.select(layer.table.c.geom).where(*wanted)
-    geometries = spatial(connection).decode(connection.execute(edge).scalars().all())
-    return inside + int(np.count_nonzero(shapely.intersects(area_of(bbox), geometries)))
+    layer = layers.find(connection, project)
+    areas = _areas(connection, layer, bbox, areas)
+    if areas == ():
+        return 0
+    wanted = _filters(connection, layer, class_name, status, where)
+    total = sa.select(sa.func.count()).select_from(layer.table)
+    with _limited(connection, seconds) as deadline:
+        if areas is None:
+            return connection.execute(total.where(*wanted)).scalar_one()
+        # Most lie inside: only the shapes across the edge need a look at their geometry.
+        side, table = spatial(connection), layer.table
+        inside = sa.or_(sa.false(), *(side.within(table, a.inner) for a in areas if a.inner is not None))
+        sure = connection.execute(total.where(*wanted, inside)).scalar_one()
+        edge = sa.or_(*(side.crossing(table, a.bounds, a.inner) for a in areas if a.bounds is not None))
+        wanted.append(edge if len(areas) == 1 else edge & ~inside)
+        parts = _parts(connection, layer, wanted, columns=(layer.table.c.geom,), size=_ROWS_AT_ONCE, deadline=deadline)
+        return sure + sum(int(np.count_nonzero(_meets(areas, geometries))) for _, geometries in parts)
 
 
 def extent(connection: Connection, project: str) -> Bounds | None:
     """The box around all annotations. See Store.extent."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     return spatial(connection).extent(connection, layer.table)
 
 
@@ -89,14 +111,15 @@ def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: 
     """Annotations as arrays, by id. See Store.batches."""
     if size < 1:
         raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     columns = (
         layer.table.c.id,
         layer.table.c["class"],
         layer.table.c.geom,
         *(layer.table.c[n] for n in BATCH_COLUMNS),
     )
-    for rows, geometries in _hits(connection, layer, visible(layer), bbox=bbox, columns=columns, size=size):
+    areas = _areas(connection, layer, bbox, None)
+    for rows, geometries in _hits(connection, layer, visible(layer), areas=areas, columns=columns, size=size):
         if rows:
             yield to_batch(rows, geometries)
 
@@ -111,13 +134,48 @@ def to_batch(rows: Sequence[RowMapping], geometries: NDArray[np.object_]) -> Lab
     )
 
 
-def _filters(layer: Layer, class_name: str | None, status: Status | None) -> list[ColumnElement[bool]]:
+def _filters(
+    connection: Connection, layer: Layer, class_name: str | None, status: Status | None, where: Where | None
+) -> list[ColumnElement[bool]]:
     wanted = visible(layer)
     if class_name is not None:
-        wanted.append(layer.table.c["class"] == class_name)
+        # PostgreSQL does not even compare with what no text can hold.
+        wanted.append(sa.false() if "\0" in class_name else layer.table.c["class"] == class_name)
     if status is not None:
         wanted.append(layer.table.c.status == str(status))
+    if where is not None:
+        wanted.append(condition(where, layer.table, spatial(connection), layer.srs_id))
     return wanted
+
+
+def _areas(
+    connection: Connection, layer: Layer, bbox: Bounds | None, areas: Sequence[Area] | None
+) -> tuple[Area, ...] | None:
+    """Where to look; None for everywhere, as with a box that holds the whole layer; () for nowhere.
+
+    Raises:
+        InvalidInput: a box that is none.
+    """
+    if bbox is not None:
+        check_box(bbox)
+        areas = (Area(bbox, None, "", "", bbox),)
+    if areas is None:
+        return None
+    extent = spatial(connection).extent(connection, layer.table)
+    if any(a.bounds is None or (extent is not None and a.inner is not None and _holds(a.inner, extent)) for a in areas):
+        return None
+    return tuple(areas)
+
+
+def _holds(outer: Bounds, inner: Bounds) -> bool:
+    return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
+
+
+def _limited(connection: Connection, seconds: float | None) -> AbstractContextManager[float | None]:
+    """A block in which nothing takes longer; gives the moment at which it is over."""
+    if seconds is None:
+        return nullcontext()
+    return spatial(connection).time_limit(connection, seconds)
 
 
 def _hits(
@@ -125,37 +183,53 @@ def _hits(
     layer: Layer,
     wanted: list[ColumnElement[bool]],
     *,
-    bbox: Bounds | None,
+    areas: tuple[Area, ...] | None,
     columns: tuple[ColumnElement[Any], ...],
-    size: int,
+    size: int = _ROWS_AT_ONCE,
+    limit: int | None = None,
+    deadline: float | None = None,
 ) -> Iterator[tuple[list[RowMapping], NDArray[np.object_]]]:
-    """Rows and their geometries in order of id, `size` at a time; the box is tested on the exact geometry."""
-    select = sa.select(*columns).where(*wanted).order_by(layer.table.c.id)
-    area = None
-    if bbox is not None and not _holds_all(connection, layer, bbox):
-        area = area_of(bbox)
-        select = select.where(spatial(connection).overlapping(layer.table, bbox))
-    result = connection.execute(select, execution_options={"yield_per": size})
-    for rows in result.mappings().partitions():
-        geometries = spatial(connection).decode([row["geom"] for row in rows])
-        if area is None:
+    """Rows and their geometries in order of id, at most `size` at a time; areas are tested on the exact geometry."""
+    if areas is not None:
+        near = (spatial(connection).overlapping(layer.table, area.bounds) for area in areas if area.bounds is not None)
+        wanted = [*wanted, sa.or_(*near)]
+        limit, size = None, size if limit is None else min(limit, size)
+    for rows, geometries in _parts(
+        connection, layer, wanted, columns=columns, size=size, limit=limit, deadline=deadline
+    ):
+        if areas is None:
             yield list(rows), geometries
         else:
-            hit = shapely.intersects(area, geometries)
+            hit = _meets(areas, geometries)
             yield [row for row, is_hit in zip(rows, hit, strict=True) if is_hit], geometries[hit]
 
 
-def _holds_all(connection: Connection, layer: Layer, bbox: Bounds) -> bool:
-    """Whether a box holds the whole layer, as that of a map zoomed far out does: then it need not be tested.
+def _parts(
+    connection: Connection,
+    layer: Layer,
+    wanted: list[ColumnElement[bool]],
+    *,
+    columns: tuple[ColumnElement[Any], ...],
+    size: int,
+    limit: int | None = None,
+    deadline: float | None = None,
+) -> Iterator[tuple[Sequence[RowMapping], NDArray[np.object_]]]:
+    select = sa.select(*columns).where(*wanted).order_by(layer.table.c.id).limit(limit)
+    options = {} if limit is not None and limit <= size else {"yield_per": size}
+    with connection.execute(select, execution_options=options) as result:
+        for rows in result.mappings().partitions(size):
+            yield rows, spatial(connection).decode([row["geom"] for row in rows])
+            if deadline is not None and time.monotonic() > deadline:
+                raise TooSlow(
+                    "The search took longer than it may and was stopped: ask for a smaller area, or with a simpler filter."
+                )
 
-    Raises:
-        InvalidInput: a box that is none.
-    """
-    check_box(bbox)
-    extent = spatial(connection).extent(connection, layer.table)
-    return extent is not None and bool(
-        bbox[0] <= extent[0] and bbox[1] <= extent[1] and bbox[2] >= extent[2] and bbox[3] >= extent[3]
-    )
+
+def _meets(areas: Sequence[Area], geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
+    hits: NDArray[np.bool_] = np.zeros(len(geometries), bool)
+    for area in areas:
+        hits |= area.meets(geometries)
+    return hits
 
 
 def check_box(bbox: Bounds) -> None:
@@ -168,16 +242,3 @@ def check_box(bbox: Bounds) -> None:
         raise InvalidInput(
             f"A box is (min x, min y, max x, max y) in finite numbers of the project's CRS, got {tuple(bbox)}.",
         )
-
-
-def area_of(bbox: Bounds) -> BaseGeometry:
-    """A box as a shape to test with; one without width or height is a line or a point."""
-    low, high = bbox[:2], bbox[2:]
-    if low == high:
-        area: BaseGeometry = Point(low)
-    elif low[0] == high[0] or low[1] == high[1]:
-        area = LineString([low, high])
-    else:
-        area = shapely.box(*bbox)
-    shapely.prepare(area)
-    return area
