@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -115,13 +116,14 @@ def test_other_processes_have_it_open_too(store):
     store.create("landuse", [NewAnnotation(Point(0, 0), "water")])
     environment = os.environ | {"PYTHONPATH": str(REPO)}
     workers = [
-        subprocess.Popen([sys.executable, "-c", WORKER, store.folder, str(n)], env=environment) for n in range(2)
+        subprocess.Popen([sys.executable, "-c", WORKER, store.location, str(n)], env=environment) for n in range(2)
     ]
     mine = 0
     while any(worker.poll() is None for worker in workers):
         store.update("landuse", 1, AnnotationPatch(note="mine"))
         store.counts("landuse")
         mine += 1
+        time.sleep(0.01)  # where writers take turns, one that never rests leaves no version as it was read
     assert [worker.returncode for worker in workers] == [0, 0]
     notes = [change.annotation.note for change in store.history("landuse", 1)]
     assert [notes.count(note) for note in (None, "0", "1", "mine")] == [1, 25, 25, mine]
@@ -141,7 +143,7 @@ def test_a_killed_writer_leaves_all_or_nothing(store):
     environment = os.environ | {"PYTHONPATH": str(REPO)}
     acknowledged = 0
     for rounds in range(4):
-        command = [sys.executable, "-c", code, store.folder]
+        command = [sys.executable, "-c", code, store.location]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as worker:
             assert worker.stdout is not None
             for _ in range(2 + rounds):
@@ -155,13 +157,13 @@ def test_a_killed_writer_leaves_all_or_nothing(store):
         acknowledged = count // 400
         assert store.changes() == acknowledged
         store.claim_job()
-    with store._read() as connection:
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    assert [a.id for a in store.query("landuse")] == list(range(1, acknowledged * 400 + 1))
+    if store.name.endswith(".gpkg"):
+        with store._read() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
 def test_bulk_is_fast_enough(store):
-    import time
-
     import numpy as np
     import shapely
 
