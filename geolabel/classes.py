@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -101,14 +101,40 @@ class LabelClass:
         }
 
 
-def make_classes(given: Sequence[str | Mapping[str, Any]]) -> tuple[LabelClass, ...]:
+COVERAGE_CLASSES = (
+    LabelClass(
+        1,
+        "seen",
+        "#2a8b6c",
+        None,
+        None,
+        "stuff",
+        ("polygon",),
+        0,
+        "Ground that was looked at: it is labelled, or empty.",
+    ),
+    LabelClass(
+        2, "ignore", "#9aa0a6", None, None, "stuff", ("polygon",), 1, "Ground that no dataset shall learn from."
+    ),
+)
+"""The classes of a project's coverage."""
+
+
+def make_classes(given: Sequence[str | Mapping[str, Any]], known: Sequence[LabelClass] = ()) -> tuple[LabelClass, ...]:
     """Complete a list of names or of partial class objects: free ids from 1, colours and free digit hotkeys in order.
+
+    Args:
+        given: in the order of the schema.
+        known: of the schema so far: a class of the same name keeps what is not given anew, and no other gets its id.
 
     Raises:
         InvalidInput: a name twice, an unknown key, a value of the wrong type, an id twice, a parent that is not in the list.
     """
     items = [_class_item(index, item) for index, item in enumerate(given, start=1)]
+    before = {c.name: asdict(c) for c in known}
+    items = [{**before.get(str(item["name"]), {}), **item} for item in items]
     ids, hotkeys = ([item[what] for item in items if what in item] for what in ("id", "hotkey"))
+    ids += [c.id for c in known]
     free_id = (number for number in count(1) if number not in ids)
     free_hotkey = chain((digit for digit in "123456789" if digit not in hotkeys), repeat(None))
     classes = [
@@ -131,13 +157,24 @@ def make_classes(given: Sequence[str | Mapping[str, Any]]) -> tuple[LabelClass, 
         twice = sorted(str(value) for value, times in Counter(taken).items() if times > 1)
         if twice:
             raise InvalidInput(f"A class {what} may appear once; given more than once: {', '.join(twice)}.")
-    names = {c.name for c in classes}
+    _check_parents(classes)
+    return tuple(classes)
+
+
+def _check_parents(classes: Sequence[LabelClass]) -> None:
+    parents = {c.name: c.parent for c in classes}
     for c in classes:
-        if c.parent is not None and (c.parent not in names or c.parent == c.name):
+        if c.parent is not None and (c.parent not in parents or c.parent == c.name):
             raise InvalidInput(
                 f"Class {c.name!r} names the parent {c.parent!r}, which is not another class of the list."
             )
-    return tuple(classes)
+        line = [c.name]
+        while (above := parents[line[-1]]) is not None and above in parents:
+            if above in line:
+                raise InvalidInput(
+                    f"The classes {' > '.join([*line, above])} are each above the other: a class has a parent further up."
+                )
+            line.append(above)
 
 
 def _class_item(number: int, item: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +187,7 @@ def _class_item(number: int, item: str | Mapping[str, Any]) -> dict[str, Any]:
         )
     if isinstance(values.get("color"), str):
         values["color"] = values["color"].lower()
-    kinds = values.get("geometries") or GEOMETRY_KINDS
-    values["geometries"] = tuple(kinds) if isinstance(kinds, list | tuple) else (kinds,)
+    if "geometries" in values:
+        kinds = values["geometries"] or GEOMETRY_KINDS
+        values["geometries"] = tuple(kinds) if isinstance(kinds, list | tuple) else (kinds,)
     return values

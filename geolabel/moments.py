@@ -43,3 +43,13 @@ def read_moment(text: object) -> str:
 def in_order(start: str | None, end: str | None) -> bool:
     """Whether an interval of two read moments ends no earlier than it starts; None is open."""
     return start is None or end is None or start <= end + PAST_END
+
+
+def read_instant(text: object) -> str:
+    """An instant in the form in which it is kept; a date is its last millisecond.
+
+    Raises:
+        InvalidInput: as `read_moment`.
+    """
+    moment = read_moment(text)
+    return moment if "T" in moment else f"{moment}T23:59:59.999Z"

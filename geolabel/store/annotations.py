@@ -11,9 +11,9 @@ from geolabel.attributes import keep_values
 from geolabel.errors import InvalidInput, NotFound, Problem, VersionConflict
 from geolabel.model import Annotation, Change, NewAnnotation
 from geolabel.moments import read_moment
-from geolabel.store import history, projects
+from geolabel.store import history, layers
 from geolabel.store.dialect import spatial
-from geolabel.store.projects import visible
+from geolabel.store.layers import visible
 from geolabel.store.states import check_new, to_annotations
 from geolabel.store.tables import MAX_KEY
 from geolabel.store.writing import Step, write
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from geolabel.model import AnnotationPatch, ChangesetKind
-    from geolabel.store.projects import Layer
+    from geolabel.store.layers import Layer
 
 _IDS_AT_ONCE = 500
 
@@ -40,7 +40,7 @@ def create(
     kind: ChangesetKind = "edit",
 ) -> list[Annotation]:
     """Write new annotations as one change set. See Store.create."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     steps = to_create(connection, layer, new, at=at, author=author)
     if steps:
         write(connection, layer, steps, at=at, author=author, kind=kind)
@@ -58,7 +58,7 @@ def update(
     author: str | None,
 ) -> Annotation:
     """Change what the patch names. See Store.update."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     row = _current(connection, layer, annotation_id, expected)
     before = to_annotations(connection, [row], layer)[0]
     step = to_update(layer, before, patched(layer, before, patch), row=row, at=at)
@@ -77,7 +77,7 @@ def replace(
     author: str | None,
 ) -> Annotation:
     """Put a whole state in place of another, or of a delete. See Store.replace."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     row = _row(connection, layer, annotation_id)
     last = row or history.tombstone(connection, layer, annotation_id)
     if last is None:
@@ -99,7 +99,7 @@ def delete(
     author: str | None,
 ) -> Change:
     """Take an annotation away; its states stay in history. See Store.delete."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     row = _current(connection, layer, annotation_id, expected)
     step = to_delete(row, to_annotations(connection, [row], layer)[0], at=at)
     number = write(connection, layer, [step], at=at, author=author)
@@ -108,7 +108,7 @@ def delete(
 
 def find(connection: Connection, project: str, annotation_id: int) -> Annotation:
     """The current version. See Store.annotation."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     return to_annotations(connection, [_current(connection, layer, annotation_id, None)], layer)[0]
 
 

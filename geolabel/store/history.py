@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from geolabel.errors import NotFound
 from geolabel.model import Change
-from geolabel.store import projects
-from geolabel.store.projects import visible
+from geolabel.store import layers
+from geolabel.store.dialect import spatial
+from geolabel.store.layers import visible
 from geolabel.store.states import attributes_in, to_annotations
 from geolabel.store.tables import MAX_KEY, STATE, changesets, history
 from geolabel.store.text import check_text
@@ -22,10 +23,10 @@ from geolabel.store.text import check_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from geolabel.model import ChangesetKind, Operation
-    from geolabel.store.projects import Layer
+    from geolabel.store.layers import Layer
 
 
 def open_changeset(
@@ -109,6 +110,40 @@ def keep(
     )
 
 
+def keep_all(
+    connection: Connection, layer: Layer, ids: Sequence[int], *, until: int, deleted_at: str | None = None
+) -> None:
+    """Put the current states of many annotations into history by one statement; those of a delete, too, when it is one.
+
+    Args:
+        connection: in a write transaction.
+        layer: the project.
+        ids: of the annotations, at most some hundreds at once.
+        until: the change set that replaces the states.
+        deleted_at: when they are deleted by it.
+    """
+    table = layer.table
+    kept: dict[str, ColumnElement[Any]] = {
+        "project": sa.literal(layer.key),
+        "operation": sa.case((table.c.version == 1, "create"), else_="update"),
+        **{name: table.c[name] for name in STATE},
+        "attributes": spatial(connection).as_json(
+            {a.name: (a.kind, table.c[a.name]) for a in layer.project.attributes}
+        ),
+        "until": sa.literal(until),
+    }
+    buried = kept | {
+        "operation": sa.literal("delete"),
+        "version": table.c.version + 1,
+        "changeset": sa.literal(until),
+        "updated_at": sa.literal(deleted_at),
+        "until": sa.null(),
+    }
+    for values in (kept,) if deleted_at is None else (kept, buried):
+        states = sa.select(*(value.label(f"_{name}") for name, value in values.items())).where(table.c.id.in_(ids))
+        connection.execute(sa.insert(history).from_select(list(values), states, include_defaults=False))
+
+
 def end_deletes(connection: Connection, layer: Layer, ids: Sequence[int], *, until: int) -> None:
     """Say of deletes which change set took them back."""
     if ids:
@@ -139,7 +174,7 @@ def find(connection: Connection, project: str, annotation_id: int) -> list[Chang
     Raises:
         NotFound: no such project, or there never was an annotation of that id.
     """
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     if not 0 < annotation_id <= MAX_KEY:
         raise missing(layer, annotation_id)
     past = sa.select(history, changesets.c.at, changesets.c.author.label("_by"))
@@ -169,7 +204,7 @@ def last_changeset(connection: Connection, project: str | None = None) -> int:
     Raises:
         NotFound: no such project.
     """
-    mine = [] if project is None else [changesets.c.project == projects.find(connection, project).key]
+    mine = [] if project is None else [changesets.c.project == layers.find(connection, project).key]
     # An import is seen from a later number than its own on.
     found = (
         connection.execute(sa.select(sa.func.max(number)).where(*mine)).scalar()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.model import Job, JobState
-from geolabel.store import projects
+from geolabel.store import layers
 from geolabel.store.tables import MAX_KEY, jobs
 from geolabel.store.text import check_text
 
@@ -27,7 +27,7 @@ def add(connection: Connection, kind: str, project: str, params: Mapping[str, An
     Raises:
         NotFound: no such project.
     """
-    projects.find(connection, project)
+    layers.find(connection, project)
     check_text("kind", kind)
     values = {
         "kind": kind,

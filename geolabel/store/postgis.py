@@ -119,6 +119,9 @@ class PostGIS:
         connection.execute(CreateTable(made))
         for what, columns in (("geom", "USING gist (geom)"), ("class", "(class)"), ("changeset", "(changeset)")):
             connection.exec_driver_sql(f'CREATE INDEX {_own_name(table, what)} ON "{table.name}" {columns}')
+        connection.exec_driver_sql(
+            f'CREATE INDEX {_own_name(table, "external_id")} ON "{table.name}" (external_id) WHERE external_id IS NOT NULL'
+        )
         guard_table(connection, table.name)
         connection.execute(sa.insert(_layers).values(name=table.name, last_id=0, last_change=at))
         self.describe_layer(connection, table, title, at)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from geolabel.model import NewAnnotation, Project
-    from geolabel.store.projects import Layer
+    from geolabel.store.layers import Layer
 
 _LINEAR_RING = 2
 _SHOWN = 20

@@ -12,20 +12,27 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from geolabel.errors import StoreFailed
+from geolabel.geo.operations import leave_book, use_book
 from geolabel.model import JobState
 from geolabel.store import annotations as labels
-from geolabel.store import backup, history, jobs, projects, scenes, search
+from geolabel.store import backup, jobs, layers, past, projects, scenes, search
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.guard import guard_lifted
 from geolabel.store.opening import open_database
+from geolabel.store.operations import Book
+from geolabel.store.tilefeed import TileFeed
+from geolabel.store.timeline import Timeline, refuse_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from sqlalchemy import Connection
 
+    from geolabel.cql import Where
+    from geolabel.geo.areas import Area
+    from geolabel.mapping import SchemaMapping
     from geolabel.model import (
         Annotation,
         AnnotationPatch,
@@ -62,7 +69,7 @@ def open_store(location: Path | str, *, create: bool = False, now: Callable[[], 
     return Store(open_database(location, create=create), now)
 
 
-class Store:
+class Store(Timeline, TileFeed):
     """The database of one workspace; a context manager, for any number of threads.
 
     One writes at a time, many read; several processes may have the same workspace open. A method that writes does all of
@@ -85,6 +92,8 @@ class Store:
         self._closed = False
         # SQLite lets waiting writers poll, PostgreSQL would hold a connection for each: a lock wakes the next thread here.
         self._writer = threading.Lock()
+        self._operations = Book(self._read)
+        use_book(self._operations)
 
     def __enter__(self) -> Self:
         return self
@@ -96,6 +105,7 @@ class Store:
 
     def close(self) -> None:
         """Close all connections; the last one to close leaves a single file behind."""
+        leave_book(self._operations)
         self._closed = True
         self._engine.dispose()
 
@@ -152,34 +162,50 @@ class Store:
     def project(self, id: str) -> Project:
         """The project of that id; NotFound."""
         with self._read() as connection:
-            return projects.find(connection, id).project
+            return layers.find(connection, id).project
 
-    def projects(self) -> list[Project]:
-        """All projects, in the order of their creation."""
+    def projects(self, *, coverage: bool = False) -> list[Project]:
+        """All projects, in the order of their creation; with `coverage`, each with the layer of its coverage behind it."""
         with self._read() as connection:
-            return projects.find_all(connection)
+            return layers.find_all(connection, coverage=coverage)
 
-    def update_project(self, project: Project) -> Project:
-        """Change title, classes, scenes, `unlabelled` and `on_invalid` to those given.
+    def update_project(
+        self, project: Project, *, mapping: SchemaMapping | None = None, author: str | None = None
+    ) -> Project:
+        """Change a project to what is given: title, schema, scenes, policies.
+
+        Args:
+            project: as it is to be.
+            mapping: what becomes of labels that the new schema has no place for.
+            author: who does it.
 
         Raises:
             NotFound: no such project or scene.
-            InvalidInput: a class is left out that annotations carry (with their number), or the CRS differs.
+            InvalidInput: labels would not fit the new schema (with their numbers), the mapping starts from what is not
+                there, the CRS differs, labels are being imported, or it is the coverage of a project.
         """
         with self._write() as (connection, at):
-            return projects.update(connection, project, at=at)
+            return projects.update(connection, project, at=at, author=author, mapping=mapping)
 
-    def change_project(self, id: str, change: Callable[[Project], Project]) -> Project:
+    def change_project(
+        self,
+        id: str,
+        change: Callable[[Project], Project],
+        *,
+        mapping: SchemaMapping | None = None,
+        author: str | None = None,
+    ) -> Project:
         """Update a project from what it is at this moment, so that nobody's change in between is lost.
 
         Raises:
             NotFound, InvalidInput: as `update_project`; and what `change` raises, and then nothing was written.
         """
         with self._write() as (connection, at):
-            return projects.update(connection, change(projects.find(connection, id).project), at=at)
+            project = change(layers.find(connection, id).project)
+            return projects.update(connection, project, at=at, author=author, mapping=mapping)
 
     def delete_project(self, id: str) -> None:
-        """Remove a project with its annotations and their history; NotFound."""
+        """Remove a project with its annotations, their history and its coverage; NotFound."""
         with self._write() as (connection, _):
             projects.delete(connection, id)
 
@@ -272,9 +298,11 @@ class Store:
         with self._write() as (connection, at):
             return labels.delete(connection, project, id, expected=expected, at=at, author=author)
 
-    def annotation(self, project: str, id: int) -> Annotation:
-        """The current version; NotFound."""
+    def annotation(self, project: str, id: int, *, at: int | None = None) -> Annotation:
+        """The current version, or the one at a change set; NotFound."""
         with self._read() as connection:
+            if at is not None:
+                return past.find(connection, project, id, at=at)
             return labels.find(connection, project, id)
 
     def query(
@@ -286,6 +314,10 @@ class Store:
         status: Status | None = None,
         after: int = 0,
         limit: int | None = None,
+        areas: Sequence[Area] | None = None,
+        where: Where | None = None,
+        seconds: float | None = None,
+        at: int | None = None,
     ) -> list[Annotation]:
         """Annotations in order of id.
 
@@ -296,12 +328,30 @@ class Store:
             status: only those that stand there.
             after: only ids above this one: the last id of the page before.
             limit: at most so many; None for all.
+            areas: only those whose exact geometry touches one of them; a box in any CRS (`geolabel.geo.areas`).
+            where: only those that a filter chooses; its geometries are in the project's CRS.
+            seconds: how long it may take; None for as long as it needs.
+            at: number of a change set: as they were then (`changeset_at`).
 
         Raises:
             NotFound: no such project.
-            InvalidInput: a box that is none.
+            InvalidInput: a box that is none; a filter of the past.
+            TooSlow: the time was over.
         """
         with self._read() as connection:
+            if at is not None:
+                refuse_filter(where)
+                return past.query(
+                    connection,
+                    project,
+                    at=at,
+                    bbox=bbox,
+                    class_name=class_name,
+                    status=status,
+                    after=after,
+                    limit=limit,
+                    areas=areas,
+                )
             return search.query(
                 connection,
                 project,
@@ -310,6 +360,9 @@ class Store:
                 status=status,
                 after=after,
                 limit=limit,
+                areas=areas,
+                where=where,
+                seconds=seconds,
             )
 
     def count(
@@ -319,40 +372,56 @@ class Store:
         bbox: Bounds | None = None,
         class_name: str | None = None,
         status: Status | None = None,
+        areas: Sequence[Area] | None = None,
+        where: Where | None = None,
+        seconds: float | None = None,
+        at: int | None = None,
     ) -> int:
         """How many annotations `query` would give without a limit."""
         with self._read() as connection:
-            return search.count(connection, project, bbox=bbox, class_name=class_name, status=status)
+            if at is not None:
+                refuse_filter(where)
+                return past.count(
+                    connection, project, at=at, bbox=bbox, class_name=class_name, status=status, areas=areas
+                )
+            return search.count(
+                connection,
+                project,
+                bbox=bbox,
+                class_name=class_name,
+                status=status,
+                areas=areas,
+                where=where,
+                seconds=seconds,
+            )
 
-    def extent(self, project: str) -> Bounds | None:
-        """The box around all annotations in the project's CRS; None when there are none; NotFound."""
+    def extent(self, project: str, *, at: int | None = None) -> Bounds | None:
+        """The box around all annotations in the project's CRS, now or at a change set; None without any; NotFound."""
         with self._read() as connection:
+            if at is not None:
+                return past.extent(connection, project, at=at)
             return search.extent(connection, project)
 
-    def batches(self, project: str, *, bbox: Bounds | None = None, size: int = 10_000) -> Iterator[LabelBatch]:
+    def batches(
+        self, project: str, *, bbox: Bounds | None = None, size: int = 10_000, at: int | None = None
+    ) -> Iterator[LabelBatch]:
         """Annotations as arrays, in order of id, from one snapshot: changes made meanwhile are not seen.
 
         Args:
             project: its id.
             bbox: in the project's CRS; only those whose exact geometry touches it.
             size: at most so many in a batch.
+            at: number of a change set: as they were then (`changeset_at`).
 
         Raises:
             NotFound: no such project.
             InvalidInput: a box that is none.
         """
         with self._read() as connection:
+            if at is not None:
+                yield from past.batches(connection, project, at=at, bbox=bbox, size=size)
+                return
             yield from search.batches(connection, project, bbox=bbox, size=size)
-
-    def history(self, project: str, id: int) -> list[Change]:
-        """All changes of an annotation, oldest first, its creation included, also when it was deleted; NotFound."""
-        with self._read() as connection:
-            return history.find(connection, project, id)
-
-    def changes(self, project: str | None = None) -> int:
-        """Number of the last change set, of a project or of the workspace: 0, then always growing; NotFound."""
-        with self._read() as connection:
-            return history.last_changeset(connection, project)
 
     # Jobs
 
@@ -439,7 +508,10 @@ class Store:
                 self._writing_engine.begin() as connection,
                 guard_lifted(connection),
             ):
-                yield connection, self._time()
+                at = self._time()
+                yield connection, at
+                operations = self._operations.write(connection, at)
+            self._operations.written(operations)
         finally:
             self._writer.release()
 

@@ -32,7 +32,7 @@ from sqlalchemy.types import TypeEngine, UserDefinedType
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
-    from geolabel.attributes import Attribute
+    from geolabel.attributes import Attribute, AttributeKind
 
 
 class _Datetime(UserDefinedType[str]):
@@ -251,11 +251,10 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 
-COLUMN_TYPES: dict[str, TypeEngine[Any]] = {"enum": Text(), "number": Double(), "text": Text(), "boolean": Boolean()}
+COLUMN_TYPES: dict[AttributeKind, TypeEngine[Any]] = {"enum": Text(), "number": Double(), "text": Text(), "boolean": Boolean()}
 """Column type by kind of attribute."""
 
 
-@lru_cache(maxsize=1024)
 def features(project: str, attributes: tuple[Attribute, ...] = ()) -> Table:
     """The table of a project's annotations: the current version of each, by id.
 
@@ -263,11 +262,17 @@ def features(project: str, attributes: tuple[Attribute, ...] = ()) -> Table:
         project: slug, also the name of the table.
         attributes: of its schema; each is a column behind those of the state.
     """
+    return feature_table(project, tuple((attribute.name, attribute.kind) for attribute in attributes))
+
+
+@lru_cache(maxsize=1024)
+def feature_table(name: str, columns: tuple[tuple[str, AttributeKind], ...]) -> Table:
+    """The same by names and kinds of the columns behind those of the state."""
     return Table(
-        project,
+        name,
         MetaData(),
         *_state(Column("id", Key, primary_key=True), Column("geom", Shape, nullable=False)),
-        *(Column(attribute.name, COLUMN_TYPES[attribute.kind]) for attribute in attributes),
+        *(Column(column, COLUMN_TYPES[kind]) for column, kind in columns),
         sqlite_autoincrement=True,
     )
 

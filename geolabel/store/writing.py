@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from geolabel.model import Annotation, Bounds, ChangesetKind, Operation
-    from geolabel.store.projects import Layer
+    from geolabel.store.layers import Layer
 
 _ROWS_AT_ONCE = 10_000
 

@@ -49,7 +49,7 @@ def test_the_database_keeps_its_own_names(store, name):
         store.create_project(Project(name, "Clash", None, ()))
 
 
-@pytest.mark.parametrize("name", ["select", "2024-fields", "rtree-landuse", "x" * 63, "order_by"])
+@pytest.mark.parametrize("name", ["select", "2024-fields", "rtree-landuse", "x" * 50, "order_by"])
 def test_any_slug_is_a_name(store, name):
     store.create_project(Project(name, name, "EPSG:32616", make_classes(["water"])))
     made = store.create(name, [NewAnnotation(SHAPE, "water")])[0]
@@ -96,7 +96,7 @@ def test_a_class_that_annotations_carry_stays(store):
     project = store.project("landuse")
     store.create("landuse", [NewAnnotation(SHAPE, "water")] * 3 + [NewAnnotation(SHAPE, "forest")])
     with pytest.raises(
-        InvalidInput, match=r"3 annotations of project 'landuse' carry classes .* leaves out: 'water' \(3\)\."
+        InvalidInput, match="'landuse' was not changed, .*: 3 labels carry class 'water', which the new schema leaves out"
     ):
         store.update_project(replace(project, classes=make_classes(["forest"])))
     for id_ in (1, 2, 3):

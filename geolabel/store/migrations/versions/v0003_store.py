@@ -76,6 +76,9 @@ def _widen(projects: list[str]) -> None:
         op.create_index(f"ix_geolabel_changesets_{column}", "geolabel_changesets", [column])
     for table in projects:
         op.create_index(f"ix_{table}_changeset", table, ["changeset"])
+        op.create_index(
+            f"ix_{table}_external_id", table, ["external_id"], sqlite_where=sa.text("external_id IS NOT NULL")
+        )
     op.add_column("geolabel_history", sa.Column("attributes", Json))
     op.add_column("geolabel_history", sa.Column("until", Key))
     op.create_index("ix_geolabel_history_until", "geolabel_history", ["project", "until"])
