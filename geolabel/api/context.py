@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
@@ -50,20 +50,37 @@ async def get_context(request: Request) -> Context:
     return Context(state.store, state.settings, base.rstrip("/"), state.wake_jobs, from_web)
 
 
+Endpoint = TypeVar("Endpoint", bound="Callable[..., Any]")
+
+_TAKE_PROPERTIES: set[Callable[..., Any]] = set()
+
 ContextDep = Annotated[Context, Depends(get_context)]
+
+
+def takes_properties(endpoint: Endpoint) -> Endpoint:
+    """An endpoint whose further query parameters are the names of properties: it refuses those that are none itself."""
+    _TAKE_PROPERTIES.add(endpoint)
+    return endpoint
 
 
 async def known_parameters(request: Request) -> None:
     """Refuse query parameters that the route does not have, and those given twice (OGC API Features asks for 400)."""
     given = [name for name, _ in request.query_params.multi_items()]
-    known = _names(request.scope["route"].dependant)
+    route = request.scope["route"]
+    known = _names(route.dependant)
     for name in given:
-        if name not in known:
+        if name not in known and route.endpoint not in _TAKE_PROPERTIES:
             message = f"there is no such parameter here; known are: {', '.join(sorted(known)) or 'none'}"
             raise Refused(400, f"The parameter {name} cannot be used: {message}.", [Problem(f"/{name}", message)])
         if given.count(name) > 1:
             message = "it is given more than once"
             raise Refused(400, f"The parameter {name} cannot be used: {message}.", [Problem(f"/{name}", message)])
+
+
+def further_parameters(request: Request) -> dict[str, str]:
+    """The query parameters that are none of the route's own."""
+    known = _names(request.scope["route"].dependant)
+    return {name: value for name, value in request.query_params.items() if name not in known}
 
 
 def _names(dependant: Dependant) -> set[str]:

@@ -1,24 +1,71 @@
-"""Which labels a client asks for: bbox, class, status, datetime."""
+"""Which labels a client asks for: bbox, datetime, a CQL2 filter, properties by name."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from datetime import datetime as datetime_
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
 
 from geolabel.api.negotiate import read_bbox, requested, storage_crs
-from geolabel.api.wire import bad_parameter
+from geolabel.api.wire import Refused, bad_parameter
+from geolabel.cql import And, queryables, read_filter, read_interval, read_value
+from geolabel.cql.nodes import Property, Span
+from geolabel.cql.times import meets
+from geolabel.errors import InvalidCRS, InvalidInput, Problem, TooSlow
+from geolabel.geo import crs as crs_
 from geolabel.geo.areas import Area, areas_of
+from geolabel.geo.tolerance import tolerance_of
 from geolabel.model import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shapely.geometry.base import BaseGeometry
+
     from geolabel.api.context import Context
+    from geolabel.api.negotiate import EdgeCRS
+    from geolabel.cql import Lang, Where
+    from geolabel.cql.nodes import Predicate
     from geolabel.model import Annotation, Project
     from geolabel.store.store import Store
 
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})\Z", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+SEARCH_SECONDS = 5.0
+"""How long a search may keep the database busy."""
+
+COUNT_SECONDS = 2.0
+"""How long counting may, which an answer can do without."""
+
+_CLIPPED = frozenset({"intersects", "within"})
+"""Predicates that ask for nothing beyond the ground where there are labels."""
+
+_MAX_VERTICES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The parameters of a search as they came.
+
+    Attributes:
+        bbox: in `bbox_crs`.
+        bbox_crs: URI.
+        datetime: instant or interval.
+        filter: CQL2.
+        filter_lang: `cql2-text` (also when None) or `cql2-json`.
+        filter_crs: URI, of the geometries in `filter`.
+        properties: values by name of queryables.
+        at: number of the change set to look back to.
+    """
+
+    bbox: str | None = None
+    bbox_crs: str | None = None
+    datetime: str | None = None
+    filter: str | None = None
+    filter_lang: str | None = None
+    filter_crs: str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,94 +74,160 @@ class Filter:
 
     Attributes:
         project: slug.
-        areas: a label that meets one of them is chosen.
+        areas: a label that meets one of them is chosen; None for everywhere.
         class_name: only of this class.
         status: only of this status.
+        where: only those that this is true for.
+        at: number of the change set to look back to.
     """
 
     project: str
-    areas: tuple[Area, ...]
-    class_name: str | None
-    status: Status | None
+    areas: tuple[Area, ...] | None = None
+    class_name: str | None = None
+    status: Status | None = None
+    where: Where | None = None
+    at: int | None = None
 
     def page(self, store: Store, *, after: int, limit: int) -> list[Annotation]:
-        """The first `limit` of them with an id above `after`, in order of id."""
-        found: dict[int, Annotation] = {}
-        for area in self.areas:
-            found.update((a.id, a) for a in self._meeting(store, area, after, limit))
-        return [found[id_] for id_ in sorted(found)[:limit]]
+        """The first `limit` of them with an id above `after`, in order of id.
 
-    def count(self, store: Store) -> int:
-        """How many there are."""
-        if len(self.areas) == 1 and self.areas[0].box is None:
-            return store.count(self.project, bbox=self.areas[0].bounds, class_name=self.class_name, status=self.status)
-        return len({a.id for area in self.areas for a in self._meeting(store, area, 0, None)})
+        Raises:
+            TooSlow: the search took too long.
+        """
+        return store.query(self.project, after=after, limit=limit, seconds=SEARCH_SECONDS, **self._wanted())
 
-    def _meeting(self, store: Store, area: Area, after: int, limit: int | None) -> list[Annotation]:
-        found: list[Annotation] = []
-        while True:
-            candidates = store.query(
-                self.project,
-                bbox=area.bounds,
-                class_name=self.class_name,
-                status=self.status,
-                after=after,
-                limit=limit,
-            )
-            found += area.choose(candidates)
-            if limit is None or len(candidates) < limit or len(found) >= limit:
-                return found if limit is None else found[:limit]
-            after = candidates[-1].id
+    def count(self, store: Store) -> int | None:
+        """How many there are; None when finding out takes too long."""
+        try:
+            return store.count(self.project, seconds=COUNT_SECONDS, **self._wanted())
+        except TooSlow:
+            return None
+
+    def _wanted(self) -> dict[str, Any]:
+        names = ("areas", "class_name", "status", "where", "at")
+        return {name: getattr(self, name) for name in names}
 
 
-def read_filter(
-    context: Context,
-    project: Project,
-    *,
-    bbox: str | None,
-    bbox_crs: str | None,
-    class_name: str | None,
-    status: str | None,
-    datetime: str | None,
-) -> Filter:
-    """Read the query parameters.
+def read_search(context: Context, project: Project, asked: Asked) -> Filter:
+    """Read the parameters of a search.
 
     Raises:
-        Refused: 400, one of them cannot be used.
+        Refused: 400, one of them is not known here or cannot be used.
     """
-    edge = requested(project, context.base, bbox_crs, "bbox-crs")
+    edge = requested(project, context.base, asked.bbox_crs, "bbox-crs")
     storage = storage_crs(project)
-    if class_name is not None and class_name not in {c.name for c in project.classes}:
-        known = ", ".join(c.name for c in project.classes) or "no classes yet"
-        raise bad_parameter("class", f"the project has {known}; got {class_name!r:.80}")
-    if status is not None and status not in set(Status):
-        raise bad_parameter("status", f"expected one of {', '.join(Status)}, got {status!r:.80}")
-    if datetime is not None:
-        _check_datetime(datetime)
-    areas = [Area(None, None, storage, storage)]
-    if bbox is not None:
-        areas = areas_of(read_bbox(bbox, edge), edge.crs, storage, context.store.extent(project.id))
-    return Filter(project.id, tuple(areas), class_name, None if status is None else Status(status))
+    areas = None
+    if asked.bbox is not None:
+        extent = context.store.extent(project.id, at=asked.at)
+        areas = tuple(areas_of(read_bbox(asked.bbox, edge), edge.crs, storage, extent))
+    wanted = {name: _value(project, name, text) for name, text in asked.properties.items()}
+    # These two have an index, or are known to the past, too.
+    class_name, status = (asked.properties[name] if wanted.pop(name, None) else None for name in ("class", "status"))
+    parts = [*wanted.values(), *_valid(asked.datetime), *_filter(context, project, asked)]
+    return Filter(
+        project.id,
+        areas,
+        class_name,
+        None if status is None else Status(status),
+        And(tuple(parts)) if len(parts) > 1 else next(iter(parts), None),
+        asked.at,
+    )
 
 
-def _check_datetime(text: str) -> None:
-    """Labels carry no time of their own yet, so every valid instant or interval chooses all of them."""
-    parts = text.split("/")
-    moments = [_moment(part) for part in parts if part not in {"", ".."}]
-    if len(parts) > 2 or None in moments or (len(parts) == 1 and not moments):
-        raise bad_parameter(
-            "datetime",
-            f"expected '2018-02-12T23:20:50Z' or an interval like '2018-02-12T00:00:00Z/..', got {text!r:.80}",
-        )
-    if len(moments) == 2 and moments[0] > moments[1]:  # type: ignore[operator]
-        raise bad_parameter("datetime", f"the interval ends before it starts: {text!r:.80}")
+def _filter(context: Context, project: Project, asked: Asked) -> Iterable[Where]:
+    edge = requested(project, context.base, asked.filter_crs, "filter-crs")
+    lang = _lang(asked.filter_lang)
+    if asked.filter is not None:
+        place = _Place(context, project, edge)
+        try:
+            yield read_filter(asked.filter, lang, queryables(project), place, swaps=edge.swaps)
+        except InvalidInput as error:
+            raise bad_parameter("filter", str(error)) from error
 
 
-def _moment(text: str) -> float | None:
-    if not (_INSTANT.match(text) or _DATE.match(text)):
-        return None
+def _lang(given: str | None) -> Lang:
+    if given is None or given == "cql2-text":
+        return "cql2-text"
+    if given == "cql2-json":
+        return "cql2-json"
+    raise bad_parameter("filter-lang", f"expected 'cql2-text' or 'cql2-json', got {given!r:.80}")
+
+
+def _value(project: Project, name: str, text: str) -> Where:
+    known = queryables(project)
+    if name not in known:
+        message = f"there is no such parameter here, and no such property; properties are {', '.join(known)}"
+        raise Refused(400, f"The parameter {name:.80} cannot be used: {message}.", [Problem(f"/{name:.80}", message)])
     try:
-        moment = datetime_.fromisoformat(text.upper())
-    except ValueError:
-        return None
-    return moment.timestamp() if moment.tzinfo else datetime_.fromisoformat(f"{text}T00:00:00+00:00").timestamp()
+        return read_value(known[name], text)
+    except InvalidInput as error:
+        raise bad_parameter(name, str(error)) from error
+
+
+def _valid(text: str | None) -> Iterable[Where]:
+    """Labels that hold at a time: those without an interval hold always."""
+    if text is None:
+        return
+    try:
+        start, end = read_interval(text)
+    except InvalidInput as error:
+        raise bad_parameter("datetime", str(error)) from error
+    held = Span(Property("valid_from", "instant"), Property("valid_to", "instant"))
+    yield meets(held, Span(start, end))
+
+
+class _Place:
+    """Brings the geometries of a filter to the storage CRS, their edges with them."""
+
+    def __init__(self, context: Context, project: Project, edge: EdgeCRS) -> None:
+        self._context = context
+        self._project = project
+        self._edge = edge
+        self._storage = storage_crs(project)
+
+    def __call__(self, shape: BaseGeometry, predicate: Predicate) -> BaseGeometry | None:
+        if crs_.same(self._edge.crs, self._storage):
+            return shape
+        if predicate in _CLIPPED:
+            near = self._near()
+            clipped = None if near is None else _part(shape, near)
+            if clipped is None:
+                return None
+            shape = clipped
+        tolerance = tolerance_of(map(self._context.store.scene, self._project.scenes))
+        placed: BaseGeometry = crs_.transform_geometries(
+            np.array([shape, None], dtype=object)[:-1],
+            self._edge.crs,
+            self._storage,
+            tolerance=tolerance.bend(self._storage),
+            round_trip=tolerance.round_trip(self._storage),
+        )[0]
+        if shapely.get_num_coordinates(placed) > _MAX_VERTICES:
+            raise InvalidInput(
+                f"A geometry of the filter needs more than {_MAX_VERTICES:,} vertices in the CRS of the labels."
+            )
+        return placed if placed.is_valid else shapely.make_valid(placed, method="structure")
+
+    def _near(self) -> BaseGeometry | None:
+        """The ground where there are labels, with room; None when there are none."""
+        extent = self._context.store.extent(self._project.id)
+        if extent is None:
+            return None
+        try:
+            west, south, east, north = crs_.bounds_to(extent, self._storage, self._edge.crs)
+        except InvalidCRS:  # labels that this CRS cannot hold
+            return None
+        room = 0.01 * max(north - south, 1e-3)
+        boxes = (
+            [(west, south, east, north)]
+            if west <= east
+            else [(west, south, 180.0, north), (-180.0, south, east, north)]
+        )
+        return shapely.union_all([shapely.box(w - room, s - room, e + room, n + room) for w, s, e, n in boxes])
+
+
+def _part(shape: BaseGeometry, near: BaseGeometry) -> BaseGeometry | None:
+    """What of a shape lies near the labels, without the lines and points where it merely touches; None for nothing."""
+    parts = shapely.get_parts(shapely.intersection(shape, near))
+    same = parts[shapely.get_dimensions(parts) == shapely.get_dimensions(shape)]
+    return None if len(same) == 0 else shapely.union_all(same)

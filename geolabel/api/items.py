@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from geolabel.api.context import Context, ContextDep, known_parameters
+from geolabel.api.context import Context, ContextDep, further_parameters, known_parameters, takes_properties
 from geolabel.api.etags import Condition, etag, read_condition
 from geolabel.api.features import View
-from geolabel.api.filters import read_filter
+from geolabel.api.filters import Asked, read_search
 from geolabel.api.negotiate import of_content, refuse_old_crs_member, requested, storage_crs
 from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused
 from geolabel.errors import NotFound, VersionConflict
@@ -32,6 +32,7 @@ router = APIRouter(
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
 _ATTEMPTS = 20
+_URL = "%:/?#[]@!$&'()*+;="  # all that an address is made of, without the comma that separates links
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the label.")]
 Crs = Annotated[str | None, Query(description="URI of the CRS of the answer; one of the collection's list.")]
@@ -47,6 +48,7 @@ def _view(context: Context, project: Project, edge: EdgeCRS) -> View:
 
 
 @router.get("")
+@takes_properties
 def list_items(
     *,
     request: Request,
@@ -64,15 +66,23 @@ def list_items(
     datetime: Annotated[
         str | None, Query(description="Instant or interval; labels without a time match always.")
     ] = None,
+    filter_: Annotated[str | None, Query(alias="filter", description="CQL2: see `queryables`.")] = None,
+    filter_lang: Annotated[
+        str | None, Query(alias="filter-lang", description="`cql2-text`, or `cql2-json`; text.")
+    ] = None,
+    filter_crs: Annotated[
+        str | None, Query(alias="filter-crs", description="URI of the CRS of geometries in `filter`; CRS84.")
+    ] = None,
     class_: Annotated[str | None, Query(alias="class", description="Only labels of this class.")] = None,
     status: Annotated[str | None, Query(description="Only labels of this status.")] = None,
 ) -> Response:
     """Labels as GeoJSON, in order of id, page by page."""
     project_ = context.store.project(project)
     edge = requested(project_, context.base, crs, "crs")
-    chosen = read_filter(
-        context, project_, bbox=bbox, bbox_crs=bbox_crs, class_name=class_, status=status, datetime=datetime
-    )
+    named = {name: value for name, value in (("class", class_), ("status", status)) if value is not None}
+    properties = {**named, **further_parameters(request)}
+    asked = Asked(bbox, bbox_crs, datetime, filter_, filter_lang, filter_crs, properties)
+    chosen = read_search(context, project_, asked)
     page = min(limit, MAX_LIMIT)
     found = chosen.page(context.store, after=after, limit=page + 1)
     whole = after == 0 and len(found) <= page
@@ -82,15 +92,26 @@ def list_items(
     if len(found) > page:
         links.append(_link(context, "next", request, {"after": str(found[page - 1].id)}))
     links.append({"href": context.url(f"/api/collections/{project}"), "rel": "collection", "type": "application/json"})
-    body = {
+    body: dict[str, Any] = {
         "type": "FeatureCollection",
         "features": features,
         "links": links,
         "timeStamp": _now(),
-        "numberMatched": matched,
         "numberReturned": len(features),
     }
-    return GeoJson(body, headers={"Content-Crs": f"<{edge.uri}>"})
+    if matched is not None:
+        body["numberMatched"] = matched
+    return GeoJson(body, headers={"Content-Crs": f"<{edge.uri}>", "Link": _header(context, project, request)})
+
+
+def _header(context: Context, project: str, request: Request) -> str:
+    """The links that are of use before the body is read, as a header (RFC 8288)."""
+    at = context.url(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+    queryables = context.url(f"/api/collections/{project}/queryables")
+    return (
+        f'<{quote(at, safe=_URL)}>; rel="self"; type="{GEOJSON}", '
+        f'<{queryables}>; rel="http://www.opengis.net/def/rel/ogc/1.0/queryables"; type="application/schema+json"'
+    )
 
 
 def _link(context: Context, rel: str, request: Request, changed: dict[str, str]) -> dict[str, str]:
