@@ -25,14 +25,14 @@ from geolabel.store.guard import guard_table
 from geolabel.store.tables import changesets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import ColumnElement, Connection, Table
 
-    from geolabel.cql.nodes import Predicate
     from geolabel.attributes import AttributeKind
+    from geolabel.cql.nodes import Predicate
     from geolabel.model import Bounds
 
 _USER_SRIDS = (910_000, 998_999)
@@ -253,6 +253,17 @@ class PostGIS:
         """See Spatial."""
         whole = "".join(_LIKE[p] if isinstance(p, Wild) else _PLAIN.sub(r"\\\g<0>", p) for p in pattern)
         return text.like(sa.literal(whole, sa.Text()))
+
+    def as_json(self, columns: Mapping[str, tuple[AttributeKind, ColumnElement[Any]]]) -> ColumnElement[Any]:
+        """See Spatial. jsonb keeps all digits of a number."""
+        items = list(columns.items())
+        whole: ColumnElement[Any] = sa.null()
+        for start in range(0, len(items), 50):  # a function takes a hundred arguments at most
+            some = items[start : start + 50]
+            words = (word for name, (_, column) in some for word in (sa.literal(name, sa.Text()), column))
+            part = sa.func.jsonb_build_object(*words)
+            whole = part if start == 0 else whole.op("||")(part)
+        return sa.cast(sa.func.jsonb_strip_nulls(whole), sa.Text) if items else whole
 
     @contextmanager
     def time_limit(self, connection: Connection, seconds: float) -> Iterator[float]:
