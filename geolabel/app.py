@@ -11,13 +11,15 @@ from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
 
 from geolabel import __version__, plugins
-from geolabel.api import collections, errors, items, jobs, openapi, pages, projects, scenes
+from geolabel.api import collections, errors, items, jobs, labeltiles, openapi, pages, projects, scenes
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.jobs import JobRunner
+from geolabel.labeltiles.service import LabelTiles
 from geolabel.settings import Settings
 from geolabel.store.store import open_store
+from tiles.cache import Cache
 from tiles.errors import TilesError, UnknownScene
 from tiles.router import STATUS as TILES_STATUS
 from tiles.router import create_router
@@ -56,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app, TILES_STATUS.items())
-    for module in (scenes, projects, collections, items, jobs):
+    for module in (scenes, projects, collections, items, jobs, labeltiles):
         app.include_router(module.router)
     try:
         tiles_settings = read_environment()
@@ -84,16 +86,23 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     store = await anyio.to_thread.run_sync(open_store, settings.workspace)
+    # A URL may hold a password, and everybody on the machine can read a command line.
     runner = JobRunner(
-        store, lambda job: [sys.executable, "-m", "geolabel", "worker", str(job), "-w", str(store.folder.resolve())]
+        store,
+        lambda job: [sys.executable, "-m", "geolabel", "worker", str(job)],
+        environment={"GEOLABEL_WORKSPACE": store.location},
     )
+    label_tiles = LabelTiles(store, settings.label_memory_mb * 2**20)
     app.state.store = store
+    app.state.label_tiles = label_tiles
+    app.state.label_tile_cache = Cache(settings.label_tiles_mb * 2**20, len)
     app.state.wake_jobs = runner.wake
     try:
         await anyio.to_thread.run_sync(runner.start)
         yield
     finally:
         await anyio.to_thread.run_sync(runner.stop)
+        await anyio.to_thread.run_sync(label_tiles.close)
         await anyio.to_thread.run_sync(store.close)
 
 

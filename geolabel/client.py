@@ -30,13 +30,13 @@ def open(location: str | Path = ".", *, create: bool = False) -> Workspace:  # n
     """Open a workspace.
 
     Args:
-        location: its folder.
+        location: its folder, or the URL of its PostGIS database.
         create: make it when there is none.
 
     Raises:
         NotFound: there is none and `create` is False.
     """
-    return Workspace(open_store(Path(location), create=create))
+    return Workspace(open_store(location, create=create))
 
 
 class Workspace:
@@ -52,7 +52,7 @@ class Workspace:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Workspace {self._store.folder}>"
+        return f"<Workspace {self._store.name}>"
 
     def close(self) -> None:
         """Close the database."""

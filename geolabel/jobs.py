@@ -8,6 +8,7 @@ the row says `cancelled`, the next progress call raises `Cancelled` and the work
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import threading
 import time
@@ -106,11 +107,15 @@ class JobRunner:
     Args:
         store: where the jobs are; used from the runner's own thread.
         command: gives the command line of the child for a job id.
+        environment: what the child finds in its environment, beside all of ours.
     """
 
-    def __init__(self, store: Store, command: Callable[[int], Sequence[str]]) -> None:
+    def __init__(
+        self, store: Store, command: Callable[[int], Sequence[str]], environment: Mapping[str, str] | None = None
+    ) -> None:
         self._store = store
         self._command = command
+        self._environment = os.environ | dict(environment or {})
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="job runner", daemon=True)
@@ -145,7 +150,11 @@ class JobRunner:
 
     def _run(self, job: Job) -> None:
         child = subprocess.Popen(  # noqa: S603 - our own command line, with an integer in it
-            list(self._command(job.id)), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            list(self._command(job.id)),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
         )
         told_at: float | None = None
         while True:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolabel.cli.app import AsJson, Workspace, app, open_workspace
+from geolabel.cli.app import AsJson, Workspace, app, open_workspace, place
 from geolabel.console import bar, say, show_json
 
 if TYPE_CHECKING:
@@ -15,19 +15,25 @@ if TYPE_CHECKING:
 
 
 @app.command()
-def init(directory: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path()) -> None:
-    """Make a workspace: a folder with one GeoPackage for projects and labels."""
+def init(
+    directory: Annotated[str | None, typer.Argument(metavar="[DIR]", help="The same as -w.")] = None,
+    workspace: Workspace = ".",
+) -> None:
+    """Make a workspace: a folder with one GeoPackage for projects and labels, or the tables in a PostGIS database."""
+    from geolabel.settings import is_url
     from geolabel.store.store import open_store
 
-    open_store(directory, create=True).close()
-    say(f"Workspace ready in {directory.resolve()}. Next: geolabel scene add RASTER -w {directory}")
+    chosen = directory or workspace
+    open_store(chosen, create=True).close()
+    again = place(chosen) if is_url(chosen) else chosen
+    say(f"Workspace ready in {place(chosen)}. Next: geolabel scene add RASTER -w {again}")
 
 
 @app.command()
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What to write, such as labels-2024-05-01.gpkg.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a backup of that name.")] = False,
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Write the whole workspace to one file, while people go on labelling; imagery and exports are not in it."""
@@ -40,7 +46,7 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")],
     verify: Annotated[bool, typer.Option("--verify", help="Only check the backup; restore nothing.")] = False,
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Make a workspace out of a backup, in a folder or database that is empty; every row is checked."""
@@ -53,7 +59,7 @@ def restore(
         manifest = backups.restore(file, workspace, progress=progress)
     with open_workspace(workspace):  # brings one of an older version up to date
         pass
-    _show_manifest(manifest, f"Restored into {workspace}, and verified", file, as_json=as_json)
+    _show_manifest(manifest, f"Restored into {place(workspace)}, and verified", file, as_json=as_json)
 
 
 def _show_manifest(manifest: Manifest, what: str, file: Path, *, as_json: bool) -> None:

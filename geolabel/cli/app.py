@@ -26,7 +26,13 @@ app = typer.Typer(
 )
 
 Workspace = Annotated[
-    Path, typer.Option("-w", "--workspace", envvar="GEOLABEL_WORKSPACE", help="Folder of the workspace.")
+    str,
+    typer.Option(
+        "-w",
+        "--workspace",
+        envvar="GEOLABEL_WORKSPACE",
+        help="Folder of the workspace, or the URL of its PostGIS database (postgresql://...).",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
@@ -47,7 +53,7 @@ def main() -> None:
 
 
 @contextmanager
-def open_workspace(workspace: Path) -> Iterator[Store]:
+def open_workspace(workspace: Path | str) -> Iterator[Store]:
     """The store of a workspace, closed when the command has ended."""
     from geolabel.store.store import open_store
 
@@ -56,6 +62,13 @@ def open_workspace(workspace: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def place(workspace: Path | str) -> str:
+    """A workspace as people may see it: the folder in full, the URL without its password."""
+    from geolabel.store.opening import shown
+
+    return shown(workspace)
 
 
 @app.callback(invoke_without_command=True)

@@ -29,7 +29,7 @@ def import_(
     on_invalid: Annotated[
         str | None, typer.Option("--on-invalid", help="Invalid shapes: reject, repair or skip.")
     ] = None,
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Bring labels of a vector file into a project, all or none."""
@@ -93,7 +93,7 @@ def export_(
     coco_holes: Annotated[str, typer.Option("--coco-holes", help="Polygons with holes as rle or keyhole.")] = "rle",
     image_format: Annotated[str, typer.Option("--image-format", help="tif or png.")] = "tif",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Cut chips on the scenes' own pixels and write a dataset; it appears only when it is whole."""

@@ -25,7 +25,7 @@ def project_create(
     crs: Annotated[
         str, typer.Option("--crs", help="CRS in which the labels rest: auto (the first scene's) or EPSG:n.")
     ] = "auto",
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Make a project: scenes, classes, and the CRS in which the labels rest."""
@@ -56,7 +56,7 @@ def _read_classes(text: str) -> list[Any]:
 
 
 @commands.command("list")
-def project_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+def project_list(workspace: Workspace = ".", as_json: AsJson = False) -> None:
     """List the projects."""
     with open_workspace(workspace) as store:
         projects = store.projects()
@@ -77,7 +77,7 @@ def project_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None
 
 
 @commands.command("info")
-def project_info(project: str, workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+def project_info(project: str, workspace: Workspace = ".", as_json: AsJson = False) -> None:
     """Show one project and its labels by class."""
     with open_workspace(workspace) as store:
         show_project(store.project(project), store.counts(project), as_json=as_json)

@@ -22,7 +22,7 @@ app.add_typer(commands, name="scene")
 @commands.command("add")
 def scene_add(
     rasters: Annotated[list[Path], typer.Argument(metavar="RASTER...", help="Files to register.")],
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     project: Annotated[str | None, typer.Option("--project", help="Slug of a project that they join.")] = None,
     datetime: Annotated[
         str | None, typer.Option("--datetime", help="When it was taken: 2018-10-13[T10:20:30Z].")
@@ -49,7 +49,7 @@ def scene_add(
 
 
 @commands.command("list")
-def scene_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+def scene_list(workspace: Workspace = ".", as_json: AsJson = False) -> None:
     """List the registered scenes."""
     with open_workspace(workspace) as store:
         scenes = store.scenes()
@@ -74,7 +74,7 @@ def scene_list(workspace: Workspace = Path(), as_json: AsJson = False) -> None:
 
 
 @commands.command("info")
-def scene_info(scene: str, workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+def scene_info(scene: str, workspace: Workspace = ".", as_json: AsJson = False) -> None:
     """Show one scene."""
     with open_workspace(workspace) as store:
         found = store.scene(scene)
@@ -85,7 +85,7 @@ def scene_info(scene: str, workspace: Workspace = Path(), as_json: AsJson = Fals
 
 
 @commands.command("relink")
-def scene_relink(scene: str, href: Path, workspace: Workspace = Path(), as_json: AsJson = False) -> None:
+def scene_relink(scene: str, href: Path, workspace: Workspace = ".", as_json: AsJson = False) -> None:
     """Say where a scene's file is now."""
     from geolabel import workflows
 
@@ -98,7 +98,7 @@ def scene_relink(scene: str, href: Path, workspace: Workspace = Path(), as_json:
 
 
 @commands.command("remove")
-def scene_remove(scene: str, workspace: Workspace = Path()) -> None:
+def scene_remove(scene: str, workspace: Workspace = ".") -> None:
     """Forget a scene that no project uses; its file stays."""
     with open_workspace(workspace) as store:
         store.remove_scene(scene)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from geolabel.cli.app import Workspace, app, open_workspace
+from geolabel.cli.app import Workspace, app, open_workspace, place
 from geolabel.cli.labels import run_export
 from geolabel.console import bar, say
 
@@ -20,14 +20,14 @@ def serve(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Serve other machines although there are no accounts.")
     ] = False,
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
 ) -> None:
     """Serve the web map, the tiles and the labels."""
     from geolabel.serving import serve as serve_
     from geolabel.settings import load_settings
 
     settings = load_settings(workspace=workspace, host=host, port=port, no_auth=no_auth or None)
-    serve_(settings, ready=lambda url: say(f"geolabel serves {workspace.resolve()} at {url} (Ctrl+C stops)"))
+    serve_(settings, ready=lambda url: say(f"geolabel serves {place(workspace)} at {url} (Ctrl+C stops)"))
 
 
 @app.command()
@@ -73,7 +73,7 @@ def demo(
 
 
 @app.command(hidden=True)
-def worker(job: int, workspace: Workspace = Path()) -> None:
+def worker(job: int, workspace: Workspace = ".") -> None:
     """Do one claimed job; the server starts this."""
     import signal
 

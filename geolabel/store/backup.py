@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, StoreFailed
+from geolabel.settings import is_url
 from geolabel.store.blob import register_functions
-from geolabel.store.opening import FILE_NAME, is_url
+from geolabel.store.opening import FILE_NAME
 from geolabel.store.room import check_room, free_bytes, megabytes
 from geolabel.store.sums import TableSum, damage, table_sums
 

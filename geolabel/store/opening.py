@@ -28,6 +28,15 @@ def open_database(location: Path | str, *, create: bool) -> Database:
     return _open_folder(Path(location).expanduser().absolute(), create=create)
 
 
+def shown(location: Path | str) -> str:
+    """A location as people may see it: the folder in full, the URL without its password."""
+    if is_url(location):
+        from geolabel.store import postgres  # noqa: PLC0415 (its driver is an extra)
+
+        return postgres.shown(postgres.parse_url(str(location)))
+    return str(Path(location).expanduser().absolute())
+
+
 def _open_folder(folder: Path, *, create: bool) -> Database:
     if folder.name == FILE_NAME and _is_there(folder):
         folder = folder.parent
