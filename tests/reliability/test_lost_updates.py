@@ -1,0 +1,264 @@
+"""Many clients on few features over HTTP, and a checker that reads what they recorded.
+
+Every answer carries a version, so a history can be checked in one pass: an annotation is a register whose writes are
+numbered. It is linearisable when each acknowledged write stands in the history exactly once, under its number, and when an
+operation that began after another had ended never sees less than that one did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from geolabel.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+FEATURES = 20
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a client did and was told.
+
+    Attributes:
+        kind: `write`, `delete`, or `read` (also a write that was refused: it was told the current version).
+        begun, ended: on one clock, in seconds.
+        version: which it made, or saw.
+        expected: which it named in If-Match.
+        token: text that only this write carries.
+    """
+
+    client: int
+    feature: int
+    kind: str
+    begun: float
+    ended: float
+    version: int
+    expected: int | None = None
+    token: str | None = None
+
+
+def violations(operations: Iterable[Operation], history: Mapping[int, Sequence[tuple[int, str | None]]]) -> list[str]:
+    """What is wrong with a run; nothing when no write was lost.
+
+    Args:
+        operations: of all clients.
+        history: of each feature: version and token (None for a delete) in order, without its creation.
+    """
+    by_feature: dict[int, list[Operation]] = defaultdict(list)
+    for operation in operations:
+        by_feature[operation.feature].append(operation)
+    found: list[str] = []
+    for feature, done in by_feature.items():
+        states = history.get(feature, ())
+        if [version for version, _ in states] != list(range(2, len(states) + 2)):
+            found.append(f"{feature}: versions have gaps: {[version for version, _ in states][:50]}")
+        writes = [o for o in done if o.kind != "read"]
+        acknowledged = sorted((o.version, o.token) for o in writes)
+        if acknowledged != sorted(states):
+            lost = set(acknowledged) - set(states)
+            unasked = set(states) - set(acknowledged)
+            found.append(f"{feature}: lost {sorted(lost)[:5]}, never acknowledged {sorted(unasked)[:5]}")
+        found += [
+            f"{feature}: wrote {o.version} over {o.version - 1}, but expected {o.expected}"
+            for o in writes
+            if o.expected is not None and o.version != o.expected + 1
+        ]
+        found += _real_time(feature, done)
+    return found
+
+
+def _real_time(feature: int, done: list[Operation]) -> list[str]:
+    """An operation must not see an older state than one that had ended before it began."""
+    found: list[str] = []
+    ended = sorted(done, key=lambda o: o.ended)
+    seen, index = 0, 0
+    for operation in sorted(done, key=lambda o: o.begun):
+        while ended[index].ended < operation.begun:
+            seen = max(seen, ended[index].version)
+            index += 1
+        oldest = seen + (operation.kind != "read")
+        if operation.version < oldest:
+            found.append(f"{feature}: client {operation.client} got {operation.version} after {seen} had been seen")
+    return found
+
+
+class Client:
+    """One of many, with a delay and a mind of its own."""
+
+    def __init__(self, number: int, http: httpx.AsyncClient, seed: int, pause: float) -> None:
+        self._number, self._http, self._pause = number, http, pause
+        self._chance = random.Random(f"{seed}/{number}")
+        self._known: dict[int, int] = {}
+        self.operations: list[Operation] = []
+
+    async def run(self, count: int) -> None:
+        for step in range(count):
+            await asyncio.sleep(self._chance.uniform(0, self._pause))
+            feature = self._chance.randint(1, FEATURES)
+            what = self._chance.random()
+            if feature not in self._known or what < 0.2:
+                await self._read(feature)
+            if what > 0.2:
+                # A delete has no answer that tells its version, so it always names the one before.
+                await self._write(feature, step, delete=what > 0.95, careful=what < 0.8 or what > 0.95)
+
+    async def _read(self, feature: int) -> None:
+        begun = time.monotonic()
+        answer = await self._http.get(f"/api/collections/land/items/{feature}")
+        if answer.status_code == 200:
+            self._note(feature, "read", begun, int(answer.headers["ETag"].strip('"')))
+        else:
+            assert answer.status_code == 404, answer.text
+            self._known.setdefault(feature, 1)
+
+    async def _write(self, feature: int, step: int, *, delete: bool, careful: bool) -> None:
+        at = f"/api/collections/land/items/{feature}"
+        token = f"{self._number}/{step}"
+        expected = (self._known[feature] or None) if careful else None
+        headers = {} if expected is None else {"If-Match": f'"{expected}"'}
+        if delete and expected is None:
+            return
+        begun = time.monotonic()
+        if delete:
+            answer = await self._http.delete(at, headers=headers)
+        else:
+            answer = await self._http.patch(at, headers=headers, json={"properties": {"note": token}})
+            if answer.status_code == 404:  # deleted: bring it back
+                begun = time.monotonic()
+                body = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [-84.4, 33.6]}}
+                body["properties"] = {"class": "water", "note": token}
+                answer = await self._http.put(at, json=body)
+                expected = None
+        match answer.status_code:
+            case 200 | 201:
+                self._note(feature, "write", begun, int(answer.headers["ETag"].strip('"')), expected, token)
+            case 204 if answer.request.method == "DELETE":
+                assert expected is not None
+                self._note(feature, "delete", begun, expected + 1, expected)
+                self._known.pop(feature, None)
+            case 412:
+                current = answer.json().get("current") or {}
+                self._known.pop(feature, None)
+                if "properties" in current:
+                    self._note(feature, "read", begun, current["properties"]["version"])
+            case 404 if delete:
+                self._known.pop(feature, None)
+            case _:
+                raise AssertionError(answer.text)
+
+    def _note(self, feature: int, kind: str, begun: float, version: int, *change: Any) -> None:
+        self._known[feature] = version
+        self.operations.append(Operation(self._number, feature, kind, begun, time.monotonic(), version, *change))
+
+
+def run_clients(url: str, clients: int, steps: int, seed: int, pause: float) -> list[Operation]:
+    """Lets them all loose, in a few threads with an event loop each; what they recorded."""
+
+    async def some(numbers: range) -> list[Operation]:
+        limits = httpx.Limits(max_connections=len(numbers))
+        async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as http:
+            mine = [Client(number, http, seed, pause) for number in numbers]
+            await asyncio.gather(*(client.run(steps) for client in mine))
+        return [operation for client in mine for operation in client.operations]
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [range(clients // 2), range(clients // 2, clients)]
+        return [o for part in pool.map(lambda numbers: asyncio.run(some(numbers)), runs) for o in part]
+
+
+@pytest.mark.parametrize(
+    ("clients", "steps", "pause"),
+    [pytest.param(50, 6, 0.05, id="sample"), pytest.param(50, 2000, 0.2, id="full", marks=pytest.mark.soak)],
+)
+def test_no_acknowledged_write_is_lost(
+    *, location: str, serve: Callable[..., Any], square: Callable[[int], Any], clients: int, steps: int, pause: float
+) -> None:
+    _, url = serve(location)
+    with httpx.Client(base_url=url, timeout=60) as http:
+        for number in range(FEATURES):
+            body = {"type": "Feature", "geometry": square(number), "properties": {"class": "water"}}
+            assert http.post("/api/collections/land/items", json=body).status_code == 201
+    operations = run_clients(url, clients, steps, seed=36, pause=pause)
+    history: dict[int, list[tuple[int, str | None]]] = {}
+    with open_store(location) as store:
+        for feature in range(1, FEATURES + 1):
+            changes = store.history("land", feature)[1:]
+            history[feature] = [
+                (c.annotation.version, None if c.operation == "delete" else c.annotation.note) for c in changes
+            ]
+        changesets = store.changes()
+    assert violations(operations, history) == []
+    writes = [o for o in operations if o.kind != "read"]
+    assert changesets == FEATURES + len(writes), "a change set for each write, and none for what was refused"
+    assert len(writes) > clients * steps / 10
+    print(f"{len(operations)} operations, {len(writes)} of them writes, 0 lost")  # noqa: T201 (the figures of a soak)
+
+
+HISTORY = {1: [(2, "a"), (3, "b"), (4, None), (5, "c")]}
+RUN = [
+    Operation(0, 1, "write", 0.0, 1.0, 2, 1, "a"),
+    Operation(1, 1, "write", 0.5, 2.0, 3, 2, "b"),
+    Operation(2, 1, "read", 0.6, 1.5, 2),
+    Operation(0, 1, "delete", 2.1, 2.2, 4, None, None),
+    Operation(1, 1, "write", 2.15, 3.0, 5, None, "c"),
+    Operation(2, 1, "read", 3.1, 3.2, 5),
+]
+
+
+def test_the_checker_accepts_a_good_run() -> None:
+    assert violations(RUN, HISTORY) == []
+
+
+@pytest.mark.parametrize(
+    ("run", "history", "sentence"),
+    [
+        (RUN, {1: HISTORY[1][:1] + HISTORY[1][2:]}, "versions have gaps"),
+        (RUN, {1: [*HISTORY[1][:3], (5, "d")]}, "lost"),
+        (RUN, {1: [*HISTORY[1], (6, "c")]}, "never acknowledged"),
+        ([replace(RUN[0], expected=0), *RUN[1:]], HISTORY, "but expected 0"),
+        ([*RUN[:-1], replace(RUN[-1], version=4)], HISTORY, "got 4 after 5 had been seen"),
+        ([*RUN[:2], replace(RUN[2], begun=2.05, ended=2.06), *RUN[3:]], HISTORY, "got 2 after 3 had been seen"),
+        ([*RUN, replace(RUN[1])], HISTORY, "lost"),
+    ],
+)
+def test_the_checker_finds_what_is_wrong(
+    run: list[Operation], history: dict[int, list[tuple[int, str | None]]], sentence: str
+) -> None:
+    found = violations(run, history)
+    assert any(sentence in one for one in found), found
+
+
+def test_the_checker_finds_lost_updates_of_a_store_without_locks() -> None:
+    """The same clients' logic against a register that reads, waits and writes: updates get lost, and it says so."""
+    operations: list[Operation] = []
+    current = [1, "new"]
+    history: list[tuple[int, str | None]] = []
+
+    def write(client: int) -> None:
+        for step in range(20):
+            begun, token = time.monotonic(), f"{client}/{step}"
+            version = current[0]
+            time.sleep(0.0005)
+            current[0] = version + 1
+            history.append((version + 1, token))
+            operations.append(Operation(client, 1, "write", begun, time.monotonic(), version + 1, None, token))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    last = dict(history)
+    assert violations(operations, {1: sorted(last.items())})
