@@ -358,6 +358,40 @@ class LabelBatch:
     columns: Mapping[str, NDArray[np.object_]]
 
 
+@dataclass(frozen=True, slots=True)
+class LabelsState:
+    """What the annotations of a project are at one moment: two that are equal have the same annotations.
+
+    Attributes:
+        key: number of the project in the database, never given out twice.
+        created_at: when the project was made: another workspace may give out the same numbers.
+        crs: of the project.
+        changes: number of its last change.
+        hidden: numbers of the changes that nobody sees yet: imports at work.
+    """
+
+    key: int
+    created_at: str
+    crs: str | None
+    changes: int
+    hidden: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChanges:
+    """What happened to the annotations of a project since a state.
+
+    Attributes:
+        state: after it.
+        gone: int64 (n,), ids of those that were deleted.
+        come: those that were made or changed, as they are now.
+    """
+
+    state: LabelsState
+    gone: NDArray[np.int64]
+    come: tuple[LabelBatch, ...]
+
+
 Operation = Literal["create", "update", "delete"]
 
 ChangesetKind = Literal["edit", "batch", "import", "revert", "schema", "copy"]

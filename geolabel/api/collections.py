@@ -8,15 +8,19 @@ from fastapi import APIRouter, Depends, Response
 
 from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.negotiate import CRS84_URI, crs_list, storage_crs, storage_edge
-from geolabel.api.properties import SERVER_OWNED
+from geolabel.api.properties import SERVER_OWNED, SETTABLE
 from geolabel.api.wire import GEOJSON, JSON, Json
+from geolabel.cql import queryables
+from geolabel.cql.queryables import GEOMETRY
 from geolabel.errors import NotFound
 from geolabel.geo import crs as crs_
-from geolabel.model import CRS84, Status
+from geolabel.model import CRS84
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from geolabel.attributes import Attribute
+    from geolabel.cql import Queryable
     from geolabel.model import Bounds, Project
 
 router = APIRouter(
@@ -26,17 +30,37 @@ router = APIRouter(
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
 
+_PART = "http://www.opengis.net/spec/ogcapi-features-"
+_CQL2 = "http://www.opengis.net/spec/cql2/"
+
 CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
-    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
-    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
-    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
-    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+    *(f"{_PART}1/1.0/conf/{name}" for name in ("core", "oas30", "geojson")),
+    f"{_PART}2/1.0/conf/crs",
+    *(
+        f"{_PART}3/1.0/conf/{name}"
+        for name in ("queryables", "queryables-query-parameters", "filter", "features-filter")
+    ),
+    *(f"{_PART}4/1.0/conf/{name}" for name in ("create-replace-delete", "update", "optimistic-locking-etags")),
+    f"{_PART}5/1.0/conf/schemas",
+    *(
+        f"{_CQL2}1.0/conf/{name}"
+        for name in (
+            "cql2-text",
+            "cql2-json",
+            "basic-cql2",
+            "advanced-comparison-operators",
+            "case-insensitive-comparison",
+            "basic-spatial-functions",
+            "basic-spatial-functions-plus",
+            "spatial-functions",
+            "temporal-functions",
+            "property-property",
+        )
+    ),
+    # What basic-spatial-functions was called in the drafts: QGIS sends boxes to servers that say so.
+    f"{_CQL2}0.0/conf/basic-spatial-operators",
 )
 
 
@@ -92,11 +116,9 @@ def get_crs(context: ContextDep, project: str) -> Response:
 def get_queryables(context: ContextDep, project: str) -> Response:
     """The properties that `items` can be filtered by, as JSON Schema."""
     project_ = context.store.project(project)
-    properties = {
-        "geometry": {"title": "Geometry", "x-ogc-role": "primary-geometry", "format": "geometry-any"},
-        "class": {"title": "Class", "type": "string", "enum": [c.name for c in project_.classes]},
-        "status": {"title": "Status", "type": "string", "enum": list(Status)},
-    }
+    properties = {GEOMETRY: _geometry(project_)}
+    for name, queryable in queryables(project_).items():
+        properties[name] = {"title": queryable.title, "description": queryable.description, **_type(queryable)}
     return _schema(context, project_, "queryables", properties, required=[])
 
 
@@ -104,22 +126,70 @@ def get_queryables(context: ContextDep, project: str) -> Response:
 def get_schema(context: ContextDep, project: str) -> Response:
     """The properties of a label, as JSON Schema; the server's own are read-only."""
     project_ = context.store.project(project)
+    known = queryables(project_)
     properties: dict[str, Any] = {
         "id": {"title": "Id", "type": "integer", "readOnly": True, "x-ogc-role": "id"},
-        "geometry": {"title": "Geometry", "x-ogc-role": "primary-geometry", "format": "geometry-any"},
-        "class": {"title": "Class", "type": "string", "enum": [c.name for c in project_.classes]},
-        "note": {"title": "Note", "type": "string"},
-        "status": {"title": "Status", "type": "string", "enum": list(Status)},
-        "confidence": {"title": "Confidence", "type": "number", "minimum": 0, "maximum": 1},
-        "scene": {"title": "Scene", "type": "string", "enum": list(project_.scenes)},
+        GEOMETRY: _geometry(project_),
     }
-    types = {"version": {"type": "integer"}, "area_m2": {"type": "number", "x-ogc-unit": "m2"}}
-    moment = {"type": "string", "format": "date-time"}
-    types |= {"created_at": moment, "updated_at": moment}
+    attributes = {attribute.name: attribute for attribute in project_.attributes}
+    for name in (*SETTABLE, *attributes):
+        described = known.get(name)
+        properties[name] = _TYPES.get(name) or (
+            {"type": "string"} if described is None else {"title": described.title, **_type(described)}
+        )
+        if name in attributes:
+            properties[name] |= _range(attributes[name])
     for name in SERVER_OWNED:
         title = name.replace("_", " ").capitalize()
-        properties[name] = {"title": title, "readOnly": True, **types.get(name, {"type": "string"})}
-    return _schema(context, project_, "schema", properties, required=["class", "geometry"])
+        kind = _TYPES.get(name) or (_type(known[name]) if name in known else {"type": "string"})
+        properties[name] = {"title": title, "readOnly": True, **kind}
+    for position, described_ in enumerate(properties.values()):
+        described_["x-ogc-propertySeq"] = position + 1
+    return _schema(context, project_, "schema", properties, required=["class", GEOMETRY])
+
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "confidence": {"title": "Confidence", "type": "number", "minimum": 0, "maximum": 1},
+    "area_m2": {"type": "number", "x-ogc-unit": "m2"},
+    "length_m": {"type": "number", "x-ogc-unit": "m"},
+    "external": {"type": "object"},
+}
+_KINDS = {"text": "string", "number": "number", "boolean": "boolean", "instant": "string"}
+
+
+def _type(queryable: Queryable) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": "integer" if queryable.whole else _KINDS[queryable.kind]}
+    if queryable.kind == "instant":
+        described["format"] = "date-time"
+    if queryable.values:
+        described["enum"] = list(queryable.values)
+    return described
+
+
+def _range(attribute: Attribute) -> dict[str, Any]:
+    described = {
+        "minimum": attribute.minimum,
+        "maximum": attribute.maximum,
+        "description": attribute.description or None,
+    }
+    return {name: value for name, value in described.items() if value is not None}
+
+
+def _geometry(project: Project) -> dict[str, Any]:
+    """A geometry of every type that the classes allow. QGIS makes an empty layer of the type that it finds here."""
+    kinds = {kind for label_class in project.classes for kind in label_class.geometries}
+    [kind] = kinds if len(kinds) == 1 else ["any"]
+    named = {
+        "polygon": "polygon-or-multipolygon",
+        "line": "linestring-or-multilinestring",
+        "point": "point-or-multipoint",
+    }
+    return {
+        "title": "Geometry",
+        "$ref": "https://geojson.org/schema/Geometry.json",
+        "format": f"geometry-{named.get(kind, 'any')}",
+        "x-ogc-role": "primary-geometry",
+    }
 
 
 def _schema(
@@ -130,7 +200,7 @@ def _schema(
         "$id": context.url(f"/api/collections/{project.id}/{name}"),
         "title": project.title,
         "type": "object",
-        "properties": {n: {k: v for k, v in p.items() if v != []} for n, p in properties.items()},
+        "properties": {n: {k: v for k, v in p.items() if v not in ([], "")} for n, p in properties.items()},
         "additionalProperties": False,
     }
     if required:
@@ -155,6 +225,9 @@ def collection(context: Context, project: Project) -> dict[str, Any]:
                 context, f"{at}/queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables", SCHEMA, "Queryables"
             ),
             _link(context, f"{at}/schema", "http://www.opengis.net/def/rel/ogc/1.0/schema", SCHEMA, "Schema"),
+            _link(
+                context, f"{at}/tiles", "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector", JSON, "Vector tiles"
+            ),
         ],
     }
     boxes = [scene.bounds for scene in map(context.store.scene, project.scenes) if scene.bounds is not None]

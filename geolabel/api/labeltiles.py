@@ -1,0 +1,169 @@
+"""Label tiles: Mapbox Vector Tiles of a project's labels, TileJSON, and the list of tile matrix sets."""
+
+from __future__ import annotations
+
+import gzip
+import ipaddress
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from geolabel.api.context import ContextDep, known_parameters
+from geolabel.api.wire import JSON, Json
+from geolabel.errors import NotFound
+from geolabel.geo import crs as crs_
+from geolabel.labeltiles.matrix import check_fits, matrix_set, served
+from geolabel.labeltiles.format import FIELDS, LAYER_NAME
+from geolabel.model import CRS84
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from geolabel.api.context import Context
+    from geolabel.model import LabelsState
+
+router = APIRouter(
+    prefix="/api/collections/{project}/tiles", tags=["label tiles"], dependencies=[Depends(known_parameters)]
+)
+
+MVT = "application/vnd.mapbox-vector-tile"
+
+_ENCODING = 1
+"""To be raised when the same labels are encoded differently: clients then ask anew."""
+
+_FINEST = 20
+"""The last zoom that TileJSON names: a tile unit is 1 cm there, and maps draw closer views from it."""
+
+# The URL of a tile stays the same when labels change: clients keep it, and ask each time whether it still holds.
+_CACHE_CONTROL = "private, no-cache"
+_WORTH_GZIP = 1400
+"""Bytes that one packet carries."""
+
+_Tms = Annotated[str, Path(description="Tile matrix set: WebMercatorQuad, or another one that `tiles` lists.")]
+_TILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A Mapbox Vector Tile.", "content": {MVT: {}}},
+    204: {"description": "Nothing is in the tile."},
+    304: {"description": "The tile that the client has still holds (If-None-Match)."},
+}
+
+
+class Cache(Protocol):
+    """Encoded tiles, bounded."""
+
+    def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """The bytes of a key, made when they are not there."""
+
+
+@router.get("", response_class=Json)
+def list_sets(context: ContextDep, project: str) -> Response:
+    """The tile matrix sets that a project's labels are served in."""
+    found = context.store.project(project)
+    check_fits(found.crs, project)
+    at = context.url(f"/api/collections/{project}/tiles")
+    sets = [
+        {
+            "title": f"{found.title}: {name}",
+            "dataType": "vector",
+            "crs": crs_.to_uri(matrix_set(name).crs),
+            "tileMatrixSetURI": f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{name}",
+            "links": [
+                {"rel": "describedby", "type": JSON, "href": f"{at}/{name}/tilejson.json", "title": "TileJSON"},
+                {
+                    "rel": "item",
+                    "type": MVT,
+                    "href": f"{at}/{name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}.mvt",
+                    "templated": True,
+                    "title": "Tiles",
+                },
+            ],
+        }
+        for name in served()
+    ]
+    return Json({"links": [{"rel": "self", "type": JSON, "href": at, "title": "This page"}], "tilesets": sets})
+
+
+@router.get("/{tms}/tilejson.json", response_class=Json)
+def tilejson(context: ContextDep, project: str, tms: _Tms) -> Response:
+    """The TileJSON 3.0.0 document of a project's labels."""
+    matrices = matrix_set(tms)
+    found = context.store.project(project)
+    crs = check_fits(found.crs, project)
+    body: dict[str, Any] = {
+        "tilejson": "3.0.0",
+        "name": found.title,
+        "scheme": "xyz",
+        "tiles": [context.url(f"/api/collections/{project}/tiles/{tms}/{{z}}/{{x}}/{{y}}.mvt")],
+        "minzoom": matrices.minzoom,
+        "maxzoom": min(matrices.maxzoom, _FINEST),
+        "vector_layers": [{"id": LAYER_NAME, "description": "The labels.", "fields": FIELDS}],
+    }
+    extent = context.store.extent(project)
+    if extent is not None:
+        west, south, east, north = crs_.bounds_to(extent, crs, CRS84)
+        # Bounds in TileJSON must not wrap around the antimeridian.
+        if west > east or east > 180 or west < -180:
+            west, east = -180.0, 180.0
+        body["bounds"] = [west, south, east, north]
+    return Json(body)
+
+
+@router.get("/{tms}/{z}/{x}/{y}.mvt", response_class=Response, responses=_TILE)
+def tile(request: Request, context: ContextDep, project: str, tms: _Tms, z: str, x: str, y: str) -> Response:
+    """A tile of a project's labels in the layer `labels`: class, id and status of each, and its id as the feature's.
+
+    Outside the tile matrix set it is 404, and without labels 204.
+    """
+    matrices = matrix_set(tms)
+    place = (_number(z), _number(x), _number(y))
+    matrices.box(*place)
+    tiles = request.app.state.label_tiles
+    state = tiles.state(project)
+    compressed = _wants_gzip(request, context)
+    etag = _etag(state, compressed=compressed)
+    headers = {"ETag": etag, "Cache-Control": _CACHE_CONTROL, "Vary": "Accept-Encoding"}
+    if _still_holds(request, state):
+        return Response(status_code=304, headers=headers)
+
+    cache: Cache = request.app.state.label_tile_cache
+    body = cache.get((state, tms, place), lambda: tiles.tile(project, state, matrices, *place))
+    if not body:
+        return Response(status_code=204, headers=headers)
+    if compressed and len(body) > _WORTH_GZIP:
+        plain = body
+        body = cache.get((state, tms, place, "gzip"), lambda: gzip.compress(plain, 1, mtime=0))
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, media_type=MVT, headers=headers)
+
+
+def _number(text: str) -> int:
+    # Digits only: int() would take '+1', '1_0' and numbers of any length.
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise NotFound(f"There is no such tile: zoom, column and row are whole numbers, got {text[:32]!r}.")
+    return int(text)
+
+
+def _etag(state: LabelsState, *, compressed: bool) -> str:
+    parts = (_ENCODING, state.key, state.created_at, state.changes, *state.hidden, "gzip" if compressed else "")
+    return '"' + "/".join(map(str, parts)) + '"'
+
+
+def _still_holds(request: Request, state: LabelsState) -> bool:
+    """Whether the client has the tile, compressed or not."""
+    given = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    return any(_etag(state, compressed=compressed) in given for compressed in (False, True)) or given == ["*"]
+
+
+def _wants_gzip(request: Request, context: Context) -> bool:
+    """Whether the client asks for it and is not on this machine, where compressing takes longer than sending."""
+    accepted = {
+        name.strip().lower(): quality.strip().replace(" ", "").lower()
+        for name, _, quality in (part.partition(";") for part in request.headers.get("accept-encoding", "").split(","))
+    }
+    if "gzip" not in accepted or accepted["gzip"] in {"q=0", "q=0.0", "q=0.00", "q=0.000"}:
+        return False
+    if context.settings.public_url or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return True
+    try:
+        return request.client is None or not ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return True

@@ -1,0 +1,105 @@
+"""Tile matrix sets that labels are served in: which there are, and the box of a tile."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import morecantile
+
+from geolabel.errors import InvalidCRS, NotFound
+from geolabel.geo import crs as crs_
+
+if TYPE_CHECKING:
+    from geolabel.model import Bounds
+
+_AROUND_THE_EQUATOR = 2 * math.pi * 6_378_137.0
+_MERCATOR = ("EPSG:3857", "EPSG:3395")
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixSet:
+    """A tile matrix set of the OGC registry.
+
+    Attributes:
+        name: as the OGC and morecantile call it.
+        crs: of its tiles.
+        minzoom: the first matrix.
+        maxzoom: the last one.
+        period: what to add to x to come to the same place again, going east around the Earth; None when x does not go
+            around.
+    """
+
+    name: str
+    crs: str
+    minzoom: int
+    maxzoom: int
+    period: float | None
+
+    def box(self, z: int, x: int, y: int) -> Bounds:
+        """The box of a tile in `crs`.
+
+        Raises:
+            NotFound: there is no such tile.
+        """
+        matrices = _matrices(self.name)
+        if not self.minzoom <= z <= self.maxzoom:
+            raise NotFound(f"{self.name} has the zoom levels {self.minzoom} to {self.maxzoom}, got {z}.")
+        matrix = matrices.matrix(z)
+        if not (0 <= x < matrix.matrixWidth and 0 <= y < matrix.matrixHeight):
+            raise NotFound(
+                f"{self.name} has {matrix.matrixWidth} columns and {matrix.matrixHeight} rows at zoom {z}, got x={x}, y={y}."
+            )
+        box = matrices.xy_bounds(morecantile.Tile(x, y, z))
+        return (box.left, box.bottom, box.right, box.top)
+
+
+@lru_cache(maxsize=32)
+def _matrices(name: str) -> morecantile.TileMatrixSet:
+    return morecantile.tms.get(name)
+
+
+@lru_cache(maxsize=1)
+def served() -> tuple[str, ...]:
+    """Names of the sets that are served: all of the registry whose rows have the same number of columns."""
+    return tuple(sorted(name for name in morecantile.tms.list() if not _matrices(name).is_variable))
+
+
+@lru_cache(maxsize=32)
+def matrix_set(name: str) -> MatrixSet:
+    """The tile matrix set of that name.
+
+    Raises:
+        NotFound: it is not served.
+    """
+    if name not in served():
+        raise NotFound(f"There is no tile matrix set {name[:64]!r} here; there are {', '.join(served())}.")
+    matrices = _matrices(name)
+    crs = crs_.normalise(str(matrices.crs.root))
+    return MatrixSet(name, crs, int(matrices.minzoom), int(matrices.maxzoom), period_of(crs))
+
+
+@lru_cache(maxsize=256)
+def period_of(crs: str) -> float | None:
+    """What to add to x to come to the same place again, going east around the Earth; None when x does not go around."""
+    if crs_.is_geographic(crs):
+        return 360.0
+    return _AROUND_THE_EQUATOR if crs in _MERCATOR else None
+
+
+def check_fits(crs: str | None, project: str) -> str:
+    """The CRS of a project, when its labels have a place in the tile matrix sets.
+
+    Raises:
+        InvalidCRS: the project has no CRS, or one of another celestial body.
+    """
+    if crs is None:
+        raise InvalidCRS(f"Project {project!r} has no CRS, so its labels have no place in map tiles.")
+    if not crs_.on_earth(crs):
+        raise InvalidCRS(
+            f"Project {project!r} lies in {crs_.label(crs)}, which is not on the Earth; the tile matrix sets are. "
+            "Read its labels from `items` in their own CRS."
+        )
+    return crs

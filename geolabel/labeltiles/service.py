@@ -1,0 +1,264 @@
+"""Label tiles of any project, from its labels in memory, which are kept right under edits, or from those around a tile."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from geolabel.errors import InvalidCRS
+from geolabel.geo import crs as crs_
+from geolabel.labeltiles.matrix import check_fits, period_of
+from geolabel.labeltiles.placing import place
+from geolabel.labeltiles.shapes import join, largest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from geolabel.labeltiles.layer import Layer
+    from geolabel.labeltiles.matrix import MatrixSet
+    from geolabel.labeltiles.shapes import Shapes
+    from geolabel.model import Bounds, LabelBatch, LabelChanges, LabelsState
+
+_FEW = 20_000
+"""So many labels are read for one tile while not all are in memory."""
+
+_MOST_CHANGES = 50_000
+"""When more labels changed than this, all are read anew."""
+
+_ONCE = 64 * 2**20
+"""Memory for labels that are read for one tile; only the largest of more are drawn."""
+
+_WIDE = 2.0
+"""Degrees: the box of a wider tile may be anything in another CRS, so that all labels are looked at."""
+
+
+class Feed(Protocol):
+    """Where labels are read; `geolabel.store.store.Store` is one."""
+
+    def tile_state(self, project: str) -> LabelsState:
+        """What the labels are now."""
+
+    def tile_count(self, project: str, *, bbox: Bounds | None, limit: int) -> int:
+        """How many `tile_batches` gives, at most `limit`."""
+
+    def tile_batches(self, project: str, *, bbox: Bounds | None, size: int = 10_000) -> Iterator[LabelBatch]:
+        """Labels whose boxes meet a box."""
+
+    def tile_changes(self, project: str, since: LabelsState, *, limit: int) -> LabelChanges | None:
+        """What changed since a state; None when it is too much or another project."""
+
+
+class _Words:
+    """Numbers of names, in the order in which they were first met."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    def numbers(self, words: Iterable[str]) -> NDArray[np.int32]:
+        known = self.known
+        return np.array([known.setdefault(word, len(known)) for word in words], dtype=np.int32)
+
+
+@dataclass(slots=True)
+class _Held:
+    """The labels of a project in one CRS of tiles.
+
+    Attributes:
+        state: of the labels in `layer`.
+        layer: done when they are in memory; whether these are all, or the largest that there was room for.
+        classes: names by number.
+        statuses: names by number.
+        lock: for changing it.
+    """
+
+    state: LabelsState
+    layer: Future[tuple[Layer, bool]] = field(default_factory=Future)
+    classes: _Words = field(default_factory=_Words)
+    statuses: _Words = field(default_factory=_Words)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def nbytes(self) -> int:
+        return self.layer.result()[0].nbytes if self.layer.done() and not self.layer.exception() else 0
+
+
+class LabelTiles:
+    """Tiles of any project; for many threads.
+
+    The labels of a project are read and projected once, when its first tile is asked for; until they are there, a tile
+    is drawn from the labels around it. After an edit, by this process or another, the changed labels alone are read.
+
+    Args:
+        feed: where the labels are.
+        memory: bytes for the labels of all projects; of a project with more only the largest are kept, for tiles that
+            show many. 0 keeps nothing: the labels around each tile are read.
+    """
+
+    def __init__(self, feed: Feed, memory: int) -> None:
+        self._feed = feed
+        self._memory = memory
+        self._held: OrderedDict[tuple[int, str], _Held] = OrderedDict()
+        self._lock = threading.Lock()
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="label-tiles")
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._readers.shutdown(cancel_futures=True)
+
+    def state(self, project: str) -> LabelsState:
+        """What the labels of a project are now: a tile stays the same as long as this does.
+
+        Raises:
+            NotFound: no such project.
+            InvalidCRS: it has no place on the Earth.
+        """
+        state = self._feed.tile_state(project)
+        check_fits(state.crs, project)
+        return state
+
+    def tile(self, project: str, state: LabelsState, matrices: MatrixSet, z: int, x: int, y: int) -> bytes:
+        """A Mapbox Vector Tile; no bytes when nothing is in it.
+
+        Args:
+            project: its id.
+            state: of its labels that is to be drawn, or a later one.
+            matrices: the tile matrix set.
+            z: matrix.
+            x: column, from the west.
+            y: row, from the north.
+
+        Raises:
+            NotFound: there is no such tile, or no such project any more.
+        """
+        from geolabel.labeltiles.tile import encode_tile  # noqa: PLC0415 (numba takes a second to load)
+
+        box = matrices.box(z, x, y)
+        held = self._find(project, state, matrices) if self._memory else None
+        layer, complete = self._now(held, project, state, matrices) if held else (None, False)
+        if not complete:
+            around = _around(box, matrices, check_fits(state.crs, project))
+            few = held is None or sum(self._feed.tile_count(project, bbox=b, limit=_FEW) for b in around) < _FEW
+            if few:
+                held = _Held(state)
+                layer, _ = self._read(project, held, around, matrices, _ONCE)
+            elif layer is None:
+                assert held is not None
+                layer, _ = held.layer.result()
+        assert held is not None
+        assert layer is not None
+        return encode_tile(layer, box, classes=list(held.classes.known), statuses=list(held.statuses.known))
+
+    def _find(self, project: str, state: LabelsState, matrices: MatrixSet) -> _Held:
+        """The project's labels in memory, or on their way there."""
+        key = (state.key, matrices.crs)
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None and not (held.layer.done() and held.layer.exception()):
+                self._held.move_to_end(key)
+                return held
+            held = self._held[key] = _Held(state)
+        self._readers.submit(self._fill, project, held, matrices)
+        return held
+
+    def _fill(self, project: str, held: _Held, matrices: MatrixSet) -> None:
+        try:
+            found = self._read(project, held, [None], matrices, self._memory)
+        except BaseException as error:  # noqa: BLE001 (whoever waits for it raises it)
+            held.layer.set_exception(error)
+            return
+        held.layer.set_result(found)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Let go of the labels of projects that nobody has looked at for longest."""
+        with self._lock:
+            used = sum(held.nbytes for held in self._held.values())
+            for key in list(self._held)[:-1]:
+                if used <= self._memory:
+                    return
+                used -= self._held.pop(key).nbytes
+
+    def _now(
+        self, held: _Held, project: str, state: LabelsState, matrices: MatrixSet
+    ) -> tuple[Layer, bool] | tuple[None, bool]:
+        """The labels in memory brought up to date; None as long as they are not there."""
+        if not held.layer.done():
+            return None, False
+        if held.state == state:
+            return held.layer.result()
+        with held.lock:
+            if held.state == state:
+                return held.layer.result()
+            changes = self._feed.tile_changes(project, held.state, limit=_MOST_CHANGES)
+            if changes is None:
+                with self._lock:
+                    self._held.pop((held.state.key, matrices.crs), None)
+                return None, False
+            layer, complete = held.layer.result()
+            if changes.come or len(changes.gone):
+                come = join([self._placed(batch, held, matrices) for batch in changes.come])
+                ids = np.concatenate([changes.gone, *(batch.ids for batch in changes.come)])
+                layer = layer.changed(ids, come)
+            later = Future[tuple["Layer", bool]]()
+            later.set_result((layer, complete))
+            held.layer, held.state = later, changes.state
+            return layer, complete
+
+    def _placed(self, batch: LabelBatch, held: _Held, matrices: MatrixSet) -> Shapes:
+        return place(
+            batch.geometries,
+            batch.ids,
+            held.classes.numbers(batch.class_names),
+            held.statuses.numbers(batch.columns["status"]),
+            crs=held.state.crs or "",
+            matrices=matrices,
+        )
+
+    def _read(
+        self, project: str, held: _Held, boxes: list[Bounds | None], matrices: MatrixSet, memory: int
+    ) -> tuple[Layer, bool]:
+        """Labels whose boxes meet one of some boxes, the largest of them if there is no room for all; whether these are all."""
+        from geolabel.labeltiles.layer import make_layer  # noqa: PLC0415 (numba takes a second to load)
+
+        parts: list[Shapes] = []
+        used, complete = 0, True
+        seen = np.empty(0, dtype=np.int64)
+        for box in boxes:
+            for batch in self._feed.tile_batches(project, bbox=box):
+                shapes = self._placed(batch, held, matrices)
+                if len(seen):
+                    shapes = shapes.take(np.flatnonzero(~np.isin(shapes.ids, seen)))
+                parts.append(shapes)
+                used += shapes.nbytes
+                if used > memory:
+                    parts = [largest(parts, memory // 2)]
+                    used, complete = parts[0].nbytes, False
+            if len(boxes) > 1:
+                seen = np.concatenate([part.ids for part in parts]) if parts else seen
+        return make_layer(parts), complete
+
+
+def _around(box: Bounds, matrices: MatrixSet, crs: str) -> list[Bounds | None]:
+    """Boxes in the project's CRS that hold all that a tile shows; None for no limit."""
+    margin = (box[2] - box[0]) / 32
+    wide = (box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
+    if (box[2] - box[0]) * crs_.unit_metres(matrices.crs) > _WIDE * crs_.METRES_PER_DEGREE:
+        return [None]
+    try:
+        found = crs_.bounds_to(wide, matrices.crs, crs)
+    except InvalidCRS:
+        return [None]
+    if found[0] > found[2]:
+        return [None]
+    period = period_of(crs)
+    if period is None:
+        return [found]
+    # Labels of such a project may lie beyond the antimeridian, on either side.
+    return [(found[0] + turn * period, found[1], found[2] + turn * period, found[3]) for turn in (-1, 0, 1)]

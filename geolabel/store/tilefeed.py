@@ -1,0 +1,130 @@
+"""What label tiles are drawn from: class, status and geometry of many annotations, and which of them changed since."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sqlalchemy as sa
+
+from geolabel.errors import NotFound
+from geolabel.model import LabelBatch, LabelChanges, LabelsState
+from geolabel.store import layers
+from geolabel.store.dialect import spatial
+from geolabel.store.layers import visible
+from geolabel.store.tables import changesets, history, projects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from geolabel.model import Bounds
+    from geolabel.store.layers import Layer
+
+_STAGED = changesets.alias()
+_LAST = [
+    sa.select(sa.func.max(number)).where(changesets.c.project == projects.c.key).correlate(projects).scalar_subquery()
+    for number in (changesets.c.number, changesets.c.seen_from)
+]
+_STATE = (
+    sa.select(projects.c.key, projects.c.created_at, projects.c.crs, *_LAST, _STAGED.c.number)
+    .select_from(
+        projects.outerjoin(_STAGED, sa.and_(_STAGED.c.project == projects.c.key, _STAGED.c.published == sa.false()))
+    )
+    .where(projects.c.id == sa.bindparam("project"))
+    .order_by(_STAGED.c.number)
+)
+
+
+class TileFeed(ABC):
+    """The part of Store that label tiles read; see `geolabel.store.store.Store`."""
+
+    @abstractmethod
+    def _read(self) -> AbstractContextManager[Connection]: ...
+
+    def tile_state(self, project: str) -> LabelsState:
+        """What the annotations of a project are now, whoever wrote them; one short query. NotFound."""
+        with self._read() as connection:
+            return _state(connection, project)
+
+    def tile_count(self, project: str, *, bbox: Bounds | None, limit: int) -> int:
+        """How many annotations `tile_batches` would give, at most `limit`; NotFound."""
+        with self._read() as connection:
+            layer = layers.find(connection, project)
+            some = sa.select(layer.table.c.id).where(*_wanted(connection, layer, bbox)).limit(limit)
+            return connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+
+    def tile_batches(self, project: str, *, bbox: Bounds | None, size: int = 10_000) -> Iterator[LabelBatch]:
+        """Annotations as arrays with the column `status`, in order of id, from one snapshot.
+
+        Args:
+            project: its id.
+            bbox: in the project's CRS; only those whose indexed box meets it, which may be a few more than touch it.
+            size: at most so many in a batch.
+
+        Raises:
+            NotFound: no such project.
+        """
+        with self._read() as connection:
+            layer = layers.find(connection, project)
+            yield from _batches(connection, layer, _wanted(connection, layer, bbox), size)
+
+    def tile_changes(self, project: str, since: LabelsState, *, limit: int) -> LabelChanges | None:
+        """What happened since a state; None when it is another project by now, or when more than `limit` annotations changed."""
+        with self._read() as connection:
+            state = _state(connection, project)
+            if state.key != since.key:
+                return None
+            layer = layers.find(connection, project)
+            # An import has a lower number than what was written while it was at work.
+            late = sa.select(changesets.c.number).where(
+                changesets.c.project == state.key, changesets.c.seen_from > since.changes
+            )
+            table, c = layer.table, history.c
+            come = [
+                *visible(layer),
+                sa.or_(table.c.changeset > since.changes, table.c.changeset.in_(late)),
+            ]
+            some = sa.select(table.c.id).where(*come).limit(limit + 1).subquery()
+            if connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() > limit:
+                return None
+            deleted = sa.select(c.id).where(
+                c.project == state.key,
+                c.operation == "delete",
+                sa.or_(c.changeset > since.changes, c.changeset.in_(late)),
+            )
+            gone = np.array(connection.execute(deleted).scalars().all(), dtype=np.int64)
+            return LabelChanges(state, gone, tuple(_batches(connection, layer, come, limit)))
+
+
+def _state(connection: Connection, project: str) -> LabelsState:
+    rows = connection.execute(_STATE, {"project": project}).all()
+    if not rows:
+        raise NotFound(f"There is no project {project!r} in this workspace.")
+    key, created_at, crs, number, seen_from, _ = rows[0]
+    hidden = tuple(row[-1] for row in rows if row[-1] is not None)
+    return LabelsState(key, created_at, crs, max(number or 0, seen_from or 0), hidden)
+
+
+def _wanted(connection: Connection, layer: Layer, bbox: Bounds | None) -> list[ColumnElement[bool]]:
+    near = [] if bbox is None else [spatial(connection).overlapping(layer.table, bbox)]
+    return [*visible(layer), *near]
+
+
+def _batches(
+    connection: Connection, layer: Layer, wanted: list[ColumnElement[bool]], size: int
+) -> Iterator[LabelBatch]:
+    c = layer.table.c
+    select = sa.select(c.id, c["class"], c.status, c.geom).where(*wanted).order_by(c.id)
+    with connection.execute(select, execution_options={"yield_per": size}) as result:
+        for rows in result.partitions(size):
+            ids, names, statuses, shapes = zip(*rows, strict=True)
+            yield LabelBatch(
+                ids=np.array(ids, dtype=np.int64),
+                class_names=np.array(names, dtype=object),
+                geometries=spatial(connection).decode(shapes),
+                columns={"status": np.array(statuses, dtype=object)},
+            )
