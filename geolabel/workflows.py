@@ -23,8 +23,9 @@ from geolabel.formats.memory import labels_from_geojson
 from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
 from geolabel.geo.policy import apply_policy
-from geolabel.jobs import export_folder
+from geolabel.jobs import export_folder, import_file
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
+from geolabel.store import copying, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from geolabel.geo.policy import InvalidPolicy
     from geolabel.jobs import Handler
     from geolabel.model import Job, Scene
+    from geolabel.store.copying import CopyReport
     from geolabel.store.store import Store
 
     Progress = Callable[[float, str], None]
@@ -272,6 +274,23 @@ def export(
     return report
 
 
+def copy_workspace(source: str | Path, target: str | Path, *, progress: Progress | None = None) -> CopyReport:
+    """Copy a whole workspace, whichever databases the two are in.
+
+    Args:
+        source: folder or URL of a workspace; people may go on working in it.
+        target: the same of an empty one, or of one that is not there yet.
+        progress: called with a share and a sentence.
+
+    Raises:
+        NotFound: no workspace at `source`.
+        AlreadyExists: the target holds something.
+        StoreFailed: the copy is not equal to the original, and is not kept.
+    """
+    with open_store(source) as origin, open_store(target, create=True) as copy:
+        return copying.copy_workspace(origin, copy, progress=progress)
+
+
 DEMO_PROJECT = "Land use"
 
 
@@ -324,7 +343,7 @@ def _export_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]
 
 
 def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
-    file = Path(job.params["file"])
+    file = import_file(store, job)
     try:
         report = _import_body(store, job, file, progress)
     except Exception:

@@ -1,4 +1,4 @@
-"""`geolabel init`, `backup`, `restore`: the workspace itself."""
+"""`geolabel init`, `backup`, `restore`, `copy`: the workspace itself."""
 
 from __future__ import annotations
 
@@ -60,6 +60,27 @@ def restore(
     with open_workspace(workspace):  # brings one of an older version up to date
         pass
     _show_manifest(manifest, f"Restored into {place(workspace)}, and verified", file, as_json=as_json)
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A workspace: a folder or a postgresql:// URL.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="An empty one, or a folder that is not there yet.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a whole workspace, also from a folder into PostGIS or back: ids, versions and history stay; every row is checked."""
+    from geolabel import workflows
+
+    with bar(quiet=as_json) as progress:
+        report = workflows.copy_workspace(source, target, progress=progress)
+    if as_json:
+        show_json(report.to_json())
+        return
+    say(
+        f"Copied {report.source} to {report.target}, and verified: {sum(report.rows.values())} rows, {report.sha256[:16]}"
+    )
+    for project, labels in report.projects.items():
+        say(f"  {project:24} {labels:8} labels")
 
 
 def _show_manifest(manifest: Manifest, what: str, file: Path, *, as_json: bool) -> None:

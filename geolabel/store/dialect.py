@@ -75,6 +75,15 @@ class Spatial(Protocol):
     def reserve_ids(self, connection: Connection, table: Table, count: int) -> range:
         """The next ids of a table, never given out before."""
 
+    def last_id(self, connection: Connection, table: Table) -> int:
+        """The largest id that a table ever gave out, a project's or one of ours; 0 when none."""
+
+    def keep_ids(self, connection: Connection, table: Table, last: int) -> None:
+        """Never give out ids up to `last`, after rows came that brought their own."""
+
+    def settle(self, connection: Connection, table: Table) -> None:
+        """Right after very many rows came: let the database look at them, for its plans."""
+
     def encode(self, geometries: NDArray[np.object_], srs_id: int) -> list[bytes]:
         """Shapely objects (n,) to what the geometry column takes."""
 

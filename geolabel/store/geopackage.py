@@ -337,8 +337,22 @@ class GeoPackage:
 
     def reserve_ids(self, connection: Connection, table: Table, count: int) -> range:
         """See Spatial. Rows that are then inserted with these ids move the sequence on."""
-        last = connection.execute(sa.select(_sequence.c.seq).where(_sequence.c.name == table.name)).scalar() or 0
+        last = self.last_id(connection, table)
         return range(last + 1, last + 1 + count)
+
+    def last_id(self, connection: Connection, table: Table) -> int:
+        """See Spatial."""
+        return connection.execute(sa.select(_sequence.c.seq).where(_sequence.c.name == table.name)).scalar() or 0
+
+    def keep_ids(self, connection: Connection, table: Table, last: int) -> None:
+        """See Spatial."""
+        if last <= self.last_id(connection, table):
+            return
+        connection.execute(sa.delete(_sequence).where(_sequence.c.name == table.name))
+        connection.execute(sa.insert(_sequence).values(name=table.name, seq=last))
+
+    def settle(self, connection: Connection, table: Table) -> None:
+        """See Spatial. SQLite plans by the indexes alone."""
 
     def encode(self, geometries: NDArray[np.object_], srs_id: int) -> list[bytes]:
         """See Spatial."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, DropTable, SetTableComment
 from sqlalchemy.types import UserDefinedType
 
@@ -205,6 +206,25 @@ class PostGIS:
         last: int = connection.execute(taken).scalar_one()
         return range(last - count + 1, last + 1)
 
+    def last_id(self, connection: Connection, table: Table) -> int:
+        """See Spatial."""
+        own = connection.execute(sa.select(_layers.c.last_id).where(_layers.c.name == table.name)).scalar()
+        if own is None:
+            own = connection.execute(sa.select(sa.func.pg_sequence_last_value(_serial(table)))).scalar()
+        return own or 0
+
+    def keep_ids(self, connection: Connection, table: Table, last: int) -> None:
+        """See Spatial."""
+        if last <= self.last_id(connection, table):
+            return
+        own = sa.update(_layers).where(_layers.c.name == table.name).values(last_id=last)
+        if connection.execute(own).rowcount == 0:
+            connection.execute(sa.select(sa.func.setval(_serial(table), last)))
+
+    def settle(self, connection: Connection, table: Table) -> None:
+        """See Spatial."""
+        connection.exec_driver_sql(f'ANALYZE "{table.name}"')
+
     def encode(self, geometries: NDArray[np.object_], srs_id: int) -> list[bytes]:
         """See Spatial. Source: PostGIS, `ST_AsEWKB`."""
         placed = shapely.set_srid(geometries, srs_id)
@@ -277,6 +297,12 @@ class PostGIS:
 _LIKE = {Wild.ANY: "%", Wild.ONE: "_"}
 _PLAIN = re.compile(r"[%_\\]")
 _EXTENT = ("min_x", "min_y", "max_x", "max_y")
+
+
+def _serial(table: Table) -> ColumnElement[Any]:
+    """The sequence behind the key of one of our tables."""
+    (key,) = table.primary_key
+    return sa.cast(sa.func.pg_get_serial_sequence(table.name, key.name), postgresql.REGCLASS)
 
 
 def _envelope(bbox: Bounds) -> ColumnElement[Any]:
