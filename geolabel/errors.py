@@ -92,11 +92,13 @@ class VersionConflict(GeolabelError):
 
     Attributes:
         current: the version that is there now.
+        problems: of a batch: one entry per edit that meets another version.
     """
 
-    def __init__(self, message: str, current: int) -> None:
+    def __init__(self, message: str, current: int, problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
         self.current = current
+        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class SchemaMapping:
         Raises:
             InvalidInput: with what it has.
         """
-        known = {c.name for c in classes}
+        known = [c.name for c in classes]
         for name in self.classes:
             if name not in known:
                 raise InvalidInput(

@@ -11,7 +11,7 @@ from geolabel.attributes import keep_values
 from geolabel.errors import InvalidInput, NotFound, Problem, VersionConflict
 from geolabel.model import Annotation, Change, NewAnnotation
 from geolabel.moments import read_moment
-from geolabel.store import history, layers
+from geolabel.store import history, idempotency, layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible
 from geolabel.store.states import check_new, to_annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping
 
     from geolabel.model import AnnotationPatch, ChangesetKind
+    from geolabel.store.idempotency import Once
     from geolabel.store.layers import Layer
 
 _IDS_AT_ONCE = 500
@@ -38,13 +39,19 @@ def create(
     at: str,
     author: str | None,
     kind: ChangesetKind = "edit",
+    once: Once | None = None,
 ) -> list[Annotation]:
     """Write new annotations as one change set. See Store.create."""
     layer = layers.find(connection, project)
-    steps = to_create(connection, layer, new, at=at, author=author)
-    if steps:
+    if once is not None and (given := idempotency.find(connection, layer, once)) is not None:
+        return history.states(connection, layer, given["created"])
+    made: list[Annotation] = []
+    if steps := to_create(connection, layer, new, at=at, author=author):
         write(connection, layer, steps, at=at, author=author, kind=kind)
-    return [step.after for step in steps]
+        made = [step.after for step in steps]
+    if once is not None:
+        idempotency.keep(connection, layer, once, {"created": [(a.id, a.version) for a in made]}, at=at)
+    return made
 
 
 def update(

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
-    from geolabel.model import ChangesetKind, Operation
+    from geolabel.model import Annotation, ChangesetKind, Operation
     from geolabel.store.layers import Layer
+
+_IDS_AT_ONCE = 500
 
 
 def open_changeset(
@@ -166,6 +168,27 @@ def tombstone(connection: Connection, layer: Layer, annotation_id: int) -> RowMa
         .mappings()
         .first()
     )
+
+
+def states(connection: Connection, layer: Layer, versions: Sequence[tuple[int, int]]) -> list[Annotation]:
+    """The states of annotations at versions that they have had.
+
+    Args:
+        connection: reads.
+        layer: the project.
+        versions: (id, version) of each; a delete is a version too.
+    """
+    wanted = {(id_, version) for id_, version in versions}
+    ids = [id_ for id_, _ in wanted]
+    rows: list[RowMapping] = []
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        some = ids[start : start + _IDS_AT_ONCE]
+        past = sa.select(history).where(history.c.project == layer.key, history.c.id.in_(some))
+        for select in (sa.select(layer.table).where(layer.table.c.id.in_(some)), past):
+            found = connection.execute(select).mappings()
+            rows += [row for row in found if (row["id"], row["version"]) in wanted]
+    by_version = {(a.id, a.version): a for a in to_annotations(connection, rows, layer)}
+    return [by_version[id_, version] for id_, version in versions]
 
 
 def find(connection: Connection, project: str, annotation_id: int) -> list[Change]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.model import Job, JobState
-from geolabel.store import layers
+from geolabel.store import idempotency, layers
 from geolabel.store.tables import MAX_KEY, jobs
 from geolabel.store.text import check_text
 
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
+    from geolabel.store.idempotency import Once
+
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 _OPEN = tuple(state.value for state in JobState if state not in _ENDED)
 
 
-def add(connection: Connection, kind: str, project: str, params: Mapping[str, Any], *, at: str) -> Job:
-    """Put a job at the end of the queue.
-
-    Raises:
-        NotFound: no such project.
-    """
-    layers.find(connection, project)
+def add(
+    connection: Connection, kind: str, project: str, params: Mapping[str, Any], *, at: str, once: Once | None = None
+) -> Job:
+    """Put a job at the end of the queue. See Store.add_job."""
+    layer = layers.find(connection, project)
+    if once is not None and (given := idempotency.find(connection, layer, once)) is not None:
+        return Job(**{**given, "state": JobState(given["state"])})
     check_text("kind", kind)
     values = {
         "kind": kind,
@@ -39,7 +41,10 @@ def add(connection: Connection, kind: str, project: str, params: Mapping[str, An
         "created_at": at,
         "updated_at": at,
     }
-    return _job(connection.execute(sa.insert(jobs).values(values).returning(*jobs.c)).mappings().one())
+    row = connection.execute(sa.insert(jobs).values(values).returning(*jobs.c)).mappings().one()
+    if once is not None:
+        idempotency.keep(connection, layer, once, row, at=at)
+    return _job(row)
 
 
 def find(connection: Connection, job_id: int) -> Job:
@@ -69,10 +74,12 @@ def any_in(connection: Connection, state: JobState) -> bool:
     return connection.execute(sa.select(jobs.c.id).where(jobs.c.state == state.value).limit(1)).first() is not None
 
 
-def claim(connection: Connection, *, at: str) -> Job | None:
-    """Take the oldest queued job and call it running; None when none waits."""
+def claim(connection: Connection, *, at: str, worker: str | None = None) -> Job | None:
+    """Take the oldest queued job and call it running, by `worker` (`host:pid`); None when none waits."""
     oldest = sa.select(sa.func.min(jobs.c.id)).where(jobs.c.state == JobState.QUEUED.value).scalar_subquery()
-    taken = sa.update(jobs).where(jobs.c.id == oldest).values(state=JobState.RUNNING.value, updated_at=at)
+    taken = (
+        sa.update(jobs).where(jobs.c.id == oldest).values(state=JobState.RUNNING.value, updated_at=at, worker=worker)
+    )
     row = connection.execute(taken.returning(*jobs.c)).mappings().first()
     return None if row is None else _job(row)
 
@@ -143,7 +150,7 @@ def requeue(connection: Connection, job_id: int, *, at: str) -> bool:
 def _requeue(connection: Connection, which: ColumnElement[bool], *, at: str) -> int:
     running = sa.update(jobs).where(jobs.c.state == JobState.RUNNING.value, which)
     return connection.execute(
-        running.values(state=JobState.QUEUED.value, progress=0.0, message="", updated_at=at)
+        running.values(state=JobState.QUEUED.value, progress=0.0, message="", updated_at=at, worker=None)
     ).rowcount
 
 

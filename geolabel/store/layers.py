@@ -53,6 +53,12 @@ def find(connection: Connection, project_id: str) -> Layer:
     return _layer(connection, row)
 
 
+def of_key(connection: Connection, key: int) -> Layer | None:
+    """The project with that number in the database; None when it was deleted."""
+    row = connection.execute(sa.select(projects).where(projects.c.key == key)).mappings().first()
+    return None if row is None else _layer(connection, row)
+
+
 def find_all(connection: Connection, *, coverage: bool = False) -> list[Project]:
     """All projects, in the order of their creation; with `coverage`, each with its coverage behind it."""
     wanted = sa.select(projects).order_by(sa.func.coalesce(projects.c.coverage_of, projects.c.key), projects.c.key)

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from geolabel.attributes import check_attributes
-from geolabel.errors import InvalidGeometry, InvalidInput, Problem
+from geolabel.errors import InvalidGeometry, InvalidInput, Problem, UnknownClass
 from geolabel.model import Annotation, Provenance, Status
 from geolabel.moments import in_order, read_moment
 from geolabel.store.dialect import spatial
@@ -111,8 +111,7 @@ def check_new(
         InvalidInput: text that no database keeps, a confidence out of range, an attribute that cannot be, a time that is none.
         InvalidGeometry: no geometry, an empty one, a coordinate that is not finite; `problems` says which.
     """
-    for name in dict.fromkeys(item.class_name for item in items):
-        layer.project.class_named(name)
+    _check_classes(layer.project, items, pointers)
     for what in ("note", "track", "external_id"):
         check_texts(what, (getattr(item, what) for item in items))
     provenances = [item.provenance for item in items]
@@ -124,6 +123,19 @@ def check_new(
         check_interval(*valid)
     _check_attributes(layer.project, items, pointers)
     return check_geometries([item.geometry for item in items], pointers)
+
+
+def _check_classes(project: Project, items: Sequence[NewAnnotation], pointers: Sequence[str] | None) -> None:
+    for name in dict.fromkeys(item.class_name for item in items):
+        try:
+            project.class_named(name)
+        except UnknownClass as error:
+            if pointers is None:
+                raise
+            places = [
+                f"{at}/properties/class" for at, item in zip(pointers, items, strict=True) if item.class_name == name
+            ]
+            raise UnknownClass(str(error), [Problem(place, str(error)) for place in places[:_SHOWN]]) from error
 
 
 def check_confidence(value: float | None) -> None:

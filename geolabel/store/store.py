@@ -6,6 +6,8 @@ Store only opens transactions; each noun's file beside this one says what happen
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,9 @@ from geolabel.errors import StoreFailed
 from geolabel.geo.operations import leave_book, use_book
 from geolabel.model import JobState
 from geolabel.store import annotations as labels
-from geolabel.store import backup, jobs, layers, past, projects, scenes, search
+from geolabel.store import backup, idempotency, jobs, layers, past, projects, scenes, search
+from geolabel.store import batch as batches
+from geolabel.store.bulk import BulkImports
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.guard import guard_lifted
 from geolabel.store.opening import open_database
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
         AnnotationPatch,
         Bounds,
         Change,
+        ChangesetKind,
         Job,
         LabelBatch,
         NewAnnotation,
@@ -46,7 +51,9 @@ if TYPE_CHECKING:
         Status,
     )
     from geolabel.store.backup import Manifest
+    from geolabel.store.batch import Batch, BatchResult
     from geolabel.store.dialect import Database
+    from geolabel.store.idempotency import Once
 
 
 def _utc_now() -> datetime:
@@ -66,10 +73,16 @@ def open_store(location: Path | str, *, create: bool = False, now: Callable[[], 
         InvalidInput: a location that cannot hold a workspace.
         StoreFailed: the database is damaged, something else, not writable, locked, out of reach, or made by a newer geolabel.
     """
-    return Store(open_database(location, create=create), now)
+    store = Store(open_database(location, create=create), now)
+    try:
+        store.sweep_imports()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
-class Store(Timeline, TileFeed):
+class Store(Timeline, TileFeed, BulkImports):
     """The database of one workspace; a context manager, for any number of threads.
 
     One writes at a time, many read; several processes may have the same workspace open. A method that writes does all of
@@ -216,23 +229,71 @@ class Store(Timeline, TileFeed):
 
     # Annotations: geometries in the project's CRS
 
-    def create(self, project: str, new: Iterable[NewAnnotation], *, author: str | None = None) -> list[Annotation]:
+    def create(
+        self,
+        project: str,
+        new: Iterable[NewAnnotation],
+        *,
+        author: str | None = None,
+        kind: ChangesetKind = "edit",
+        once: Once | None = None,
+    ) -> list[Annotation]:
         """Write new annotations as one change set, all or nothing.
 
         Args:
             project: its id.
             new: in the order of the ids that they get; may be many.
             author: who writes.
+            kind: what the change set comes from.
+            once: when the same was written before, nothing is written and what was given then is given again.
 
         Raises:
             NotFound: no such project.
             UnknownClass: a class that the schema does not have.
-            InvalidInput: text with a NUL character, a confidence out of range.
+            InvalidInput: text with a NUL character, a confidence out of range, an attribute that cannot be, a time that is
+                none, an id of a source that is an annotation's already, a key of another request.
             InvalidGeometry: empty, or a coordinate that is not finite; `problems` says which.
         """
         given = list(new)  # whatever yields them may use this Store
         with self._write() as (connection, at):
-            return labels.create(connection, project, given, at=at, author=author)
+            return labels.create(connection, project, given, at=at, author=author, kind=kind, once=once)
+
+    def batch(
+        self,
+        project: str,
+        edits: Batch,
+        *,
+        author: str | None = None,
+        comment: str | None = None,
+        once: Once | None = None,
+    ) -> BatchResult:
+        """Create, update and delete as one change set, all or nothing.
+
+        Args:
+            project: its id.
+            edits: what is to be done, each annotation once.
+            author: who writes.
+            comment: why, in words.
+            once: as for `create`.
+
+        Raises:
+            NotFound: no such project.
+            VersionConflict: another version than expected is current, or it was deleted; `problems` says which.
+            InvalidInput: as for `create`, too many edits, one annotation twice, or one that never was; `problems` holds JSON
+                pointers such as `/update/3/properties/height`.
+        """
+        with self._write() as (connection, at):
+            return batches.batch(connection, project, edits, at=at, author=author, comment=comment, once=once)
+
+    def is_done(self, project: str, once: Once) -> bool:
+        """Whether a write was done before: then it gives what it gave, whatever has changed since.
+
+        Raises:
+            NotFound: no such project.
+            InvalidInput: the key belongs to another request.
+        """
+        with self._read() as connection:
+            return idempotency.find(connection, layers.find(connection, project), once) is not None
 
     def update(
         self,
@@ -425,10 +486,21 @@ class Store(Timeline, TileFeed):
 
     # Jobs
 
-    def add_job(self, kind: str, project: str, params: Mapping[str, Any]) -> Job:
-        """Put a job at the end of the queue; NotFound for the project."""
+    def add_job(self, kind: str, project: str, params: Mapping[str, Any], *, once: Once | None = None) -> Job:
+        """Put a job at the end of the queue.
+
+        Args:
+            kind: what it does.
+            project: its id.
+            params: what is asked for, as JSON.
+            once: when the same was asked for before, the job as it was then is given again.
+
+        Raises:
+            NotFound: no such project.
+            InvalidInput: a key of another request.
+        """
         with self._write() as (connection, at):
-            return jobs.add(connection, kind, project, params, at=at)
+            return jobs.add(connection, kind, project, params, at=at, once=once)
 
     def job(self, id: int) -> Job:
         """The job of that id; NotFound."""
@@ -446,7 +518,7 @@ class Store(Timeline, TileFeed):
             if not jobs.any_in(connection, JobState.QUEUED):
                 return None
         with self._write() as (connection, at):
-            return jobs.claim(connection, at=at)
+            return jobs.claim(connection, at=at, worker=f"{socket.gethostname()}:{os.getpid()}")
 
     def heartbeat(self, id: int, progress: float, message: str) -> bool:
         """Say that a job is alive and how far (0..1) it is; False when it shall stop: it was cancelled."""

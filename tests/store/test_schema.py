@@ -238,7 +238,9 @@ def test_attributes_change_places(typed):
 def test_an_attribute_of_another_kind_takes_a_name_that_goes(typed):
     typed.create("landuse", [forest(height=3)])
     new = (*ATTRIBUTES[:1], Attribute("height", "text"), *ATTRIBUTES[2:])
-    with pytest.raises(InvalidInput, match="1 labels have a value of attribute 'height', which .* keeps as another kind"):
+    with pytest.raises(
+        InvalidInput, match="1 labels have a value of attribute 'height', which .* keeps as another kind"
+    ):
         change(typed, attributes=new)
     change(typed, attributes=new, mapping={"attributes": {"height": None}, "fill": {"height": "tall"}})
     assert typed.annotation("landuse", 1).attributes == {"height": "tall"}
@@ -301,9 +303,7 @@ def test_values_are_mapped_and_gaps_filled(typed):
 
 
 def test_shapes_that_a_class_takes_no_more(store):
-    store.create(
-        "landuse", [NewAnnotation(SHAPE, "water"), NewAnnotation(LineString([(0, 0), (1, 1)]), "water")]
-    )
+    store.create("landuse", [NewAnnotation(SHAPE, "water"), NewAnnotation(LineString([(0, 0), (1, 1)]), "water")])
     narrow = make_classes([{"name": "water", "geometries": ["polygon"]}, "forest"])
     with pytest.raises(InvalidInput, match="1 labels of class 'water' are drawn as a line, which it does not take"):
         change(store, classes=narrow)
@@ -320,7 +320,10 @@ def test_shapes_that_a_class_takes_no_more(store):
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"classes": {"road": "water"}}, "names the class 'road', which the project does not have; it has water, forest"),
+        (
+            {"classes": {"road": "water"}},
+            "names the class 'road', which the project does not have; it has water, forest",
+        ),
         ({"attributes": {"road": "x"}}, "names the attribute 'road', which the project does not have; it has leaf"),
         ({"values": {"height": {"1": "2"}}}, "Values are mapped in an enum or a text; 'height' is a number"),
         ({"classes": {"forest": {"attribute": "height", "classes": {"1": "water"}}}}, "'height' is a number"),
