@@ -12,6 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from geolabel import __version__, plugins
 from geolabel.api import collections, errors, items, jobs, labeltiles, openapi, pages, projects, scenes
+from geolabel.api.delivery import Compression, Head, QgisReasons
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
@@ -69,15 +70,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_api_route("/healthz", _health, tags=["server"])
     pages.add_pages(app)
     plugins.manager().hook.extend_app(app=app)
+    app.add_middleware(Compression, proxied=settings.public_url is not None)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Content-Type", "Content-Crs", "If-Match", "If-None-Match"],
-            expose_headers=["ETag", "Location", "Content-Crs", "Allow"],
+            expose_headers=["ETag", "Location", "Content-Crs", "Allow", "Link"],
         )
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Head)
+    app.add_middleware(QgisReasons)
     return app
 
 

@@ -132,24 +132,22 @@ def get_schema(context: ContextDep, project: str) -> Response:
         GEOMETRY: _geometry(project_),
     }
     attributes = {attribute.name: attribute for attribute in project_.attributes}
-    for name in (*SETTABLE, *attributes):
-        described = known.get(name)
-        properties[name] = _TYPES.get(name) or (
-            {"type": "string"} if described is None else {"title": described.title, **_type(described)}
-        )
+    for name in dict.fromkeys((*SETTABLE, *attributes, *SERVER_OWNED)):
+        described: dict[str, Any] = {"title": name.replace("_", " ").capitalize(), "type": "string"}
+        if name in known:
+            described |= {"title": known[name].title, "description": known[name].description, **_type(known[name])}
         if name in attributes:
-            properties[name] |= _range(attributes[name])
-    for name in SERVER_OWNED:
-        title = name.replace("_", " ").capitalize()
-        kind = _TYPES.get(name) or (_type(known[name]) if name in known else {"type": "string"})
-        properties[name] = {"title": title, "readOnly": True, **kind}
-    for position, described_ in enumerate(properties.values()):
-        described_["x-ogc-propertySeq"] = position + 1
+            described |= _range(attributes[name])
+        if name in SERVER_OWNED:
+            described["readOnly"] = True
+        properties[name] = described | _TYPES.get(name, {})
+    for position, member in enumerate(properties.values(), start=1):
+        member["x-ogc-propertySeq"] = position
     return _schema(context, project_, "schema", properties, required=["class", GEOMETRY])
 
 
 _TYPES: dict[str, dict[str, Any]] = {
-    "confidence": {"title": "Confidence", "type": "number", "minimum": 0, "maximum": 1},
+    "confidence": {"minimum": 0, "maximum": 1},
     "area_m2": {"type": "number", "x-ogc-unit": "m2"},
     "length_m": {"type": "number", "x-ogc-unit": "m"},
     "external": {"type": "object"},
@@ -159,7 +157,7 @@ _KINDS = {"text": "string", "number": "number", "boolean": "boolean", "instant":
 
 def _type(queryable: Queryable) -> dict[str, Any]:
     described: dict[str, Any] = {"type": "integer" if queryable.whole else _KINDS[queryable.kind]}
-    if queryable.kind == "instant":
+    if queryable.kind == "instant" and not queryable.days:
         described["format"] = "date-time"
     if queryable.values:
         described["enum"] = list(queryable.values)
@@ -167,11 +165,7 @@ def _type(queryable: Queryable) -> dict[str, Any]:
 
 
 def _range(attribute: Attribute) -> dict[str, Any]:
-    described = {
-        "minimum": attribute.minimum,
-        "maximum": attribute.maximum,
-        "description": attribute.description or None,
-    }
+    described = {"minimum": attribute.minimum, "maximum": attribute.maximum}
     return {name: value for name, value in described.items() if value is not None}
 
 

@@ -50,7 +50,7 @@ STATUS: dict[type[Exception], int] = {
 }
 """Status of each error that geolabel raises; a child has its parent's unless it is listed."""
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def problem(
@@ -145,7 +145,8 @@ async def _http(request: Request, error: Exception) -> Response:
     methods = allowed_methods(request.scope)
     if not methods:
         return problem(404, f"There is nothing at {path}. The API starts at /api and describes itself at /api/docs.")
-    allow = {"Allow": ", ".join([*methods, "OPTIONS"])}
+    head = ["HEAD"] if "GET" in methods else []
+    allow = {"Allow": ", ".join([*methods, *head, "OPTIONS"])}
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=allow)
     if status == 404:

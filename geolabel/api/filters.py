@@ -188,12 +188,11 @@ class _Place:
     def __call__(self, shape: BaseGeometry, predicate: Predicate) -> BaseGeometry | None:
         if crs_.same(self._edge.crs, self._storage):
             return shape
-        if predicate in _CLIPPED:
-            near = self._near()
-            clipped = None if near is None else _part(shape, near)
-            if clipped is None:
-                return None
-            shape = clipped
+        near = self._near()
+        part = None if near is None else _part(shape, near)
+        if part is None:  # whatever is asked for, no label that lies elsewhere stands so to the shape
+            return None
+        shape = part if predicate in _CLIPPED else shape
         tolerance = tolerance_of(map(self._context.store.scene, self._project.scenes))
         placed: BaseGeometry = crs_.transform_geometries(
             np.array([shape, None], dtype=object)[:-1],

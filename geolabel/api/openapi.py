@@ -97,8 +97,20 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     },
     "datetime": {"style": "form", "explode": False, "schema": {"type": "string"}},
+    "filter-lang": {"schema": {"type": "string", "enum": ["cql2-text", "cql2-json"], "default": "cql2-text"}},
+    **{name: {"schema": {"type": "string", "format": "uri"}} for name in ("crs", "bbox-crs", "filter-crs")},
 }
 """Parameters of `items`, as OGC API Features writes them."""
+
+_BY_PROPERTY: dict[str, Any] = {
+    "name": "properties",
+    "in": "query",
+    "required": False,
+    "description": "Only labels with these values: any property of `queryables`, as in `?version=1&confidence=0.5`.",
+    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+    "style": "form",
+    "explode": True,
+}
 
 
 def add_route(app: FastAPI) -> None:
@@ -152,6 +164,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     if path == _ITEMS:
         for parameter in operation.get("parameters", ()):
             parameter.update(_PARAMETERS.get(parameter["name"], {}))
+        if method == "get":
+            operation["parameters"].append(_BY_PROPERTY)
 
 
 def _to_3_0(value: Any) -> Any:

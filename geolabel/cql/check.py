@@ -263,12 +263,14 @@ class _Reader:
         """The label's geometry and a literal, in either order."""
         if not _is_geometry(left):
             left, right, predicate = right, left, _TURNED.get(predicate, predicate)
-        if not _is_geometry(left) or _is_geometry(right):
+        if _is_geometry(left) and _is_geometry(right):
+            return Constant(predicate in {"intersects", "equals", "within", "contains"})
+        if not _is_geometry(left):
             raise InvalidInput(
                 f"S_{predicate.upper()} takes the property 'geometry' and a geometry, as in S_INTERSECTS(geometry, BBOX(...))."
             )
         asked: Predicate = "intersects" if predicate == "disjoint" else predicate
-        shapes = read_shape(right, swaps=self.swaps, collections=asked == "intersects")
+        shapes = read_shape(right, swaps=self.swaps, apart=asked == "intersects")
         placed = [self.place(shape, asked) for shape in shapes]
         met = _any([Related(asked, geometry) for geometry in placed if geometry is not None])
         return Not(met) if predicate == "disjoint" else met

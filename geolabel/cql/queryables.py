@@ -27,6 +27,7 @@ class Queryable:
         title: for people.
         description: for people.
         whole: whether a number is an integer.
+        days: whether a time may be a day.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Queryable:
     title: str = ""
     description: str = ""
     whole: bool = False
+    days: bool = False
 
 
 _KINDS: dict[AttributeKind, Kind] = {"enum": "text", "number": "number", "text": "text", "boolean": "boolean"}
@@ -49,8 +51,8 @@ def queryables(project: Project) -> dict[str, Queryable]:
         Queryable("confidence", "number", title="Confidence"),
         Queryable("scene", "text", project.scenes, "Scene"),
         *(Queryable(a.name, _KINDS[a.kind], a.values, a.title or a.name, a.description) for a in project.attributes),
-        Queryable("valid_from", "instant", title="Valid from"),
-        Queryable("valid_to", "instant", title="Valid to"),
+        Queryable("valid_from", "instant", title="Valid from", days=True),
+        Queryable("valid_to", "instant", title="Valid to", days=True),
         Queryable("track", "text", title="Track"),
         Queryable("source", "text", title="Source"),
         Queryable("author", "text", title="Author"),

@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 MAX_VERTICES = 10_000
+MAX_MEMBERS = 100
 
 
-def read_shape(value: Any, *, swaps: bool, collections: bool) -> list[BaseGeometry]:
+def read_shape(value: Any, *, swaps: bool, apart: bool) -> list[BaseGeometry]:
     """Read a geometry literal.
 
     Args:
         value: a GeoJSON geometry, or `{"bbox": [...]}`.
         swaps: whether positions are written y first; they come back x first.
-        collections: whether a GeometryCollection is taken; it comes back as its members.
+        apart: whether the members of a GeometryCollection may be looked at one by one; otherwise they must be of one
+            dimension, and are made one.
 
     Raises:
         InvalidInput: it is none, or not a valid one.
@@ -34,14 +36,7 @@ def read_shape(value: Any, *, swaps: bool, collections: bool) -> list[BaseGeomet
     if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
         raise InvalidInput("A spatial function takes a geometry such as POINT(1 2), or BBOX(west, south, east, north).")
     if value["type"] == "GeometryCollection":
-        members = value.get("geometries")
-        if not collections:
-            raise InvalidInput(
-                "A GEOMETRYCOLLECTION goes into S_INTERSECTS and S_DISJOINT only: give its members apart."
-            )
-        if not isinstance(members, list) or not members:
-            raise InvalidInput("A GEOMETRYCOLLECTION has a list of geometries that is not empty.")
-        return [shape for member in members for shape in read_shape(member, swaps=swaps, collections=False)]
+        return _collection(value.get("geometries"), swaps=swaps, apart=apart)
     shape = shapely.force_2d(read_geojson(dict(value), ""))
     if shape.is_empty:
         raise InvalidInput(f"The {value['type']} of the filter is empty.")
@@ -50,6 +45,21 @@ def read_shape(value: Any, *, swaps: bool, collections: bool) -> list[BaseGeomet
     if not shape.is_valid:
         raise InvalidInput(f"The {value['type']} of the filter is not valid: {shapely.is_valid_reason(shape)}.")
     return [swap_axes(shape) if swaps else shape]
+
+
+def _collection(members: Any, *, swaps: bool, apart: bool) -> list[BaseGeometry]:
+    if not isinstance(members, list) or not 0 < len(members) <= MAX_MEMBERS:
+        raise InvalidInput(f"A GEOMETRYCOLLECTION has a list of 1 to {MAX_MEMBERS} geometries.")
+    if any(isinstance(member, Mapping) and member.get("type") == "GeometryCollection" for member in members):
+        raise InvalidInput("A GEOMETRYCOLLECTION holds no other one.")
+    shapes = [shape for member in members for shape in read_shape(member, swaps=swaps, apart=True)]
+    if apart:
+        return shapes
+    if len({int(shapely.get_dimensions(shape)) for shape in shapes}) > 1:
+        raise InvalidInput(
+            "Points, lines and polygons in one GEOMETRYCOLLECTION go into S_INTERSECTS and S_DISJOINT only."
+        )
+    return [shapely.union_all(shapes)]
 
 
 def _box(numbers: Any, *, swaps: bool) -> BaseGeometry:

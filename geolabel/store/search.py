@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from geolabel.store.layers import Layer
 
 _ROWS_AT_ONCE = 10_000
+_TOO_SLOW = "The search took longer than it may and was stopped: ask for a smaller area, or with a simpler filter."
 
 
 def query(
@@ -220,9 +221,7 @@ def _parts(
         for rows in result.mappings().partitions(size):
             yield rows, spatial(connection).decode([row["geom"] for row in rows])
             if deadline is not None and time.monotonic() > deadline:
-                raise TooSlow(
-                    "The search took longer than it may and was stopped: ask for a smaller area, or with a simpler filter."
-                )
+                raise TooSlow(_TOO_SLOW, _TOO_SLOW)
 
 
 def _meets(areas: Sequence[Area], geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
