@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.model import Changeset, ChangesetKind
-from geolabel.store import projects
+from geolabel.store import layers
 from geolabel.store.states import to_annotations
 from geolabel.store.tables import MAX_KEY, STATE, changesets, history
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from geolabel.model import Annotation, Operation
-    from geolabel.store.projects import Layer
+    from geolabel.store.layers import Layer
 
 MOST = 1000
 """So many change sets are listed at once, at most."""
 
-PAST = (*(history.c[name] for name in STATE), history.c.attributes, history.c.operation, history.c.until)
+PAST = (*(history.c[name] for name in STATE), history.c.attributes, history.c.operation, history.c.until, history.c.key)
 """The columns of history that say what a state was, what made it, and what replaced it."""
 
 
@@ -55,7 +55,7 @@ def page(
     kind: str | None,
 ) -> list[Changeset]:
     """Change sets, newest first. See Store.changesets."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     if not 1 <= limit <= MOST:
         raise InvalidInput(f"Change sets are listed 1 to {MOST} at once, got the limit {limit}.")
     if kind is not None and kind not in get_args(ChangesetKind):
@@ -74,7 +74,7 @@ def page(
 
 def find(connection: Connection, project: str, number: int) -> Changeset:
     """One change set. See Store.changeset."""
-    return _changeset(row_of(connection, projects.find(connection, project), number))
+    return _changeset(row_of(connection, layers.find(connection, project), number))
 
 
 def row_of(connection: Connection, layer: Layer, number: int) -> RowMapping:
@@ -93,7 +93,7 @@ def row_of(connection: Connection, layer: Layer, number: int) -> RowMapping:
 
 def touched(connection: Connection, project: str, number: int, *, after: int, limit: int | None) -> list[Touch]:
     """What a change set did, in order of id. See Store.changeset_changes."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     row = row_of(connection, layer, number)
     left = left_by(connection, layer, number, after=after, limit=limit)
     if not left:
@@ -134,9 +134,13 @@ def found_by(
 ) -> dict[int, RowMapping]:
     """The states that a change set replaced, deletes included, by id, of the ids from `first` to `last`."""
     c = history.c
-    ends = [n for n in (row["number"], row["seen_from"]) if n is not None]
-    wanted = sa.select(*PAST).where(c.project == layer.key, c.until.in_(ends), c.id.between(first, last))
+    wanted = sa.select(*PAST).where(c.project == layer.key, c.until.in_(ends_of(row)), c.id.between(first, last))
     return {state["id"]: state for state in connection.execute(wanted).mappings()}
+
+
+def ends_of(row: RowMapping) -> list[int]:
+    """What `until` says of the states that a change set replaced: its number, or the one that an import is seen from."""
+    return [number for number in (row["number"], row["seen_from"]) if number is not None]
 
 
 def operation_of(state: RowMapping) -> Operation:

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.geo.areas import Area
 from geolabel.moments import read_moment
-from geolabel.store import projects
+from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.history import last_changeset, missing
-from geolabel.store.projects import visible
+from geolabel.store.layers import visible
 from geolabel.store.search import check_box, to_batch
 from geolabel.store.states import to_annotation, to_annotations
 from geolabel.store.tables import MAX_KEY, STATE, changesets, history, snapshots
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping
 
     from geolabel.model import Annotation, Bounds, LabelBatch, Status
-    from geolabel.store.projects import Layer
+    from geolabel.store.layers import Layer
 
     Hit = tuple[int, RowMapping, BaseGeometry]
 
@@ -44,7 +44,7 @@ _PAST = (*(history.c[name] for name in STATE), history.c.attributes)
 
 def changeset_at(connection: Connection, project: str, moment: str | int) -> int:
     """The last change set of a moment. See Store.changeset_at."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     if isinstance(moment, str) and not (moment.isascii() and moment.isdecimal()):
         named = sa.select(snapshots.c.changeset).where(snapshots.c.project == layer.key, snapshots.c.name == moment)
         found: int | None = connection.execute(named).scalar()
@@ -82,7 +82,7 @@ def hidden_at(connection: Connection, number: int) -> tuple[int, ...]:
 
 def find(connection: Connection, project: str, annotation_id: int, *, at: int) -> Annotation:
     """One annotation as it was. See Store.annotation."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     if not 0 < annotation_id <= MAX_KEY:
         raise missing(layer, annotation_id)
     for table, columns, wanted in _sources(connection, layer, at):
@@ -107,7 +107,7 @@ def query(
     """Annotations by id, as they were. See Store.query."""
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, got {limit}.")
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     hits = states(
         connection,
         layer,
@@ -132,7 +132,7 @@ def count(
     areas: Sequence[Area] | None = None,
 ) -> int:
     """How many annotations a query without a limit would give. See Store.count."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     areas = _areas(bbox, areas)
     if areas is not None:
         return sum(1 for _ in states(connection, layer, at, areas=areas, class_name=class_name, status=status))
@@ -146,7 +146,7 @@ def count(
 
 def extent(connection: Connection, project: str, *, at: int) -> Bounds | None:
     """The box around all annotations, as they were. See Store.extent."""
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     now = spatial(connection).extent(connection, layer.table)
     c = layer.table.c
     since = sa.or_(c.changeset > at, c.changeset.in_(hidden_at(connection, at)))
@@ -182,7 +182,7 @@ def batches(connection: Connection, project: str, *, at: int, bbox: Bounds | Non
     """Annotations as arrays, as they were. See Store.batches."""
     if size < 1:
         raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
-    layer = projects.find(connection, project)
+    layer = layers.find(connection, project)
     part: list[Hit] = []
     for hit in states(connection, layer, at, areas=_areas(bbox, None)):
         part.append(hit)
