@@ -33,11 +33,33 @@ HEARTBEAT_S = 2.0
 ORPHAN_AFTER_S = 60.0
 _POLL_S = 2.0
 _GRACE_S = 10.0
+_RECEIVING_S = 3600.0
 
 
 def export_folder(store: Store, job_id: int) -> Path:
     """Where the dataset of an export job is."""
     return store.folder / "exports" / str(job_id)
+
+
+def import_file(store: Store, job: Job) -> Path:
+    """Where the body of an import job is; the folder of the workspace may have another name by now."""
+    given = store.folder / job.params["file"]
+    return given if given.exists() else store.folder / "imports" / given.name
+
+
+def remove_unneeded(store: Store) -> None:
+    """Remove the bodies of imports that nobody will read: cancelled before they began, or of a worker killed at its end."""
+    bodies = set((store.folder / "imports").glob("*.geojson"))
+    if not bodies:
+        return
+    imports = [job for job in store.jobs() if job.kind == "import"]
+    ended = {import_file(store, job) for job in imports if job.state not in {JobState.QUEUED, JobState.RUNNING}}
+    waiting = {import_file(store, job) for job in imports} - ended
+    for body in bodies - waiting:
+        if (
+            body in ended or time.time() - body.stat().st_mtime > _RECEIVING_S
+        ):  # one without a job is perhaps on its way in
+            body.unlink(missing_ok=True)
 
 
 class _Pulse:
@@ -95,8 +117,13 @@ def run_job(store: Store, job: Job, handlers: Mapping[str, Handler]) -> JobState
             state, message = JobState.DONE, "Done"
         except Cancelled:
             return JobState.CANCELLED  # the row says so already, or gives the job to another worker
+        except StoreFailed as error:
+            state, message = JobState.FAILED, error.public
         except GeolabelError as error:
             state, message = JobState.FAILED, str(error)
+        except OSError as error:  # a full disk; its path is not for everybody who may see the job
+            log.warning("Job %s: %s", job.id, error)
+            state, message = JobState.FAILED, f"The work was stopped: {error.strerror or type(error).__name__}."
     store.finish_job(job.id, state, message, outcome)
     return state
 
@@ -138,6 +165,7 @@ class JobRunner:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
+                remove_unneeded(self._store)
                 if self._store.requeue_orphans(ORPHAN_AFTER_S):
                     log.warning("Jobs whose worker fell silent are queued again.")
                 job = self._store.claim_job()
@@ -172,6 +200,7 @@ class JobRunner:
             self._store.requeue_job(job.id)
         elif self._store.job(job.id).state is JobState.RUNNING:
             last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+            last = last.replace(str(self._store.folder), "...")  # everybody who may see the job reads this
             self._store.finish_job(
                 job.id, JobState.FAILED, f"The worker process ended with code {child.returncode}: {last}"
             )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
@@ -18,11 +15,11 @@ from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRaster
 from geolabel.formats import staging, vector
+from geolabel.formats.base import LabelStream
 from geolabel.formats.dataset import write_dataset
-from geolabel.formats.memory import labels_from_geojson
+from geolabel.formats.memory import stream_of
 from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
-from geolabel.geo.policy import apply_policy
 from geolabel.jobs import export_folder, import_file
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
 from geolabel.store import copying, open_store
@@ -152,41 +149,56 @@ def _earthly(crs: str) -> str:
     return name
 
 
-def read_labels(
+def open_labels(
     path: Path, *, format_name: str = "auto", crs: str | None = None, layer: str | None = None
-) -> LabelFile:
-    """Read labels from a file, with the reader of a format or the one that fits.
+) -> LabelStream:
+    """Begin to read labels from a file, with the reader of a format or the one that fits.
 
     Raises:
         InvalidInput: no such format, or nothing usable in the file.
     """
     if format_name == "auto":
-        return vector.read_labels(path, crs=crs, layer=layer)
-    return formats.readable(format_name).read(path, crs=crs, layer=layer)
+        return vector.open_labels(path, crs=crs, layer=layer)
+    read = formats.readable(format_name).read(path, crs=crs, layer=layer)
+    return read if isinstance(read, LabelStream) else stream_of(read)
+
+
+def read_labels(
+    path: Path, *, format_name: str = "auto", crs: str | None = None, layer: str | None = None
+) -> LabelFile:
+    """Read labels from a file at once. See `open_labels`."""
+    return open_labels(path, format_name=format_name, crs=crs, layer=layer).whole()
 
 
 def import_labels(
     store: Store,
     project_id: str,
-    labels: LabelFile,
+    labels: LabelStream | LabelFile,
     *,
     class_field: str | None = None,
     class_name: str | None = None,
     on_invalid: InvalidPolicy | None = None,
+    id_field: str | None = None,
+    prune: bool = False,
+    max_vertices: int = intake.MAX_VERTICES,
     author: str | None = None,
     progress: Progress | None = None,
 ) -> intake.ImportReport:
-    """Bring labels into a project, all or none.
+    """Bring labels into a project, all or none; edits go on meanwhile, and memory stays small.
 
     Args:
         store: the workspace.
         project_id: slug.
-        labels: what `formats.vector.read_labels` or `labels_from_frame` gives, in any CRS.
+        labels: what `open_labels`, `labels_from_frame` or `labels_from_geojson` gives, in any CRS.
         class_field: the column that names the class; `class` when there is one and nothing else was said.
         class_name: one class for all, instead of a column.
         on_invalid: what to do with shapes that cross themselves and the like; the project's policy when None.
+        id_field: the column with ids of the source's own, `fid` for the file's numbers of its features; by them a later
+            import of the same file name updates what this one made. None for the ids that GeoJSON features have.
+        prune: delete what an earlier import of the same file name made and this one does not have any more.
+        max_vertices: a shape with more counts as invalid.
         author: who did it.
-        progress: called with a share and a sentence.
+        progress: called with a share and a sentence; what it raises (`Cancelled`) stops the work without a trace.
 
     Raises:
         UnknownClass: classes that the project does not have, each with its count.
@@ -194,41 +206,11 @@ def import_labels(
         InvalidInput: no label touches a scene of the project: wrong CRS, or x and y exchanged.
     """
     project = store.project(project_id)
-    tell = progress or (lambda _share, _message: None)
-    tell(0.05, f"Read {len(labels.geometries)} features of {labels.name}")
-    names, field = intake.class_names(project, labels, class_field, class_name)
-    checked = apply_policy(
-        labels.geometries, on_invalid or project.on_invalid, lambda i: f"feature {labels.feature_ids[i]}"
-    )
-    names = names[checked.kept]
-    intake.check_kinds(project, checked.geometries, names, labels.feature_ids[checked.kept])
-    tell(0.2, "Transforming")
+    options = intake.Options(class_field, class_name, on_invalid, id_field, prune, max_vertices)
     scenes = [store.scene(s) for s in project.scenes]
-    geometries = intake.to_storage(project, scenes, checked.geometries, labels.crs)
-    outside = intake.check_place(project, scenes, geometries, labels)
-    tell(0.4, f"Writing {len(geometries)} labels")
-    provenance = Provenance(source=f"import:{labels.name}", author=author)
-    made = store.create(
-        project.id,
-        [
-            NewAnnotation(g, str(name), note=note, provenance=provenance)
-            for g, name, note in zip(geometries, names, intake.notes(labels)[checked.kept], strict=True)
-        ],
-        author=author,
-    )
-    tell(1.0, f"Imported {len(made)} labels")
-    return intake.ImportReport(
-        file=labels.name,
-        read=len(labels.geometries),
-        imported=len(made),
-        ids=(made[0].id, made[-1].id) if made else None,
-        by_class=dict(sorted(Counter(str(n) for n in names).items())),
-        repaired=checked.repaired,
-        skipped=len(labels.geometries) - len(checked.kept),
-        outside=outside,
-        dropped_columns=tuple(c for c in labels.columns if c not in {field, "note"}),
-        problems=checked.problems,
-    )
+    tell = progress or (lambda _share, _message: None)
+    stream = labels if isinstance(labels, LabelStream) else stream_of(labels)
+    return intake.run(store, project, scenes, stream, options, author=author, progress=tell)
 
 
 def export(
@@ -356,23 +338,18 @@ def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]
 
 def _import_body(store: Store, job: Job, file: Path, progress: Progress) -> intake.ImportReport:
     # The body of a request is read strictly, and GDAL, which would follow links in it, never sees it.
-    labels = labels_from_geojson(_decode(file), crs=job.params["crs"], name="the body")
     return import_labels(
         store,
         job.project,
-        labels,
+        vector.open_body(file, crs=job.params["crs"], name=job.params.get("name") or "the body"),
         class_field=job.params["class_field"],
         class_name=job.params["class"],
         on_invalid=job.params["on_invalid"],
+        id_field=job.params.get("id_field"),
+        prune=job.params.get("prune", False),
+        max_vertices=job.params.get("max_vertices", intake.MAX_VERTICES),
         progress=progress,
     )
-
-
-def _decode(file: Path) -> Any:
-    try:
-        return orjson.loads(file.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"The body is not JSON: {error}.") from error
 
 
 JOB_HANDLERS: Mapping[str, Handler] = {"export": _export_job, "import": _import_job}

@@ -17,8 +17,9 @@ from geolabel.api.wire import BodyDep, Json, Refused, bad_parameter, check_lengt
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidCRS, InvalidSpec, NotFound, Problem
 from geolabel.geo import crs as crs_
-from geolabel.jobs import export_folder
+from geolabel.jobs import export_folder, remove_unneeded
 from geolabel.model import JobState
+from geolabel.store.room import check_room
 
 if TYPE_CHECKING:
     from geolabel.model import Job
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api", tags=["jobs"], dependencies=[Depends(known_parameters)], default_response_class=Json)
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the job.")]
+
+
+_GROWTH = 4
+"""Bytes on the disk for a byte of an import: its body, the labels, their index, and the log that they go through."""
 
 
 class NewExport(BaseModel):
@@ -89,7 +94,14 @@ async def import_labels(
     except InvalidCRS as error:
         raise bad_parameter("crs", str(error)) from error
     file = await _receive(request, context)
-    params = {"file": str(file), "class_field": class_field, "class": class_, "crs": name, "on_invalid": on_invalid}
+    # By its place in the workspace, which may be moved, or restored elsewhere, before the job is done.
+    params = {
+        "file": f"imports/{file.name}",
+        "class_field": class_field,
+        "class": class_,
+        "crs": name,
+        "on_invalid": on_invalid,
+    }
     job = await anyio.to_thread.run_sync(context.store.add_job, "import", project, params)
     return _accepted(context, job)
 
@@ -99,7 +111,9 @@ async def _receive(request: Request, context: Context) -> anyio.Path:
     limit = context.settings.max_body_mb * 1_000_000
     check_length(request, limit)
     folder = anyio.Path(context.store.folder) / "imports"
-    await folder.mkdir(exist_ok=True)
+    await folder.mkdir(parents=True, exist_ok=True)
+    if (length := request.headers.get("content-length", "")).isdigit():
+        check_room(context.store.folder, int(length) * _GROWTH, "The import")
     file = folder / f"{uuid.uuid4().hex}.geojson"
     try:
         await _write(request, file, limit)
@@ -141,7 +155,9 @@ def get_job(context: ContextDep, id: Id) -> Response:  # noqa: A002 - the name i
 @router.delete("/jobs/{id}")
 def cancel_job(context: ContextDep, id: Id) -> Response:  # noqa: A002
     """Cancel a job; one that has ended stays as it is."""
-    return Json(_to_json(context, context.store.cancel_job(id)))
+    job = context.store.cancel_job(id)
+    remove_unneeded(context.store)
+    return Json(_to_json(context, job))
 
 
 @router.get("/jobs/{id}/result", response_class=StreamingResponse)
