@@ -16,6 +16,8 @@ from pyproj.exceptions import CRSError, ProjError
 from tiles.errors import InvalidParameter, NotOnMap, OutsideMatrix
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tiles.sources import RasterInfo
 
 Bounds = tuple[float, float, float, float]
@@ -130,14 +132,23 @@ def tile_crs(tms: str) -> str:
 
 def tile_bounds(tile: Tile) -> Bounds:
     """The tile's box, in the CRS of its tile matrix set."""
-    box = _matrix_set(tile.tms).xy_bounds(morecantile.Tile(tile.x, tile.y, tile.z))
-    return (box.left, box.bottom, box.right, box.top)
+    left, top, side = _corner(tile.tms, tile.z)
+    return (left + tile.x * side, top - (tile.y + 1) * side, left + (tile.x + 1) * side, top - tile.y * side)
+
+
+@lru_cache(maxsize=1024)
+def _corner(tms: str, z: int) -> tuple[float, float, float]:
+    """West and north of a matrix, and the side of its tiles, in units of its CRS."""
+    matrix = _matrix_set(tms).matrix(z)
+    west, north = matrix.pointOfOrigin
+    return float(west), float(north), float(matrix.cellSize * matrix.tileWidth)
 
 
 def lonlat_bounds(tile: Tile) -> Bounds:
     """The tile's lon/lat box (CRS84)."""
-    box = _matrix_set(tile.tms).bounds(morecantile.Tile(tile.x, tile.y, tile.z))
-    return (box.left, box.bottom, box.right, box.top)
+    left, bottom, right, top = tile_bounds(tile)
+    lon, lat = _transformer(tile_crs(tile.tms), _LONLAT).transform([left, right], [bottom, top])
+    return (lon[0], lat[0], lon[1], lat[1])
 
 
 @lru_cache(maxsize=256)
@@ -228,32 +239,28 @@ def _zoom_for(info: RasterInfo, tms: str) -> int:
     return min(max(zoom, 0), int(matrices.maxzoom))
 
 
-def source_step(info: RasterInfo, placement: Placement, tile: Tile, size: int, shift: int) -> float:
-    """How many of the raster's pixels one output pixel spans, along the finer direction, near the middle of what shows.
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """The way from the CRS of a tile matrix set to a raster's pixels, by PROJ: `tiles.warp.Locator`.
 
-    Args:
+    Attributes:
         info: the raster.
-        placement: where it lies.
-        tile: the tile to draw.
-        size: its width and height, in output pixels.
-        shift: of the piece that is drawn, in degrees of longitude.
-
-    Returns:
-        2.0 where two source pixels become one; NaN where it cannot be told.
+        tms: name of the tile matrix set.
+        shift: of the piece that is drawn, in degrees of longitude (see Piece).
     """
-    west, south, east, north = lonlat_bounds(tile)
-    shown = next(piece.bounds for piece in placement.pieces if piece.shift == shift)
-    lon = (max(west, shown[0]) + min(east, shown[2])) / 2
-    lat = (max(south, shown[1]) + min(north, shown[3])) / 2
-    crs = tile_crs(tile.tms)
-    x, y = _transformer(_LONLAT, crs).transform(lon, lat)
-    left, _, right, _ = tile_bounds(tile)
-    step = (right - left) / size
-    x, y = _transformer(crs, info.crs_wkt or "").transform(np.array([x, x + step, x]), np.array([y, y, y + step]))
-    a, b, _, d, e, _ = info.transform
-    columns, rows = np.linalg.solve(np.array([[a, b], [d, e]]), np.stack([x[1:] - x[0], y[1:] - y[0]]))
-    steps = np.hypot(columns, rows)
-    return float(steps.min()) if np.isfinite(steps).all() else math.nan
+
+    info: RasterInfo
+    tms: str
+    shift: int
+
+    def __call__(self, x: NDArray[np.float64], y: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Continuous positions (2, ...) in the raster, columns first; not finite where it has no place."""
+        x, y = _transformer(tile_crs(self.tms), self.info.crs_wkt or "").transform(x, y)
+        a, b, c, d, e, f = self.info.transform
+        x, y = x - self.shift - c, y - f
+        determinant = a * e - b * d
+        with np.errstate(invalid="ignore"):  # infinite where PROJ knows no way
+            return np.stack([(e * x - b * y) / determinant, (a * y - d * x) / determinant])
 
 
 def tilejson(placement: Placement, template: str, name: str) -> dict[str, Any]:

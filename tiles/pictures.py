@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tiles import grid, render
 from tiles.cache import Cache, make_etag
+from tiles.handles import Handles
 from tiles.read import read_preview, read_sample, read_tile
 from tiles.sources import inspect
 from tiles.style import needs_stretch, percentile_range
@@ -50,6 +51,7 @@ class Pictures:
         self._placements: Cache[grid.Placement] = Cache(_HEADERS)
         self._stretches: Cache[Range] = Cache(_STRETCHES)
         self._bytes: Cache[bytes] = Cache(settings.cache_mb * 2**20, len)
+        self._handles = Handles(settings.max_handles)
 
     def info(self, source: Source) -> RasterInfo:
         """The raster's header.
@@ -94,7 +96,16 @@ class Pictures:
 
     def _draw_tile(self, source: Source, tile: grid.Tile, style: Style, fmt: Format, size: int) -> bytes:
         placement = self.placement(source, tile.tms)
-        pixels = read_tile(source, self.info(source), placement, tile, style, size=size, settings=self._settings)
+        pixels = read_tile(
+            source,
+            self.info(source),
+            placement,
+            tile,
+            style,
+            size=size,
+            settings=self._settings,
+            handles=self._handles,
+        )
         return render.empty(fmt, size) if pixels is None else self._encode(source, style, fmt, pixels)
 
     def _draw_preview(self, source: Source, style: Style, fmt: Format, max_size: int) -> bytes:

@@ -1,7 +1,8 @@
 """Source + tile + style -> pixels and mask.
 
-The warp is GDAL's, through rio-tiler's low-level reader, straight onto the tile's own grid and from the overview level
-that is just finer than the tile. `read_tile` is the seam: another reader of the same signature can take its place.
+One window of the overview that is just finer than the tile is read (`tiles.blocks`) and brought to the tile's grid
+(`tiles.warp`). What has no data weighs nothing in an interpolation: beside a hole, values are those of the pixels that
+are there.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from affine import Affine
-from rasterio.crs import CRS
 from rio_tiler.reader import read
 
-from tiles import grid
+from tiles import grid, warp
+from tiles.blocks import SAMPLES, SHARP, read_block
 from tiles.errors import SourceRefused
-from tiles.sources import open_raster
+from tiles.sources import lend_raster, open_raster
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from rasterio.io import DatasetReader
     from rio_tiler.models import ImageData
 
+    from tiles.blocks import Block
+    from tiles.handles import Handles
     from tiles.settings import TilesSettings
     from tiles.sources import RasterInfo, Source
     from tiles.style import Style
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 SAMPLE_SIZE: Final = 1024
 """Longest side, in pixels, of what the automatic stretch looks at."""
 
-# Pixels of the source: how far GDAL's linear approximation of the projection may be off. Its default is 0.125.
-_TOLERANCE: Final = 0.01
+# Less weight than this is rounding, not data.
+_TRACE: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def read_tile(
     *,
     size: int,
     settings: TilesSettings,
+    handles: Handles,
 ) -> Pixels | None:
     """Read what a raster shows in a tile.
 
@@ -68,6 +70,7 @@ def read_tile(
         style: bands and resampling; the stretch is not applied here.
         size: width and height, in pixels.
         settings: limits for opening.
+        handles: open rasters.
 
     Returns:
         None when nothing of the raster shows there.
@@ -78,9 +81,20 @@ def read_tile(
     _check_type(source, info)
     seen: Pixels | None = None
     for shift in placement.shifts(tile):
-        level = _overview(info, grid.source_step(info, placement, tile, size, shift))
-        with open_raster(source, overview=level, settings=settings) as dataset:
-            seen = _over(seen, _warp(dataset, tile, _indexes(info, style), style, size=size, shift=shift))
+        net = warp.cast(grid.Locator(info, tile.tms, shift), grid.tile_bounds(tile), size)
+        steps = net.steps(info.width, info.height)
+        if math.isnan(min(steps)):
+            continue
+        level = _overview(info, min(steps))
+        reach = 2.0 * (max(steps) + (1 if level is None else info.overviews[level]))
+        window = net.window(info.width, info.height, reach)
+        if window is None:
+            continue
+        corner = (float(net.nodes[0, 0, 0]), float(net.nodes[1, 0, 0]))
+        with lend_raster(handles, source, overview=level, settings=settings) as dataset:
+            nearest = style.resampling == "nearest"
+            block = read_block(dataset, info, style.bands, window, (steps, corner), nearest=nearest)
+        seen = _over(seen, _draw(block, info, net, style))
     return seen if seen is not None and seen.mask.any() else None
 
 
@@ -140,32 +154,43 @@ def _indexes(info: RasterInfo, style: Style) -> tuple[int, ...]:
     return (*style.bands, info.alpha) if info.alpha is not None and info.bands[0].nodata is not None else style.bands
 
 
-def _warp(
-    dataset: DatasetReader, tile: grid.Tile, indexes: tuple[int, ...], style: Style, *, size: int, shift: int
-) -> Pixels:
-    left, bottom, right, top = grid.tile_bounds(tile)
-    options: dict[str, Any] = {
-        "transform": Affine((right - left) / size, 0, left, 0, (bottom - top) / size, top),
-        "width": size,
-        "height": size,
-        "tolerance": _TOLERANCE,
-    }
-    if len(indexes) > len(style.bands):
-        # With both, GDAL would take the alpha band for data and lift nodata values to the next valid one.
-        options |= {"src_nodata": None, "nodata": None}
-    if shift:
-        a, b, c, d, e, f = dataset.transform[:6]
-        options["src_transform"] = Affine(a, b, c + shift, d, e, f)
-    image = read(
-        dataset,
-        dst_crs=CRS.from_string(grid.tile_crs(tile.tms)),
-        width=size,
-        height=size,
-        indexes=indexes,
-        vrt_options=options,
-        reproject_method=style.resampling,
-    )
-    return _pixels(image, style)
+def _draw(block: Block, info: RasterInfo, net: warp.Net, style: Style) -> Pixels:
+    """Bring a block to the net's place."""
+    few = style.resampling == "nearest" or block.span <= SHARP
+    moved = warp.make_warp(net, block.scale, block.offset, samples=1 if few else SAMPLES)
+
+    def bring(pixels: NDArray[Any]) -> NDArray[Any]:
+        """(height, width, bands) to (bands, size, size)."""
+        there = moved.bring(pixels, style.resampling)
+        return there[np.newaxis] if there.ndim == 2 else there.transpose(2, 0, 1)
+
+    inside = None
+    if not net.within(info.width, info.height):
+        left, top = -block.offset[0], -block.offset[1]
+        inside = moved.inside((left, top, left + info.width * block.scale[0], top + info.height * block.scale[1]))
+    if block.weights is None:
+        mask = np.full((net.size, net.size), 255, dtype=np.uint8) if inside is None else inside
+        return Pixels(_typed(bring(block.data), info, style), mask)
+    weights = block.weights[..., np.newaxis]
+    there = bring(weights)
+    summed = bring(block.data * weights.astype(np.result_type(block.data.dtype, np.float32)))
+    values = np.divide(summed, there, out=np.zeros_like(summed), where=there > _TRACE)
+    shown = there[0]
+    if info.alpha is None:  # a mask says yes or no; an alpha band may be soft
+        shown = (shown >= 0.5).astype(np.float32)
+    mask = np.clip(np.rint(shown * 255), 0, 255).astype(np.uint8)
+    return Pixels(_typed(values, info, style), mask if inside is None else np.minimum(mask, inside))
+
+
+def _typed(values: NDArray[Any], info: RasterInfo, style: Style) -> NDArray[Any]:
+    """Values in the one type that holds those of all the style's bands."""
+    kind = np.result_type(*(info.bands[band - 1].dtype for band in style.bands))
+    if values.dtype == kind:
+        return values
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    return values.astype(kind)
 
 
 def _pixels(image: ImageData, style: Style) -> Pixels:

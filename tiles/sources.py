@@ -33,6 +33,8 @@ from tiles.settings import TilesSettings, from_environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tiles.handles import Handles
+
 DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "WEBP")
 """GDAL drivers that may open a file (COG is GTiff)."""
 
@@ -205,6 +207,26 @@ def open_raster(
         SourceRefused: not one of `DRIVERS`, or beyond a limit.
         SourceUnreadable: damaged or cut short.
     """
+    with _opened(source, overview, settings or from_environment()) as dataset, _said_of(source):
+        yield dataset
+
+
+@contextmanager
+def lend_raster(
+    handles: Handles, source: Source, *, overview: int | None = None, settings: TilesSettings | None = None
+) -> Iterator[DatasetReader]:
+    """As `open_raster`, with a handle that stays open for the next one who asks.
+
+    Raises:
+        SourceNotFound, SourceRefused, SourceUnreadable: as `open_raster`.
+    """
+    limits = settings or from_environment()
+    with handles.lend((source, overview), lambda: _opened(source, overview, limits)) as dataset, _said_of(source):
+        yield dataset
+
+
+@contextmanager
+def _opened(source: Source, overview: int | None, settings: TilesSettings) -> Iterator[DatasetReader]:
     options: dict[str, Any] = {} if overview is None else {"overview_level": overview}
     with rasterio.Env(**GDAL_ENVIRONMENT):
         try:
@@ -212,12 +234,26 @@ def open_raster(
             dataset = DatasetReader(Path(source.href), driver=list(DRIVERS), sharing=False, **options)
         except RasterioIOError as error:
             raise _not_opened(source, error) from error
-        with dataset:
-            _check_header(source, dataset, settings or from_environment())
-            try:
-                yield dataset
-            except (RasterioIOError, WarpOperationError) as error:
-                raise _unreadable(source, error) from error
+        try:
+            _check_header(source, dataset, settings)
+        except BaseException:
+            dataset.close()
+            raise
+    # Closed by hand, outside any GDAL environment: a handle may end in another thread than it began in.
+    try:
+        yield dataset
+    finally:
+        dataset.close()
+
+
+@contextmanager
+def _said_of(source: Source) -> Iterator[None]:
+    """The pinned GDAL environment for the block, and what goes wrong in it as SourceUnreadable."""
+    with rasterio.Env(**GDAL_ENVIRONMENT):
+        try:
+            yield
+        except (RasterioIOError, WarpOperationError) as error:
+            raise _unreadable(source, error) from error
 
 
 def inspect(source: Source, *, settings: TilesSettings | None = None) -> RasterInfo:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from tiles import grid
+from tiles import grid, warp
 from tiles.errors import InvalidParameter, NotOnMap, OutsideMatrix
 from tiles.sources import RasterInfo, inspect, local_source
 
@@ -174,7 +174,8 @@ def test_source_step_is_the_finer_side(name: str) -> None:
         int((lon + 180) / 360 * n),
         int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * n),
     )
-    step = grid.source_step(info, placement, tile, 256, shift)
+    net = warp.cast(grid.Locator(info, TMS, shift), grid.tile_bounds(tile), 256)
+    step = min(net.steps(info.width, info.height))
     middle = np.array([info.width * 0.4, info.height / 2])
     columns, rows = middle[0] + np.array([0, 1, 0]), middle[1] + np.array([0, 0, 1])
     x, y = to_tiles.transform(a * columns + b * rows + c, d * columns + e * rows + f)

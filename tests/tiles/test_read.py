@@ -9,9 +9,11 @@ import pytest
 import rasterio
 from affine import Affine
 from pyproj import Transformer
+from rio_tiler.io import Reader
 
-from tiles import grid
+from tiles import grid, warp
 from tiles.errors import NotOnMap, SourceRefused, SourceUnreadable
+from tiles.handles import Handles
 from tiles.read import Pixels, read_preview, read_sample, read_tile
 from tiles.settings import TilesSettings
 from tiles.sources import inspect, local_source
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 TMS = "WebMercatorQuad"
 SIZE = 256
 SETTINGS = TilesSettings()
+HANDLES = Handles(8)
 
 NOT_ON_MAP = {"cog_gcps.tif", "rotated.tif", "cog_hirise_mars.tif"}
 
@@ -34,7 +37,8 @@ NOT_ON_MAP = {"cog_gcps.tif", "rotated.tif", "cog_hirise_mars.tif"}
 def read(path: Path, tile: grid.Tile, style: Style, size: int = SIZE) -> Pixels | None:
     source = local_source(path)
     info = inspect(source)
-    return read_tile(source, info, grid.place(info, TMS, path.name), tile, style, size=size, settings=SETTINGS)
+    placement = grid.place(info, TMS, path.name)
+    return read_tile(source, info, placement, tile, style, size=size, settings=SETTINGS, handles=HANDLES)
 
 
 def tiles_over(info: RasterInfo, zoom: int) -> list[grid.Tile]:
@@ -52,13 +56,13 @@ def tiles_over(info: RasterInfo, zoom: int) -> list[grid.Tile]:
 
 
 def source_positions(
-    info: RasterInfo, tile: grid.Tile, size: int = SIZE
+    info: RasterInfo, tile: grid.Tile, size: int = SIZE, part: slice = slice(None)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Continuous (column, row) of the raster under every output pixel's centre, by PROJ: the oracle."""
     left, bottom, right, top = grid.tile_bounds(tile)
     x = left + (np.arange(size) + 0.5) * (right - left) / size
     y = top + (np.arange(size) + 0.5) * (bottom - top) / size
-    x, y = np.meshgrid(x, y)
+    x, y = np.meshgrid(x[part], y[part])
     x, y = Transformer.from_crs("EPSG:3857", info.crs_wkt, always_xy=True).transform(x, y)
     a, b, c, d, e, f = info.transform
     if info.crs == "EPSG:4326":
@@ -123,7 +127,10 @@ def test_positions_are_those_of_proj(ramp: Path, below: int) -> None:
         if nearest is None or bilinear is None:
             continue
         columns, rows = source_positions(info, tile)
-        step = max(grid.source_step(info, placement, tile, SIZE, shift) for shift in placement.shifts(tile))
+        nets = [
+            warp.cast(grid.Locator(info, TMS, shift), grid.tile_bounds(tile), SIZE) for shift in placement.shifts(tile)
+        ]
+        step = np.nanmax([min(net.steps(info.width, info.height)) for net in nets])
         level = max([1, *(factor for factor in info.overviews if factor <= step * 1.01)])
         # Away from the edge, where the kernel has both its sides.
         rim = 3 * max(step, 1) + level
@@ -200,6 +207,64 @@ def test_values_and_masks_are_those_of_the_file(data: Path) -> None:
             assert (got[:, valid] == expected[:, valid]).all(), (path.name, tile)
             compared += valid.sum()
         assert compared > 1000, path.name
+
+
+# Pictures: beside rio-tiler's on every shared raster. Scaled down, the truth is the mean over the output pixel's area,
+# here of 4 x 4 positions found by PROJ.
+
+FINE = 4
+MIDDLE = slice(64, 192)  # of the tile, in pixels: PROJ for every sample takes its time
+
+
+@pytest.mark.filterwarnings(
+    "ignore::rio_tiler.errors.NoOverviewWarning", "ignore:Adjusting dataset latitudes:UserWarning"
+)
+def test_pictures_are_as_good_as_rio_tilers(data: Path) -> None:
+    compared = 0
+    for path in shared_rasters(data):
+        info = inspect(local_source(path))
+        if info.palette:
+            continue
+        style = make_style(info, resampling=["bilinear"])
+        placement = grid.place(info, TMS, path.name)
+        for below in range(2 if info.overviews else 3):
+            for tile in tiles_over(info, max(placement.maxzoom - below, 0))[:1]:
+                ours = read(path, tile, style)
+                if ours is None:
+                    continue
+                with Reader(str(path)) as reader:
+                    theirs = reader.tile(
+                        tile.x,
+                        tile.y,
+                        tile.z,
+                        indexes=style.bands,
+                        resampling_method="bilinear",
+                        reproject_method="bilinear",
+                    )
+                both = ((ours.mask == 255) & (theirs.mask == 255))[MIDDLE, MIDDLE]
+                if both.sum() < 500:
+                    continue
+                mine, peer = (
+                    array[:, MIDDLE, MIDDLE][:, both].astype(float) for array in (ours.data, theirs.array.data)
+                )
+                levels = 1 if info.bands[0].dtype == "uint8" else max(np.ptp(np.percentile(peer, [2, 98])), 1) / 255
+                truth = area_means(path, info, tile, style)[:, both]
+                ours_off, theirs_off = (abs(values - truth).mean() / levels for values in (mine, peer))
+                if below == 0:
+                    assert abs(mine - peer).mean() / levels <= 2, (path.name, tile)
+                assert ours_off <= theirs_off * 1.05 + 0.3, (path.name, tile, ours_off, theirs_off)
+                compared += 1
+    assert compared > 20
+
+
+def area_means(path: Path, info: RasterInfo, tile: grid.Tile, style: Style) -> NDArray[np.float64]:
+    with rasterio.open(path) as oracle:
+        values = oracle.read(style.bands).astype(float)
+    fine = slice(MIDDLE.start * FINE, MIDDLE.stop * FINE)
+    columns, rows = source_positions(info, tile, SIZE * FINE, fine)
+    i = np.clip(rows.astype(int), 0, info.height - 1)
+    j = np.clip(columns.astype(int), 0, info.width - 1)
+    return values[:, i, j].reshape(len(values), i.shape[0] // FINE, FINE, -1, FINE).mean(axis=(2, 4))
 
 
 def test_a_tile_beside_the_raster_is_none(data: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_stretch_is_linear_rounded_and_clipped() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1e300])
 def test_a_stretch_survives_what_is_not_a_number(value: float) -> None:
     painted = paint(pixels([[value, 5]], mask=[[255, 255]], dtype="float64"), stretch=[(0, 10)], palette=None)
-    assert painted[0, 1].tolist() == [128, 255]
+    assert painted[0, 1].tolist() == [128]
     assert painted[0, 0, 0] in {0, 255}
 
 

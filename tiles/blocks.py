@@ -1,0 +1,223 @@
+"""A window of an open raster as pixels and weights: what has no data weighs nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+from rasterio.enums import Resampling as Thinning
+from rasterio.windows import Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rasterio.io import DatasetReader
+
+    from tiles.sources import RasterInfo
+
+MAX_SIDE: Final = 16_384
+"""Longest side of a window that is read pixel by pixel, in pixels; a longer one is thinned by GDAL while it is read."""
+
+MAX_SAMPLES: Final = 32 * 2**20
+"""Most values of a window that are read at once, for the same reason."""
+
+SHARP: Final = 1.3
+"""Up to so many pixels under one sample, the four that an interpolation looks at are enough."""
+
+SAMPLES: Final = 2
+"""How many samples are taken along each side of an output pixel that spans more than `SHARP` pixels."""
+
+# Types that OpenCV cannot interpolate, and what holds their values meanwhile.
+_STAND_INS: Final = {"int8": "int16", "int32": "float64", "uint32": "float64", "int64": "float64", "uint64": "float64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Pixels of a window.
+
+    Attributes:
+        data: (height, width, bands), of a type that OpenCV takes; 0 where there is no data.
+        weights: (height, width) float32, how much a pixel counts, from 0 (no data) to 1; None where all count fully.
+        scale: pixels of the block per pixel of the raster's full resolution, along columns and rows.
+        offset: (col, row) of its upper left corner in pixels of the block, from that of the raster.
+        span: how many pixels of the block an output pixel spans, along the coarser axis.
+    """
+
+    data: NDArray[Any]
+    weights: NDArray[np.float32] | None
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    span: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of pixels along one axis of a level, and how many it becomes.
+
+    Attributes:
+        first: pixel that is read.
+        count: pixels that are read.
+        before: pixels to put before them, copies of the first, so that what is averaged falls in with the output.
+        after: pixels to put behind them.
+        into: how many pixels all of them become.
+    """
+
+    first: int
+    count: int
+    before: int
+    after: int
+    into: int
+
+    @property
+    def factor(self) -> float:
+        """Pixels that become one."""
+        return (self.before + self.count + self.after) / self.into
+
+
+def make_span(wanted: tuple[float, float], length: int, factor: float, anchor: float) -> Span:
+    """Choose what to read along one axis.
+
+    Args:
+        wanted: from where to where, in continuous pixel coordinates of the level.
+        length: of the level along this axis, in pixels.
+        factor: pixels of the level that one output pixel spans; they are averaged where the samples alone would pass over some.
+        anchor: where some output pixel begins, in the same coordinates: averages begin there, too, as far as whole
+            pixels allow.
+    """
+    low, high = math.floor(wanted[0]), math.ceil(wanted[1])
+    # What remains is left to the samples.
+    factor /= SAMPLES
+    if factor <= SHARP:
+        first, last = max(0, low), min(length, high)
+        return Span(first, last - first, 0, 0, last - first)
+    begin = round(anchor - math.ceil((anchor - low) / factor) * factor)
+    into = math.ceil((high - begin) / factor)
+    end = begin + round(into * factor)
+    first, last = max(0, begin), min(length, end)
+    return Span(first, last - first, first - begin, end - last, into)
+
+
+def read_block(
+    dataset: DatasetReader,
+    info: RasterInfo,
+    bands: tuple[int, ...],
+    window: tuple[int, int, int, int],
+    grid: tuple[tuple[float, float], tuple[float, float]],
+    *,
+    nearest: bool,
+) -> Block:
+    """Read a window, made smaller where many pixels become one.
+
+    Args:
+        dataset: the raster, or one of its overviews.
+        info: the raster's header.
+        bands: 1-based, an alpha band not among them.
+        window: (col, row, width, height) in pixels of the full resolution.
+        grid: how many columns and rows of the full resolution an output pixel spans, and the (col, row) where one begins.
+        nearest: whether values must stay as they are: no averages.
+    """
+    level = (dataset.width / info.width, dataset.height / info.height)
+    (steps, anchor) = grid
+    across, down = (
+        make_span(
+            (window[axis] * level[axis], (window[axis] + window[axis + 2]) * level[axis]),
+            (dataset.width, dataset.height)[axis],
+            1.0 if nearest else steps[axis] * level[axis],
+            anchor[axis] * level[axis],
+        )
+        for axis in (0, 1)
+    )
+    indexes = bands if info.alpha is None else (*bands, info.alpha)
+    thinning = max(
+        1.0, max(across.count, down.count) / MAX_SIDE, math.sqrt(across.count * down.count * len(indexes) / MAX_SAMPLES)
+    )
+    options: dict[str, Any] = {
+        "window": Window(across.first, down.first, across.count, down.count),
+        "out_shape": (math.ceil(down.count / thinning), math.ceil(across.count / thinning)),
+        "resampling": Thinning.nearest if nearest else Thinning.average,
+    }
+    values = dataset.read(indexes, out_dtype=_dtype(info, indexes), **options)
+    mask = dataset.read_masks(1, **options) if info.has_mask else None
+    data, weights = _weigh(values, mask, info, bands)
+    if thinning == 1:
+        data, weights = _shrunk(data, weights, across, down)
+        into = (level[0] / across.factor, level[1] / down.factor)
+        first = (across.first - across.before, down.first - down.before)
+    else:
+        into = tuple(level[axis] * data.shape[1 - axis] / (across, down)[axis].count for axis in (0, 1))
+        first = (across.first, down.first)
+    offset = (first[0] / level[0] * into[0], first[1] / level[1] * into[1])
+    return Block(data, weights, into, offset, max(steps[0] * into[0], steps[1] * into[1]))
+
+
+def _dtype(info: RasterInfo, indexes: tuple[int, ...]) -> str:
+    """The one type that holds the values of all these bands."""
+    return str(np.result_type(*(info.bands[index - 1].dtype for index in indexes)))
+
+
+def _weigh(
+    values: NDArray[Any], mask: NDArray[np.uint8] | None, info: RasterInfo, bands: tuple[int, ...]
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    count = len(bands)
+    known = _known(values[:count], [info.bands[band - 1].nodata for band in bands])
+    weights = _opacity(values[count] if len(values) > count else mask, info)
+    data = _interleaved(values[:count].astype(_STAND_INS.get(str(values.dtype), values.dtype), copy=False))
+    if known is None:
+        return data, weights
+    if values.dtype.kind == "f":
+        np.nan_to_num(data, copy=False, nan=0, posinf=0, neginf=0)
+    # A pixel counts when any of its bands has a value: black in one band of three is not a hole.
+    there = known.any(axis=0)
+    data[~there] = 0
+    shown = np.asarray(there, dtype=np.float32)
+    return data, shown if weights is None else np.asarray(weights * shown)
+
+
+def _known(values: NDArray[Any], nodata: list[float | None]) -> NDArray[np.bool_] | None:
+    """(bands, height, width) where there is a value; None where there is one everywhere."""
+    known = np.isfinite(values) if values.dtype.kind == "f" else None
+    for band, missing in enumerate(nodata):
+        if missing is not None and not math.isnan(missing):
+            known = np.ones(values.shape, dtype=bool) if known is None else known
+            known[band] &= values[band] != missing
+    return None if known is None or known.all() else known
+
+
+def _opacity(alpha: NDArray[Any] | None, info: RasterInfo) -> NDArray[np.float32] | None:
+    """0 to 1, of an alpha band in the type that the other bands came in, or of a mask; None where all is opaque."""
+    if alpha is None:
+        return None
+    kind = np.dtype(info.bands[info.alpha - 1].dtype if info.alpha is not None else np.uint8)
+    opaque = np.iinfo(kind).max if kind.kind in "iu" else 1
+    if (alpha >= opaque).all():
+        return None
+    opacity: NDArray[np.float32] = np.clip(np.nan_to_num(alpha.astype(np.float32)) / np.float32(opaque), 0, 1)
+    return opacity
+
+
+def _interleaved(planes: NDArray[Any]) -> NDArray[Any]:
+    """(bands, height, width) to (height, width, bands), contiguous."""
+    return np.ascontiguousarray(planes[0])[..., np.newaxis] if len(planes) == 1 else cv2.merge(list(planes))
+
+
+def _shrunk(
+    data: NDArray[Any], weights: NDArray[np.float32] | None, across: Span, down: Span
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    """Averages of what is there: where part is missing, the sum is divided by the rest."""
+    if across.factor == down.factor == 1:
+        return data, weights
+    if weights is None:
+        return _averaged(data, across, down), None
+    shares = _averaged(weights[..., np.newaxis], across, down)
+    sums = _averaged(data * weights[..., np.newaxis].astype(np.float64), across, down)
+    means = np.divide(sums, shares, out=np.zeros_like(sums), where=shares > 0)
+    return (np.rint(means) if data.dtype.kind in "iu" else means).astype(data.dtype), shares[..., 0]
+
+
+def _averaged(pixels: NDArray[Any], across: Span, down: Span) -> NDArray[Any]:
+    if across.before or across.after or down.before or down.after:
+        pixels = cv2.copyMakeBorder(pixels, down.before, down.after, across.before, across.after, cv2.BORDER_REPLICATE)
+    smaller = cv2.resize(pixels, (across.into, down.into), interpolation=cv2.INTER_AREA)
+    return smaller if smaller.ndim == 3 else smaller[..., np.newaxis]

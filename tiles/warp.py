@@ -1,0 +1,288 @@
+"""Where in a raster each output pixel lies, and the raster's pixels brought there. Pure arrays: no files, no CRS.
+
+Positions are continuous pixel coordinates (corner origin, y down) of the raster at full resolution. They are asked for
+on a coarse net over the output and interpolated between its nodes: by one projective map where that is exact enough, by
+a finer net otherwise, pixel by pixel at the worst. How exact is measured, not assumed: at nodes that the interpolation
+has not seen, `TOLERANCE` pixels at the most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TOLERANCE: Final = 0.01
+"""How far an interpolated position may be off, in pixels of the level that is read."""
+
+_INTERPOLATIONS: Final = {"nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
+_CELLS: Final = 8
+# OpenCV keeps positions of a remap in 16 bits where it can; what lies further out than this is outside in any case.
+_FAR: Final = -1e4
+
+# One thread per tile: the server draws several at once.
+cv2.setNumThreads(1)
+
+
+class Locator(Protocol):
+    """The way from an output pixel to the raster."""
+
+    def __call__(self, x: NDArray[np.float64], y: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Positions (2, ...) in the raster, columns first, of points of the output's CRS; not finite where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """Positions at the nodes of a square net over an output of `size` x `size` pixels.
+
+    Attributes:
+        nodes: (2, n + 1, n + 1) columns and rows in the raster; [:, 0, 0] under the output's upper left corner.
+        bounds: (min x, min y, max x, max y) of the output, in its CRS.
+        size: of the output, in pixels.
+        locator: finds more of them.
+    """
+
+    nodes: NDArray[np.float64]
+    bounds: tuple[float, float, float, float]
+    size: int
+    locator: Locator
+
+    @property
+    def cells(self) -> int:
+        """Cells along a side."""
+        return int(self.nodes.shape[1]) - 1
+
+    def steps(self, width: int, height: int) -> tuple[float, float]:
+        """How many columns and how many rows of a raster one output pixel spans, in the middle of what shows of it.
+
+        Args:
+            width: of the raster.
+            height: of the raster.
+
+        Returns:
+            (2.0, 2.0) where two by two pixels become one; NaN where nothing of the raster shows.
+        """
+        per_cell = self.size / self.cells
+        across, down = np.diff(self.nodes, axis=2)[:, :-1], np.diff(self.nodes, axis=1)[:, :, :-1]
+        steps = np.hypot(across, down) / per_cell
+        shown = self._cells_within(width, height) & np.isfinite(steps).all(axis=0)
+        if not shown.any():
+            return float("nan"), float("nan")
+        columns, rows = np.median(steps[:, shown], axis=1)
+        return float(columns), float(rows)
+
+    def _cells_within(self, width: int, height: int) -> NDArray[np.bool_]:
+        corners = np.stack([self.nodes[:, i : i + self.cells, j : j + self.cells] for i in (0, 1) for j in (0, 1)])
+        with np.errstate(invalid="ignore"):
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            shown: NDArray[np.bool_] = (low[0] < width) & (low[1] < height) & (high[0] > 0) & (high[1] > 0)
+        return shown
+
+    def within(self, width: int, height: int) -> bool:
+        """Whether every node lies in the raster; then all of the output does."""
+        with np.errstate(invalid="ignore"):
+            columns, rows = self.nodes
+            return bool(
+                (columns >= 0).all() and (columns <= width).all() and (rows >= 0).all() and (rows <= height).all()
+            )
+
+    def window(self, width: int, height: int, margin: float) -> tuple[int, int, int, int] | None:
+        """The part of the raster that shows: (col, row, width, height); None when nothing does.
+
+        Args:
+            width: of the raster.
+            height: of the raster.
+            margin: pixels more on each side, for the interpolation.
+        """
+        seen = self.nodes[:, np.isfinite(self.nodes).all(axis=0)]
+        if not seen.size:
+            return None
+        if not np.isfinite(
+            self.nodes
+        ).all():  # part of the output has no place in the raster's CRS: the hull says nothing
+            return 0, 0, width, height
+        low, high = np.floor(seen.min(axis=1) - margin), np.ceil(seen.max(axis=1) + margin)
+        left, top = (int(max(0, v)) for v in low)
+        right, bottom = (int(min(end, v)) for end, v in zip((width, height), high, strict=True))
+        return (left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def cast(locator: Locator, bounds: tuple[float, float, float, float], size: int) -> Net:
+    """Throw a net over an output.
+
+    Args:
+        locator: the way to the raster.
+        bounds: (min x, min y, max x, max y) of the output, in its CRS.
+        size: its width and height, in pixels.
+    """
+    return Net(_nodes(locator, bounds, _CELLS), bounds, size, locator)
+
+
+def _nodes(locator: Locator, bounds: tuple[float, float, float, float], cells: int) -> NDArray[np.float64]:
+    left, bottom, right, top = bounds
+    x, y = np.meshgrid(np.linspace(left, right, cells + 1), np.linspace(top, bottom, cells + 1))
+    return locator(x, y)
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """A net turned into something that brings pixels to their place; `project` or `positions` is there.
+
+    Attributes:
+        size: of the output, in pixels.
+        samples: along each side of an output pixel; their mean is its value.
+        project: (3, 3) from sample indexes to positions of pixel centres, as OpenCV counts; or None.
+        positions: (size x samples, size x samples) columns and rows, as OpenCV counts; or None.
+    """
+
+    size: int
+    samples: int
+    project: NDArray[np.float64] | None
+    positions: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+
+    def bring(self, pixels: NDArray[Any], resampling: str) -> NDArray[Any]:
+        """Sample pixels under every output pixel's centre; beyond the edge, the pixel at the edge.
+
+        Args:
+            pixels: (height, width, channels), at most 4 channels.
+            resampling: `nearest`, `bilinear` or `cubic`.
+
+        Returns:
+            (size, size, channels); without the last axis when there is one channel.
+        """
+        kind, side = _INTERPOLATIONS[resampling], self.size * self.samples
+        if self.project is not None:
+            flags = kind | cv2.WARP_INVERSE_MAP
+            there = cv2.warpPerspective(
+                pixels, self.project, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE
+            )
+        else:
+            assert self.positions is not None
+            there = cv2.remap(pixels, *self.positions, kind, borderMode=cv2.BORDER_REPLICATE)
+        return there if self.samples == 1 else self._mean(there)
+
+    def _mean(self, samples: NDArray[Any]) -> NDArray[Any]:
+        return cv2.resize(samples, (self.size, self.size), interpolation=cv2.INTER_AREA)
+
+    def inside(self, box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
+        """(size, size) 255 where an output pixel (most of its samples) lies in a box of the block, 0 elsewhere.
+
+        Args:
+            box: (left, top, right, bottom) in continuous pixel coordinates of what was read.
+        """
+        if self.project is not None:
+            x, y = np.meshgrid(*[np.arange(self.size * self.samples)] * 2)
+            u, v, w = np.tensordot(self.project, np.stack([x, y, np.ones_like(x)]), axes=1)
+            columns, rows = u / w + 0.5, v / w + 0.5
+        else:
+            assert self.positions is not None
+            columns, rows = (plane + 0.5 for plane in self.positions)
+        left, top, right, bottom = box
+        inside = np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(
+            np.uint8
+        )
+        return inside if self.samples == 1 else np.where(self._mean(inside) >= 128, np.uint8(255), np.uint8(0))
+
+
+def make_warp(net: Net, scale: tuple[float, float], offset: tuple[float, float], samples: int = 1) -> Warp:
+    """Interpolate a net to every output pixel.
+
+    Args:
+        net: positions at full resolution.
+        scale: pixels of the level that is read per pixel of full resolution, along columns and rows.
+        offset: (col, row) of the upper left pixel that was read, at that level.
+        samples: to take along each side of an output pixel.
+    """
+    nodes = _at_level(net.nodes, scale, offset)
+    if np.isfinite(nodes).all():
+        matrix = _projective(nodes, net.size * samples)
+        if matrix is not None:
+            return Warp(net.size, samples, matrix, None)
+    return Warp(net.size, samples, None, _positions(net, scale, offset, net.size * samples))
+
+
+def _at_level(
+    nodes: NDArray[np.float64], scale: tuple[float, float], offset: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Positions as OpenCV counts: whole numbers are pixel centres."""
+    shape = (2, 1, 1)
+    there: NDArray[np.float64] = nodes * np.reshape(scale, shape) - np.reshape(offset, shape) - 0.5
+    return there
+
+
+def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | None:
+    """The projective map through the four corners, when the other nodes lie on it."""
+    ends = np.array([-0.5, size - 0.5])
+    corners = np.array([[ends[j], ends[i]] for i, j in ((0, 0), (0, 1), (1, 1), (1, 0))])
+    there = np.array([nodes[:, i, j] for i, j in ((0, 0), (0, -1), (-1, -1), (-1, 0))])
+    origin = there.mean(axis=0)
+    rows = []
+    for (x, y), (u, v) in zip(corners, there - origin, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+    try:
+        solved = np.linalg.solve(np.array(rows), (there - origin).ravel())
+    except np.linalg.LinAlgError:
+        return None
+    matrix = np.append(solved, 1.0).reshape(3, 3)
+    line = np.linspace(-0.5, size - 0.5, nodes.shape[1])
+    x, y = np.meshgrid(line, line)
+    u, v, w = np.tensordot(matrix, np.stack([x, y, np.ones_like(x)]), axes=1)
+    if (w <= 0).any():
+        return None
+    error = np.hypot(u / w + origin[0] - nodes[0], v / w + origin[1] - nodes[1])
+    if not error.max() <= TOLERANCE:
+        return None
+    shift = np.array([[1, 0, origin[0]], [0, 1, origin[1]], [0, 0, 1]])
+    placed: NDArray[np.float64] = shift @ matrix
+    return placed
+
+
+def _positions(
+    net: Net, scale: tuple[float, float], offset: tuple[float, float], size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Positions of every output pixel: from the coarsest net that is exact enough, halved until it is one."""
+    nodes = _at_level(net.nodes, scale, offset)
+    cells = net.cells
+    while cells < size // 2:
+        finer = _at_level(_nodes(net.locator, net.bounds, 2 * cells), scale, offset)
+        guess = _refined(nodes)
+        with np.errstate(invalid="ignore"):
+            off = np.hypot(*(guess - finer))
+        nodes, cells = finer, 2 * cells
+        # A quarter: halving the cells of a smooth map leaves a quarter of the error.
+        if np.isfinite(off).all() and off.max() <= 4 * TOLERANCE:
+            return _dense(nodes, size)
+    left, bottom, right, top = net.bounds
+    middles = (np.arange(size) + 0.5) / size
+    x, y = np.meshgrid(left + middles * (right - left), top + middles * (bottom - top))
+    exact = _at_level(net.locator(x, y), scale, offset)
+    exact = np.where(np.isfinite(exact).all(axis=0), exact, _FAR)
+    return exact[0].astype(np.float32), exact[1].astype(np.float32)
+
+
+def _refined(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A net with twice as many cells, interpolated."""
+    n = nodes.shape[1]
+    finer = np.empty((2, 2 * n - 1, 2 * n - 1))
+    finer[:, ::2, ::2] = nodes
+    finer[:, 1::2, ::2] = (nodes[:, 1:] + nodes[:, :-1]) / 2
+    finer[:, :, 1::2] = (finer[:, :, 2::2] + finer[:, :, :-2:2]) / 2
+    return finer
+
+
+def _dense(nodes: NDArray[np.float64], size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Bilinear between the nodes, at the centre of every output pixel."""
+    step = (nodes.shape[1] - 1) / size
+    # From output pixel to node: both are whole numbers at their own place.
+    matrix = np.array([[step, 0, step / 2], [0, step, step / 2]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    # Single precision is interpolated exactly; others between 32 steps of a pixel, which here is a whole cell.
+    single = nodes.astype(np.float32)
+    columns, rows = (cv2.warpAffine(plane, matrix, (size, size), flags=flags) for plane in single)
+    return np.asarray(columns, dtype=np.float32), np.asarray(rows, dtype=np.float32)
