@@ -140,7 +140,7 @@ class Project:
         if isinstance(labels, gpd.GeoDataFrame):
             read = labels_from_frame(labels, crs=crs)
         elif isinstance(labels, str | Path):
-            read = workflows.read_labels(Path(labels), crs=crs)
+            read = workflows.open_labels(Path(labels), crs=crs)
         else:
             read = labels_from_geojson(labels, crs=crs)
         return workflows.import_labels(

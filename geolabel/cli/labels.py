@@ -41,7 +41,7 @@ def import_(
         report = workflows.import_labels(
             store,
             project,
-            workflows.read_labels(file, format_name=format_, crs=crs, layer=layer),
+            workflows.open_labels(file, format_name=format_, crs=crs, layer=layer),
             class_field=class_field,
             class_name=class_name,
             on_invalid=on_invalid,  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from geolabel.formats.base import Format
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_VECTOR = "geolabel.formats.vector:read_labels"
+_VECTOR = "geolabel.formats.vector:open_labels"
 
 _BUILT_IN = (
     Format("coco", "pixel", "COCO object detection, polygons and RLE", writer="geolabel.formats.coco:CocoWriter"),

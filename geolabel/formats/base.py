@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
+
+from geolabel.errors import InvalidGeometry
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from contextlib import ExitStack
     from pathlib import Path
     from typing import BinaryIO
 
-    import numpy as np
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from geolabel.chips.build import Chip
     from geolabel.chips.spec import ChipSpec
     from geolabel.classes import LabelClass
+    from geolabel.errors import Problem
+    from geolabel.geo.ragged import Ragged
     from geolabel.model import LabelBatch, Project, Scene
 
 
@@ -30,7 +36,8 @@ class Format:
         space: `map` for coordinates on the ground, `pixel` for files beside chips.
         description: a phrase for people.
         writer: `module:Class` of a `ChipWriter` (pixel) or a `MapWriter` (map), called with a `Context`; or None.
-        reader: `module:function` that takes (path, format_name, crs, layer) and gives a `LabelFile`; or None.
+        reader: `module:function` that takes (path, format_name, crs, layer) and gives a `LabelStream`, or a `LabelFile`;
+            or None.
     """
 
     name: str
@@ -48,10 +55,10 @@ class Format:
         assert self.writer is not None
         return resolve_name(self.writer)(context)
 
-    def read(self, path: Path, *, crs: str | None, layer: str | None) -> LabelFile:
-        """Read labels with the format's reader."""
+    def read(self, path: Path, *, crs: str | None, layer: str | None) -> LabelStream | LabelFile:
+        """Begin to read labels with the format's reader."""
         assert self.reader is not None
-        labels: LabelFile = resolve_name(self.reader)(path, format_name=self.name, crs=crs, layer=layer)
+        labels: LabelStream | LabelFile = resolve_name(self.reader)(path, format_name=self.name, crs=crs, layer=layer)
         return labels
 
 
@@ -112,6 +119,83 @@ class MapWriter(Protocol):
 
     def close(self) -> Sequence[str]:
         """Finish the files; give a sentence for everything that the format could not hold, with counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Some features of a file, one after the other; nothing has been checked but that they could be read.
+
+    Attributes:
+        shapes: (n,) what the arrays can hold; NONE for the others.
+        odd: shapes that they cannot hold (collections), by row.
+        unreadable: what is wrong with geometries that could not even be read, by row; `pointer` says where.
+        columns: the attributes by name, (n,) values each; None where a feature has none.
+        numbers: (n,) what messages call them.
+        ids: (n,) the features' own ids as text, None where one has none; None when the format has no such ids.
+        share: how much of the file has been read now, 0..1.
+        measures: how many shapes had measures (M), which are left out.
+    """
+
+    shapes: Ragged
+    odd: Mapping[int, BaseGeometry]
+    unreadable: Mapping[int, Problem]
+    columns: Mapping[str, Sequence[Any]]
+    numbers: Sequence[int]
+    ids: Sequence[str | None] | None
+    share: float
+    measures: int = 0
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def geometries(self) -> NDArray[np.object_]:
+        """(n,) shapely objects; None where there is no shape."""
+        result = self.shapes.to_shapely()
+        for row, shape in self.odd.items():
+            result[row] = shape
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStream:
+    """Labels on their way in: as many at once as fit into little memory, each batch once and in order.
+
+    Attributes:
+        name: of the file, for messages.
+        crs: CRS of the coordinates, always x first.
+        batches: closes the file at its end, and when it is closed itself.
+        fingerprint: what changes when the file does; None when there is no file.
+    """
+
+    name: str
+    crs: str
+    batches: Generator[Features]
+    fingerprint: str | None = None
+
+    def whole(self) -> LabelFile:
+        """All of it at once.
+
+        Raises:
+            InvalidGeometry: geometries that could not be read.
+        """
+        read = list(self.batches)
+        unreadable = [problem for features in read for problem in features.unreadable.values()]
+        if unreadable:
+            raise cannot_be_read(self.name, unreadable)
+        names = dict.fromkeys(name for features in read for name in features.columns)
+        columns = {name: np.empty(sum(map(len, read)), dtype=object) for name in names}
+        for name, column in columns.items():
+            column[:] = [v for f in read for v in (f.columns[name] if name in f.columns else [None] * len(f))]
+        geometries = np.concatenate([features.geometries() for features in read])
+        return LabelFile(self.name, self.crs, geometries, columns, np.concatenate([f.numbers for f in read]))
+
+
+def cannot_be_read(name: str, problems: Sequence[Problem], count: int | None = None) -> InvalidGeometry:
+    """What to say of geometries that are none; `count` when there are more than the problems listed."""
+    first = problems[0]
+    return InvalidGeometry(
+        f"{name} cannot be read: {first.message} at {first.pointer} ({count or len(problems)} such places).", problems
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,33 @@
-"""Take labels that are in memory already: GeoDataFrames and GeoJSON objects."""
+"""Take labels that are in memory already: GeoDataFrames and GeoJSON objects; and label files read whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 
-from geolabel.errors import InvalidGeometry, InvalidInput, Problem
-from geolabel.formats.base import LabelFile
+from geolabel.errors import InvalidInput
+from geolabel.formats.base import Features, LabelStream
+from geolabel.formats.gdal import odd_shapes
+from geolabel.formats.geojson_reader import features_of, old_crs
 from geolabel.geo import crs as crs_
-from geolabel.geo.geometry import read_geojson
+from geolabel.geo.ragged import from_shapely
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from geolabel.formats.base import LabelFile
 
-def labels_from_frame(frame: gpd.GeoDataFrame, *, crs: str | None = None, name: str = "GeoDataFrame") -> LabelFile:
+_ROWS = 10_000
+
+
+def labels_from_frame(frame: gpd.GeoDataFrame, *, crs: str | None = None, name: str = "GeoDataFrame") -> LabelStream:
     """Take the labels of a GeoDataFrame.
 
     Args:
@@ -35,10 +43,57 @@ def labels_from_frame(frame: gpd.GeoDataFrame, *, crs: str | None = None, name: 
     given = crs or (frame.crs.to_wkt() if frame.crs is not None else None)
     others = [c for c in frame.columns if c != frame.geometry.name]
     columns = {str(c): frame[c].to_numpy(dtype=object, na_value=None) for c in others}
-    return make_labels(name, given, np.asarray(frame.geometry.array, dtype=object), columns, frame.index.to_numpy())
+    return _stream(name, given, np.asarray(frame.geometry.array, dtype=object), columns, frame.index.to_numpy())
 
 
-def labels_from_geojson(value: Any, *, crs: str | None = None, name: str = "GeoJSON") -> LabelFile:
+def stream_of(labels: LabelFile) -> LabelStream:
+    """Labels that a format has read whole, as a stream."""
+    return _stream(labels.name, labels.crs, labels.geometries, labels.columns, labels.feature_ids)
+
+
+def _stream(
+    name: str, crs: str | None, geometries: NDArray[np.object_], columns: Mapping[str, NDArray[Any]], ids: NDArray[Any]
+) -> LabelStream:
+    if len(geometries) == 0:
+        raise InvalidInput(f"{name} holds no features; expected at least one.")
+    if crs is None:
+        raise InvalidInput(f"{name} does not say in which CRS its coordinates are. Say it with --crs EPSG:n.")
+
+    def batches() -> Generator[Features]:
+        for start in range(0, len(geometries), _ROWS):
+            part = slice(start, start + _ROWS)
+            shapes = from_shapely(geometries[part])
+            yield Features(
+                shapes=shapes,
+                odd=odd_shapes(geometries[part], shapes.kinds),
+                unreadable={},
+                columns=_Slices(columns, part),
+                numbers=ids[part].tolist(),
+                ids=None,
+                share=min(1.0, part.stop / len(geometries)),
+                measures=int(np.count_nonzero(shapely.has_m(geometries[part]))),
+            )
+
+    return LabelStream(name, crs_.normalise(crs), batches())
+
+
+class _Slices(Mapping[str, list[Any]]):
+    """Some rows of columns."""
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]], part: slice) -> None:
+        self._columns, self._part = columns, part
+
+    def __getitem__(self, name: str) -> list[Any]:
+        return list(self._columns[name][self._part])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+def labels_from_geojson(value: Any, *, crs: str | None = None, name: str = "GeoJSON") -> LabelStream:
     """Take the labels of decoded GeoJSON, strictly; no file and no GDAL is touched.
 
     Args:
@@ -47,34 +102,20 @@ def labels_from_geojson(value: Any, *, crs: str | None = None, name: str = "GeoJ
         name: for messages and provenance.
 
     Raises:
-        InvalidGeometry: with a JSON pointer for each feature that cannot be read.
         InvalidInput: it is not GeoJSON, or holds no feature.
     """
     features, pointer = _features(value, name)
     if crs is None and isinstance(value, Mapping) and value.get("crs") is not None:
-        crs = _old_crs(value["crs"])
-    geometries = np.full(len(features), None, dtype=object)
-    problems: list[Problem] = []
-    for index, feature in enumerate(features):
-        at = f"{pointer}/{index}" if pointer is not None else ""
-        if not isinstance(feature, Mapping) or feature.get("type") != "Feature":
-            problems.append(Problem(at, "expected a GeoJSON Feature"))
-            continue
-        if not isinstance(feature.get("properties") or {}, Mapping):
-            problems.append(Problem(f"{at}/properties", "expected an object or null"))
-        try:
-            geometries[index] = read_geojson(feature.get("geometry"), f"{at}/geometry")
-        except InvalidGeometry as error:
-            problems += error.problems
-    if problems:
-        first = problems[0]
-        raise InvalidGeometry(
-            f"{name} cannot be read: {first.message} at {first.pointer} ({len(problems)} such places).", problems
-        )
-    rows = [feature.get("properties") or {} for feature in features]
-    fields = list(dict.fromkeys(str(field) for row in rows for field in row))
-    columns = {field: _column([row.get(field) for row in rows]) for field in fields}
-    return make_labels(name, crs or CRS84, geometries, columns, np.arange(len(features)))
+        crs = old_crs(value["crs"])
+    if not features:
+        raise InvalidInput(f"{name} holds no features; expected at least one.")
+
+    def batches() -> Generator[Features]:
+        for start in range(0, len(features), _ROWS):
+            part = features[start : start + _ROWS]
+            yield features_of(part, start, pointer, (start + len(part)) / len(features))
+
+    return LabelStream(name, crs_.normalise(crs or CRS84), batches())
 
 
 def _features(value: Any, name: str) -> tuple[Sequence[Any], str | None]:
@@ -90,46 +131,3 @@ def _features(value: Any, name: str) -> tuple[Sequence[Any], str | None]:
     raise InvalidInput(
         f"{name} is not GeoJSON labels: expected a FeatureCollection, a Feature or a list of Features, got {got}."
     )
-
-
-def _old_crs(member: Any) -> str:
-    """The CRS that GeoJSON before RFC 7946 could name."""
-    try:
-        return str(member["properties"]["name"])
-    except (TypeError, KeyError):
-        raise InvalidInput(
-            "The member 'crs' of the GeoJSON cannot be read: expected {type: name, properties: {name: ...}}."
-        ) from None
-
-
-def _column(values: list[Any]) -> NDArray[np.object_]:
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
-
-
-def make_labels(
-    name: str, crs: str | None, geometries: NDArray[np.object_], columns: Mapping[str, NDArray[Any]], ids: NDArray[Any]
-) -> LabelFile:
-    """Check that there is something, in a known CRS; M is dropped.
-
-    Raises:
-        InvalidInput: no feature, or no CRS.
-    """
-    if len(geometries) == 0:
-        raise InvalidInput(f"{name} holds no features; expected at least one.")
-    if crs is None:
-        raise InvalidInput(f"{name} does not say in which CRS its coordinates are. Say it with --crs EPSG:n.")
-    return LabelFile(name, crs_.normalise(crs), _without_m(geometries), columns, ids)
-
-
-def _without_m(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
-    measured = np.flatnonzero(shapely.has_m(geometries))
-    if len(measured) == 0:
-        return geometries
-    result = geometries.copy()
-    for index in measured:
-        shape = geometries[index]
-        coordinates = shapely.get_coordinates(shape, include_z=shape.has_z)
-        result[index] = shapely.set_coordinates(np.array([shapely.force_2d(shape)], dtype=object), coordinates)[0]
-    return result

@@ -1,33 +1,23 @@
-"""Read labels from vector files: through GDAL (pyogrio), and GeoParquet."""
+"""Read labels from vector files: GeoJSON by our own reader, GeoParquet by pyarrow, the others through GDAL."""
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
-import numpy as np
-import pyogrio
-import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
-
-from geolabel.errors import InvalidGeometry, InvalidInput, Problem
-from geolabel.formats.memory import labels_from_frame, make_labels
+from geolabel.errors import InvalidInput
+from geolabel.formats.base import LabelStream
+from geolabel.formats.geojson_reader import open_geojson
+from geolabel.geo import crs as crs_
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Generator
 
-    from geolabel.formats.base import LabelFile
+    from geolabel.formats.base import Features, LabelFile
 
 _PARQUET = {".parquet", ".geoparquet"}
-_DRIVERS = {
-    "flatgeobuf": {"FlatGeobuf"},
-    "geojson": {"GeoJSON", "GeoJSONSeq", "TopoJSON"},
-    "gpkg": {"GPKG"},
-    "kml": {"KML", "LIBKML"},
-    "shapefile": {"ESRI Shapefile"},
-}
-_ALSO = {"ESRIJSON", "GML", "GPX", "JSONFG", "MapInfo File", "OpenFileGDB", "TopoJSON"}
 _POINTERS = (b"<OGR", b"<GDAL", b'<?xml version="1.0"?><OGR')
 """How files begin that only say where the data is: reading one would follow a path or a URL that a stranger wrote."""
 
@@ -35,16 +25,24 @@ _POINTERS = (b"<OGR", b"<GDAL", b'<?xml version="1.0"?><OGR')
 def read_labels(
     path: str | Path, *, format_name: str = "auto", crs: str | None = None, layer: str | None = None
 ) -> LabelFile:
-    """Read a vector file that the person at this machine named.
+    """Read a vector file at once. See `open_labels`."""
+    return open_labels(path, format_name=format_name, crs=crs, layer=layer).whole()
+
+
+def open_labels(
+    path: str | Path, *, format_name: str = "auto", crs: str | None = None, layer: str | None = None
+) -> LabelStream:
+    """Begin to read a vector file that the person at this machine named.
 
     Args:
         path: GeoJSON, GeoPackage, Shapefile (also zipped), FlatGeobuf, KML and what else GDAL reads; GeoParquet.
-        format_name: which driver must read it; `auto` lets the file's content choose.
+        format_name: which format it must be; `auto` lets the file's content choose.
         crs: CRS of the coordinates; wins over what the file says.
         layer: which layer, where the file has several.
 
     Raises:
-        InvalidInput: no such file, nothing in it, no geometry, no CRS, a layer to choose.
+        InvalidInput: no such file, nothing in it, no geometry, no CRS, a layer to choose; while reading also what is
+            wrong further down.
     """
     file = Path(path)
     try:
@@ -55,52 +53,68 @@ def read_labels(
                 f"{file.name} is empty: it has no bytes. Expected GeoJSON, GeoPackage, Shapefile or the like."
             )
         _refuse_pointers(file)
+        opened = _open(file, format_name, crs, layer)
+        fingerprint = _fingerprint(file)
     except OSError as error:
         raise InvalidInput(f"{file.name:.60} cannot be read: {error.strerror}.") from error
-    if format_name == "geoparquet" or (format_name == "auto" and file.suffix.lower() in _PARQUET):
-        return labels_from_frame(_read_parquet(file), crs=crs, name=file.name)
-    source = f"/vsizip/{file.resolve()}" if file.suffix.lower() == ".zip" else str(file)
-    try:
-        chosen = _choose_layer(file.name, source, layer)
-        _check_driver(file.name, source, chosen, format_name)
-        meta, ids, wkb, values = pyogrio.raw.read(source, layer=chosen, return_fids=True)
-    except (DataSourceError, DataLayerError) as error:
-        raise InvalidInput(f"{file.name} cannot be read as vector data: {_first_line(error)}") from error
-    if wkb is None:
-        raise InvalidInput(f"{file.name} has no geometry, only columns: {', '.join(map(str, meta['fields']))}.")
-    columns = {str(name): column for name, column in zip(meta["fields"], values, strict=True)}
-    return make_labels(file.name, crs or meta["crs"], _geometries(file.name, wkb, ids), columns, ids)
+    name = crs_.normalise(opened[0]) if opened[0] is not None else None
+    if name is None:
+        raise InvalidInput(f"{file.name} does not say in which CRS its coordinates are. Say it with --crs EPSG:n.")
+    return LabelStream(file.name, name, _some(opened[1], file.name), fingerprint)
 
 
-def _geometries(name: str, wkb: NDArray[np.object_], ids: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Shapes, None where a feature has none.
+def open_body(file: Path, *, crs: str | None, name: str) -> LabelStream:
+    """Begin to read GeoJSON that a stranger has sent; GDAL never sees it.
+
+    Args:
+        file: where it was put.
+        crs: CRS of the coordinates; wins over what the text says.
+        name: for messages and provenance.
 
     Raises:
-        InvalidGeometry: shapes that cannot even be held: a ring that does not close, a line of one point.
+        InvalidInput: it is not GeoJSON, or holds no feature.
     """
-    shapes: NDArray[np.object_] = shapely.from_wkb(wkb, on_invalid="ignore")
-    lost = [i for i in np.flatnonzero(shapely.is_missing(shapes)) if wkb[i] is not None]
-    if lost:
-        raise InvalidGeometry(
-            f"{name} has {len(lost)} shapes that are none, the first is feature {ids[lost[0]]}: a ring that does not end where "
-            "it starts, or a line of one point. Close the rings and leave out the points.",
-            [Problem(f"feature {ids[i]}", "a ring does not close, or a line has one point") for i in lost],
+    opened = open_geojson(file, name, crs)
+    if opened is None:
+        raise InvalidInput(
+            f"{name} is not GeoJSON labels: expected a FeatureCollection, a Feature, a list of Features or GeoJSONSeq."
         )
-    return shapes
+    return LabelStream(name, opened[0], _some(opened[1], name))
 
 
-def _choose_layer(name: str, source: str, layer: str | None) -> str:
-    listed = [(str(found), kind) for found, kind in pyogrio.list_layers(source)]
-    if layer is not None:
-        if layer not in {found for found, _ in listed}:
-            raise InvalidInput(f"{name} has no layer {layer!r}; it has {', '.join(found for found, _ in listed)}.")
-        return layer
-    spatial = [found for found, kind in listed if kind is not None]
-    if len(spatial) > 1:
-        raise InvalidInput(f"{name} has several layers: {', '.join(spatial)}. Choose one with --layer.")
-    if not spatial:
-        raise InvalidInput(f"{name} has no layer with geometry.")
-    return spatial[0]
+def _open(file: Path, format_name: str, crs: str | None, layer: str | None) -> tuple[str | None, Generator[Features]]:
+    if format_name in {"auto", "geojson"} and layer is None and file.is_file():
+        opened = open_geojson(file, file.name, crs)
+        if opened is not None:
+            return opened
+    if format_name == "geoparquet" or (format_name == "auto" and file.suffix.lower() in _PARQUET):
+        from geolabel.formats import geoparquet  # noqa: PLC0415 (pyarrow is heavy)
+
+        found, batches = geoparquet.open_geoparquet(file)
+    else:
+        from geolabel.formats import gdal  # noqa: PLC0415 (so is GDAL)
+
+        found, batches = gdal.open_layer(file, format_name, layer)
+    return crs or found, batches
+
+
+def _some(batches: Generator[Features], name: str) -> Generator[Features]:
+    """The same batches, of which there must be one with a feature."""
+    seen = False
+    with closing(batches):
+        for features in batches:
+            seen = seen or len(features) > 0
+            yield features
+    if not seen:
+        raise InvalidInput(f"{name} holds no features; expected at least one.")
+
+
+def _fingerprint(file: Path) -> str | None:
+    """SHA-256 of a file's bytes; None for a folder, whose files change one by one."""
+    if not file.is_file():
+        return None
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _refuse_pointers(file: Path) -> None:
@@ -110,26 +124,3 @@ def _refuse_pointers(file: Path) -> None:
         head = b"".join(stream.read(400).split())
     if head.lstrip(b"\xef\xbb\xbf").startswith(tuple(b"".join(p.split()) for p in _POINTERS)):
         raise InvalidInput(f"{file.name} holds no labels, only where others are (a GDAL virtual file). Name that file.")
-
-
-def _check_driver(name: str, source: str, layer: str, format_name: str) -> None:
-    driver = pyogrio.read_info(source, layer=layer)["driver"]
-    if format_name == "auto":
-        if driver not in _ALSO.union(*_DRIVERS.values()):
-            raise InvalidInput(f"{name} is a {driver} file, which labels are not read from. Convert it to GeoPackage.")
-        return
-    if driver not in _DRIVERS[format_name]:
-        raise InvalidInput(
-            f"{name} is no {format_name}: GDAL reads it as {driver}. Leave --format at auto, or name that."
-        )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") + "."
-
-
-def _read_parquet(file: Path) -> gpd.GeoDataFrame:
-    try:
-        return gpd.read_parquet(file)
-    except (ValueError, OSError) as error:  # pyarrow's own errors are ValueErrors
-        raise InvalidInput(f"{file.name} cannot be read as GeoParquet: {_first_line(error)}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from geolabel.geo.ragged import Ragged
 
 _HEADER = np.dtype(
     [
@@ -36,6 +39,9 @@ _EMPTY = 0b0001_0000
 # Length of the envelope by its code in bits 1-3 of the flags: none, xy, xyz, xym, xyzm.
 _ENVELOPES = (0, 32, 48, 48, 64)
 
+WORTH_COMPILED = 50_000
+"""Vertices from which on compiled code is worth loading."""
+
 
 def encode(geometries: NDArray[np.object_], srs_id: int) -> list[bytes]:
     """Geometries to blobs.
@@ -44,18 +50,34 @@ def encode(geometries: NDArray[np.object_], srs_id: int) -> list[bytes]:
         geometries: shapely objects (n,), none of them empty, without M.
         srs_id: the id of their CRS in `gpkg_spatial_ref_sys`.
     """
-    bounds = shapely.bounds(geometries)
-    headers = np.empty(len(geometries), dtype=_HEADER)
+    headers = _headers(shapely.bounds(geometries), srs_id)
+    raw = headers.tobytes()
+    size = _HEADER.itemsize
+    bodies = shapely.to_wkb(geometries, output_dimension=3, byte_order=1, flavor="iso")
+    return [raw[i * size : (i + 1) * size] + body for i, body in enumerate(bodies)]
+
+
+def encode_ragged(shapes: Ragged, srs_id: int) -> list[bytes]:
+    """Shapes (n,) as flat arrays to blobs, the same bytes that `encode` gives; none of them is NONE."""
+    if len(shapes.xy) < WORTH_COMPILED:
+        return encode(shapes.to_shapely(), srs_id)
+    from geolabel.geo.wkb import write_wkb  # noqa: PLC0415 (compiled, see geolabel.compiled)
+
+    headers = _headers(shapes.bounds(), srs_id).view(np.uint8).reshape(len(shapes), -1)
+    written, begins = write_wkb(shapes, headers)
+    raw, ends = written.tobytes(), begins.tolist()
+    return [raw[begin:end] for begin, end in pairwise(ends)]
+
+
+def _headers(bounds: NDArray[np.float64], srs_id: int) -> NDArray[Any]:
+    headers = np.empty(len(bounds), dtype=_HEADER)
     headers["magic"] = b"GP"
     headers["version"] = 0
     headers["flags"] = _LITTLE_ENDIAN | _XY_ENVELOPE
     headers["srs_id"] = srs_id
     for name, column in (("min_x", 0), ("max_x", 2), ("min_y", 1), ("max_y", 3)):
         headers[name] = bounds[:, column]
-    raw = headers.tobytes()
-    size = _HEADER.itemsize
-    bodies = shapely.to_wkb(geometries, output_dimension=3, byte_order=1, flavor="iso")
-    return [raw[i * size : (i + 1) * size] + body for i, body in enumerate(bodies)]
+    return headers
 
 
 def decode(blobs: Sequence[bytes]) -> NDArray[np.object_]:
