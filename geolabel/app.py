@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,20 @@ from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
 
 from geolabel import __version__, plugins
-from geolabel.api import collections, errors, items, jobs, labeltiles, openapi, pages, projects, scenes
+from geolabel.api import (
+    batch,
+    changesets,
+    collections,
+    errors,
+    items,
+    jobs,
+    labeltiles,
+    openapi,
+    pages,
+    projects,
+    scenes,
+    snapshots,
+)
 from geolabel.api.delivery import Compression, Head, QgisReasons
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
@@ -35,6 +49,8 @@ if TYPE_CHECKING:
 
 # Synchronous endpoints run in threads: tiles are mostly waiting for the disk and for code that releases the GIL.
 _THREADS = 40
+# For how long a removed or relinked scene may still be drawn from its old file.
+_REMEMBERED_S = 1.0
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -59,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app, TILES_STATUS.items())
-    for module in (scenes, projects, collections, items, jobs, labeltiles):
+    for module in (scenes, projects, collections, items, batch, changesets, snapshots, jobs, labeltiles):
         app.include_router(module.router)
     try:
         tiles_settings = read_environment()
@@ -115,13 +131,23 @@ class _Catalogue:
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
+        self._paths: dict[str, tuple[str, float]] = {}
 
     def __call__(self, scene: str) -> Source:
+        return local_source(self._path(scene))  # as the file is at this moment: a changed one is drawn anew
+
+    def _path(self, scene: str) -> str:
+        """Where its file is; a map asks for many tiles of one scene at once, and the store need not hear all of them."""
+        path, until = self._paths.get(scene, ("", 0.0))
+        if time.monotonic() < until:
+            return path
         try:
-            found = self._app.state.store.scene(scene)
+            path = self._app.state.store.scene(scene).href
         except NotFound as error:
+            self._paths.pop(scene, None)
             raise UnknownScene(str(error)) from error
-        return local_source(found.href)  # as the file is at this moment: a changed one is drawn anew
+        self._paths[scene] = (path, time.monotonic() + _REMEMBERED_S)
+        return path
 
 
 async def _health() -> Response:

@@ -110,7 +110,8 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
 
 def _problem(status: int, detail: str) -> JSONResponse:
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 async def _tiles_error(_: Request, error: Any) -> JSONResponse:

@@ -57,6 +57,14 @@ class Cache(Generic[Value]):
         mine.set_result(value)
         return value
 
+    def kept(self, key: Hashable) -> Value | None:
+        """The value of a key, if it is there."""
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
     def _keep(self, key: Hashable, value: Value) -> None:
         size = self._size(value)
         if size > self._limit:

@@ -8,6 +8,7 @@
     ├── NotOnMap             readable, but without a place in the tile matrix set
     ├── OutsideMatrix        no such tile in the tile matrix set
     ├── InvalidParameter     a parameter that does not exist, or a value that cannot be used
+    ├── Busy                 too many wait already
     └── InvalidSetting       a variable TILES_* of the environment that cannot be used
 
 Every message is a sentence that says what was expected, what came and what to do. HTTP status codes are given at the
@@ -47,6 +48,10 @@ class OutsideMatrix(TilesError):
 
 class InvalidParameter(TilesError):
     """A parameter that does not exist, or a value that cannot be used."""
+
+
+class Busy(TilesError):
+    """Too many wait already; the same request works when it is repeated later."""
 
 
 class InvalidSetting(TilesError):

@@ -31,10 +31,12 @@ class Picture:
 
     Attributes:
         etag: strong, over the source's version and all that was asked for; known without opening the raster.
+        kept: the bytes when they are in the cache; None otherwise.
         content: makes the bytes, or finds them in the cache.
     """
 
     etag: str
+    kept: Callable[[], bytes | None]
     content: Callable[[], bytes]
 
 
@@ -52,6 +54,10 @@ class Pictures:
         self._stretches: Cache[Range] = Cache(_STRETCHES)
         self._bytes: Cache[bytes] = Cache(settings.cache_mb * 2**20, len)
         self._handles = Handles(settings.max_handles)
+
+    def knows(self, source: Source, tms: str) -> bool:
+        """Whether `info` and `placement` have their answers ready: nothing need be opened."""
+        return self._headers.kept(source) is not None and self._placements.kept((source, tms)) is not None
 
     def info(self, source: Source) -> RasterInfo:
         """The raster's header.
@@ -92,7 +98,7 @@ class Pictures:
 
     def _picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
         etag = make_etag(*key)
-        return Picture(etag, lambda: self._bytes.get(etag, draw))
+        return Picture(etag, lambda: self._bytes.kept(etag), lambda: self._bytes.get(etag, draw))
 
     def _draw_tile(self, source: Source, tile: grid.Tile, style: Style, fmt: Format, size: int) -> bytes:
         placement = self.placement(source, tile.tms)

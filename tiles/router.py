@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from tiles import grid
 from tiles.cache import etag_matches
 from tiles.errors import (
+    Busy,
     InvalidParameter,
     InvalidSetting,
     NotOnMap,
@@ -24,6 +25,7 @@ from tiles.pictures import Picture, Pictures
 from tiles.render import FORMATS, MEDIA_TYPES, Format
 from tiles.settings import TilesSettings, from_environment
 from tiles.style import RESAMPLINGS, Style, make_style
+from tiles.workers import Workers
 
 if TYPE_CHECKING:
     from tiles.sources import Source
@@ -37,8 +39,9 @@ STATUS: dict[type[TilesError], int] = {
     NotOnMap: 422,
     SourceRefused: 422,
     SourceUnreadable: 422,
+    Busy: 503,
 }
-"""HTTP status of each error."""
+"""HTTP status of each error; those with 503 come with `Retry-After: 1`."""
 
 MAX_PREVIEW = 2048
 """Longest side of a preview, in pixels."""
@@ -93,7 +96,9 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         settings: limits and cache; the environment's unless given.
     """
     router = APIRouter(tags=["imagery"])
-    pictures = Pictures(settings or from_environment())
+    settings = settings or from_environment()
+    pictures = Pictures(settings)
+    workers = Workers(settings.max_waiting)
     images: dict[int | str, dict[str, Any]] = {
         200: {"description": "The image.", "content": {media: {} for media in MEDIA_TYPES.values()}},
         304: {"description": "The image that the client has still holds (If-None-Match)."},
@@ -107,7 +112,7 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
     @router.get(
         "/{scene}/tiles/{tms}/{z}/{x}/{y}.{fmt}", response_class=Response, responses=images, name="imagery_tile"
     )
-    def tile(
+    async def tile(
         *,
         request: Request,
         scene: str,
@@ -128,9 +133,22 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         row = y.removesuffix("@2x")
         cell = grid.make_tile(tms, _number("z", z), _number("x", x), _number("y", row))
         source = catalogue(scene)
-        style = style_of(source, request)
-        pictures.placement(source, tms)
-        return _respond(request, pictures.tile(source, cell, style, known, scale=1 if row == y else 2), known)
+
+        def find() -> Picture:
+            style = style_of(source, request)
+            pictures.placement(source, tms)
+            return pictures.tile(source, cell, style, known, scale=1 if row == y else 2)
+
+        # What is in memory is answered at once; whatever opens a raster or draws takes its turn.
+        gone = request.is_disconnected
+        picture = find() if pictures.knows(source, tms) else await workers.run(find, gone)
+        headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
+        if etag_matches(request.headers.get("if-none-match"), picture.etag):
+            return Response(status_code=304, headers=headers)
+        content = picture.kept()
+        if content is None:
+            content = await workers.run(picture.content, gone)
+        return Response(content, media_type=MEDIA_TYPES[known], headers=headers)
 
     @router.get("/{scene}/{tms}/tilejson.json", name="imagery_tilejson")
     def tilejson(

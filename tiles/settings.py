@@ -20,6 +20,7 @@ class TilesSettings(BaseSettings):
         max_pixels: largest raster that is opened, in pixels (width x height).
         max_bands: most bands that an opened raster may have.
         max_block_mb: largest block (tile or strip, decoded) of an opened raster, in MiB.
+        max_waiting: how many tiles may wait for a thread that draws them; more are refused for the moment (503).
         max_handles: how many rasters (and overviews of rasters) stay open for the next tile.
     """
 
@@ -30,6 +31,7 @@ class TilesSettings(BaseSettings):
     max_pixels: int = Field(default=250_000_000_000, ge=1)
     max_bands: int = Field(default=1024, ge=1)
     max_block_mb: int = Field(default=256, ge=1)
+    max_waiting: int = Field(default=256, ge=1)
     max_handles: int = Field(default=64, ge=0)
 
 

@@ -87,9 +87,10 @@ def install(app: FastAPI, more: Iterable[tuple[type[Exception], int]]) -> None:
         status = next(table[kind] for kind in type(error).__mro__ if kind in table)
         if status >= 500:
             log.error("%s: %s", type(error).__name__, error)
+        headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
         if isinstance(error, StoreFailed):  # its own words name paths and what the database said
-            return problem(status, error.public, **_numbers(error))
-        return problem(status, str(error), problems=getattr(error, "problems", ()))
+            return problem(status, error.public, headers=headers, **_numbers(error))
+        return problem(status, str(error), problems=getattr(error, "problems", ()), headers=headers)
 
     for kind in table:
         app.add_exception_handler(kind, known)
