@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Loads everything once, then forks a child for each command line: a process of its own, without two seconds of imports.
 NURSERY = """
-import json, os, sys
+import json, os, sys, traceback
 import geolabel.api, geolabel.app, geolabel.cli, geolabel.serving, geolabel.workflows, geolabel.store.geopackage
 import alembic.command, uvicorn.protocols.http.h11_impl, uvicorn.lifespan.on, pyogrio, psycopg
 for line in sys.stdin:
@@ -46,8 +46,11 @@ for line in sys.stdin:
             geolabel.cli.main()
         except SystemExit as stop:
             code = stop.code or 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
     print(child, flush=True)
 """
