@@ -322,6 +322,7 @@ def _inwards(bbox: Bounds) -> Bounds | None:
         outside = np.where([True, True, False, False], rounded < exact, rounded > exact)
         step = np.array([np.inf, np.inf, -np.inf, -np.inf], dtype=np.float32)
         inner = np.where(outside, np.nextafter(rounded, step), rounded)
-    inner = np.clip(inner, -_FLOAT_MAX, _FLOAT_MAX)
+    # PostGIS takes what is too large for a float32 for the largest: a box that ends there may go on.
+    inner[:2], inner[2:] = np.maximum(inner[:2], -_FLOAT_MAX), np.minimum(inner[2:], _FLOAT_MAX)
     min_x, min_y, max_x, max_y = inner.astype(np.float64).tolist()
     return None if min_x > max_x or min_y > max_y else (min_x, min_y, max_x, max_y)

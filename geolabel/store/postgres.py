@@ -59,7 +59,7 @@ LEFT JOIN (SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extna
 """  # noqa: S608 (a constant)
 # Lock last: what the others set holds for it, and for all of this transaction.
 _ON_WRITE = f"""
-SELECT set_config('lock_timeout', '{BUSY_SECONDS * 1000:.0f}', true), set_config('statement_timeout', '0', true),
+SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),
   set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'on'
     ELSE current_setting('synchronous_commit') END, true),
   set_config('geolabel.writing', 'on', true), pg_advisory_xact_lock({_WRITER})
@@ -133,7 +133,7 @@ def make_engine(parts: Mapping[str, str], *, pool_size: int) -> Engine:
         driver.isolation_level = levels.READ_COMMITTED if write else levels.REPEATABLE_READ
         driver.read_only = not write
         if write:
-            connection.exec_driver_sql(_ON_WRITE)
+            connection.exec_driver_sql(_ON_WRITE, (f"{BUSY_SECONDS * 1000:.0f}",))
 
     return engine
 

@@ -48,7 +48,9 @@ def find(connection: Connection, scene_id: str) -> Scene:
     Raises:
         NotFound: no such scene.
     """
-    row = connection.execute(sa.select(scenes).where(scenes.c.id == scene_id)).mappings().first()
+    row = None
+    if "\0" not in scene_id:  # PostgreSQL does not even compare with what no text can hold
+        row = connection.execute(sa.select(scenes).where(scenes.c.id == scene_id)).mappings().first()
     if row is None:
         raise _missing(scene_id)
     return _scene(row)
