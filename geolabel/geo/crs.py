@@ -17,9 +17,11 @@ from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import CRSError
 
 from geolabel.errors import InvalidCRS
+from geolabel.geo.antimeridian import unroll
 from geolabel.geo.boxes import image_box
 from geolabel.geo.edges import densify
 from geolabel.geo.operations import way
+from geolabel.geo.seam import end_of
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
@@ -233,8 +235,11 @@ def transform_coordinates(xy: NDArray[np.float64], source: str, target: str) -> 
     """
     if same(source, target):
         return xy
-    source, target = _anchor(source), _anchor(target)
-    return way(source, target, xy)(xy)
+    moved = way(_anchor(source), _anchor(target), xy)(xy)
+    if is_geographic(source) and is_geographic(target):  # PROJ brings longitudes into [-180, 180]
+        with np.errstate(invalid="ignore"):
+            moved[:, 0] += 360 * np.round((xy[:, 0] - moved[:, 0]) / 360)
+    return moved
 
 
 @lru_cache(maxsize=256)
@@ -262,7 +267,8 @@ def transform_geometries(
         round_trip: in units of `target`: refuse coordinates that do not come back to where they were within this.
 
     Returns:
-        (n,) shapely objects in `target`; the same objects when both CRSs mean the same.
+        (n,) shapely objects in `target`; the same objects when both CRSs mean the same. Degrees are continuous across
+        the antimeridian (179 to 181); `geolabel.geo.antimeridian.cut` brings them into [-180, 180].
 
     Raises:
         InvalidCRS: a coordinate that the target cannot hold (not finite, or not coming back), with its place.
@@ -273,8 +279,7 @@ def transform_geometries(
     def image(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         return transform_coordinates(xy, source, target)
 
-    if tolerance is not None:
-        geometries = densify(geometries, image, tolerance, degrees=is_geographic(target))
+    geometries = densify_for(geometries, source, target, tolerance)
     result = np.array(geometries, dtype=object)
     has_z = shapely.has_z(result)
     for chosen, dimensions in ((~has_z, 2), (has_z, 3)):
@@ -285,7 +290,28 @@ def transform_geometries(
         moved = image(coordinates[:, :2])
         _refuse_lost(coordinates[:, :2], moved, source, target, round_trip)
         result[chosen] = shapely.set_coordinates(part.copy(), np.column_stack((moved, coordinates[:, 2:])))
-    return result
+    return unroll(result, geometries, image) if is_geographic(target) and not is_geographic(source) else result
+
+
+def densify_for(
+    geometries: NDArray[np.object_], source: str, target: str, tolerance: float | None
+) -> NDArray[np.object_]:
+    """Add vertices to shapes in `source` with an edge whose image in `target` bends by more than `tolerance`.
+
+    Args:
+        geometries: (n,) shapely objects, in `source`.
+        source: their CRS.
+        target: where they are to go.
+        tolerance: in units of `target`; None adds nothing.
+
+    Returns:
+        (n,) shapely objects, still in `source`; the very objects where nothing bends.
+    """
+    if tolerance is None or same(source, target):
+        return geometries
+    end = end_of(target, degrees=is_geographic(target))
+    period = None if end is None else 2 * end
+    return densify(geometries, lambda xy: transform_coordinates(xy, source, target), tolerance, period=period)
 
 
 def _refuse_lost(

@@ -6,24 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from shapely.geometry import LineString, MultiLineString, MultiPolygon, Polygon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     Image = Callable[[NDArray[np.float64]], NDArray[np.float64]]
     """Coordinates (n, 2) of one CRS to those of another."""
 
+_TURN = 360.0
 
-def densify(geometries: NDArray[np.object_], image: Image, tolerance: float, *, degrees: bool) -> NDArray[np.object_]:
+
+def densify(
+    geometries: NDArray[np.object_], image: Image, tolerance: float, *, period: float | None = None
+) -> NDArray[np.object_]:
     """Add vertices to the shapes with an edge that bends.
 
     Args:
         geometries: (n,) shapely objects.
         image: leads to the other CRS.
         tolerance: in units of the other CRS: an edge whose image bends by more is cut into equal pieces.
-        degrees: whether the other CRS has longitudes: crossing the antimeridian is no bend.
+        period: the x after which the other CRS begins anew (360 in degrees): going over its end is no bend. None: never.
 
     Returns:
         (n,), still in the CRS that they came in; the very objects where nothing bends.
@@ -36,7 +42,7 @@ def densify(geometries: NDArray[np.object_], image: Image, tolerance: float, *, 
     start, end = xy[:-1][inner], xy[1:][inner]
     if len(start) == 0:
         return geometries
-    bend = _bends(start, end, image, degrees=degrees)
+    bend = _bends(start, end, image, period)
     edge_owner = owner[line[:-1][inner]]
     # A smooth edge cut in n bends n squared times less; a quarter of an edge more keeps the estimate safe.
     pieces = np.ceil(np.sqrt(np.where(np.isfinite(bend), bend, 0.0) / tolerance) * 1.25)
@@ -52,7 +58,9 @@ def densify(geometries: NDArray[np.object_], image: Image, tolerance: float, *, 
     return result
 
 
-def _bends(start: NDArray[np.float64], end: NDArray[np.float64], image: Image, *, degrees: bool) -> NDArray[np.float64]:
+def _bends(
+    start: NDArray[np.float64], end: NDArray[np.float64], image: Image, period: float | None
+) -> NDArray[np.float64]:
     """How far the image of each edge lies from the straight line between the images of its ends, (n,)."""
     begin, finish = image(start), image(end)
     bend = np.zeros(len(start))
@@ -60,20 +68,23 @@ def _bends(start: NDArray[np.float64], end: NDArray[np.float64], image: Image, *
         before = begin
         quarters = []
         for share in (0.25, 0.5, 0.75):
-            quarter = image(start + share * (end - start))
-            before = beside(quarter, before) if degrees else quarter
+            before = _beside(image(start + share * (end - start)), before, period)
             quarters.append((share, before))
-        finish = beside(finish, before) if degrees else finish
+        finish = _beside(finish, before, period)
         for share, quarter in quarters:
-            chord = begin + share * (finish - begin)
-            bend = np.maximum(bend, np.hypot(*(quarter - chord).T))
+            off = quarter - (begin + share * (finish - begin))
+            if period == _TURN:  # towards the poles a degree of longitude is less and less ground
+                off[:, 0] *= np.cos(np.radians(quarter[:, 1]))
+            bend = np.maximum(bend, np.hypot(*off.T))
     return bend
 
 
-def beside(degrees: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same points with longitudes within half a turn of the others', (n, 2)."""
-    turns = np.round((others[:, 0] - degrees[:, 0]) / 360.0)
-    return degrees + np.column_stack((turns * 360.0, np.zeros(len(degrees))))
+def _beside(xy: NDArray[np.float64], others: NDArray[np.float64], period: float | None) -> NDArray[np.float64]:
+    """The same points within half a period of the others, (n, 2)."""
+    if period is None:
+        return xy
+    periods = np.round((others[:, 0] - xy[:, 0]) / period)
+    return np.column_stack((xy[:, 0] + periods * period, xy[:, 1]))
 
 
 def linework(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
@@ -84,3 +95,32 @@ def linework(geometries: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDAr
     rings, ring_owner = shapely.get_rings(parts[is_polygon], return_index=True)
     lines = np.concatenate([rings, parts[is_line]])
     return lines, np.concatenate([part_owner[is_polygon][ring_owner], part_owner[is_line]]).astype(np.int64)
+
+
+def paths_of(geometry: BaseGeometry) -> list[tuple[BaseGeometry, bool]]:
+    """The rings, lines and points of one shape in the order of its coordinates, and which of them are closed rings."""
+    return [
+        (path, part.geom_type == "Polygon")
+        for part in shapely.get_parts(geometry)
+        for path in (shapely.get_rings(part) if part.geom_type == "Polygon" else [part])
+    ]
+
+
+def rebuilt(geometry: BaseGeometry, paths: list[NDArray[np.float64]]) -> BaseGeometry:
+    """A line, a polygon or a Multi of them with other vertices on each of its `paths_of`, (n, 2 or 3) each."""
+    rest = iter(paths)
+
+    def polygon(part: Polygon) -> Polygon:
+        outline, *holes = [next(rest) for _ in range(1 + len(part.interiors))]
+        return Polygon(outline, holes)
+
+    match geometry:
+        case Polygon():
+            return polygon(geometry)
+        case MultiPolygon():
+            return MultiPolygon([polygon(part) for part in geometry.geoms])
+        case LineString():
+            return LineString(next(rest))
+        case MultiLineString():
+            return MultiLineString([next(rest) for _ in geometry.geoms])
+    return geometry
