@@ -47,7 +47,9 @@ def find(connection: Connection, project_id: str) -> Layer:
     Raises:
         NotFound: no such project.
     """
-    row = connection.execute(sa.select(projects).where(projects.c.id == project_id)).mappings().first()
+    row = None
+    if "\0" not in project_id:  # PostgreSQL does not even compare with what no text can hold
+        row = connection.execute(sa.select(projects).where(projects.c.id == project_id)).mappings().first()
     if row is None:
         raise NotFound(f"There is no project {project_id!r} in this workspace.")
     return _layer(connection, row)
