@@ -142,7 +142,7 @@ class _Catalogue:
         if time.monotonic() < until:
             return path
         try:
-            path = self._app.state.store.scene(scene).href
+            path = str(self._app.state.store.scene(scene).href)
         except NotFound as error:
             self._paths.pop(scene, None)
             raise UnknownScene(str(error)) from error

@@ -463,6 +463,8 @@ class Change:
         changeset: number of the change in the workspace; everything written together shares it.
         at: RFC 3339, UTC.
         author: who did it.
+        kind: what the change set came from.
+        comment: why, in words.
     """
 
     annotation: Annotation
@@ -470,6 +472,8 @@ class Change:
     changeset: int
     at: str
     author: str | None
+    kind: ChangesetKind = "edit"
+    comment: str | None = None
 
 
 class JobState(StrEnum):

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from geolabel.api.context import Context, ContextDep, further_parameters, known_parameters, takes_properties
-from geolabel.api.etags import Condition, etag, read_condition
+from geolabel.api.etags import Condition, etag, read_condition, read_if_match
 from geolabel.api.features import View
 from geolabel.api.filters import Asked, read_search
 from geolabel.api.negotiate import of_content, refuse_old_crs_member, requested, storage_crs
-from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused
+from geolabel.api.once import IdempotencyKey, read_once, replayed
+from geolabel.api.past import At, link_to, moment_of
+from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused, bad_parameter
 from geolabel.errors import NotFound, VersionConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from geolabel.api.negotiate import EdgeCRS
-    from geolabel.model import Annotation, NewAnnotation, Project
+    from geolabel.model import Annotation, Change, NewAnnotation, Project
 
 router = APIRouter(
     prefix="/api/collections/{project}/items",
@@ -42,7 +44,8 @@ IfMatch = Annotated[
 ]
 
 
-def _view(context: Context, project: Project, edge: EdgeCRS) -> View:
+def view_of(context: Context, project: Project, edge: EdgeCRS) -> View:
+    """How a client that speaks a CRS sees a project's labels."""
     scenes = tuple(context.store.scene(scene) for scene in project.scenes)
     return View(project, storage_crs(project), edge, scenes)
 
@@ -75,22 +78,28 @@ def list_items(
     ] = None,
     class_: Annotated[str | None, Query(alias="class", description="Only labels of this class.")] = None,
     status: Annotated[str | None, Query(description="Only labels of this status.")] = None,
+    at: At = None,
 ) -> Response:
     """Labels as GeoJSON, in order of id, page by page."""
     project_ = context.store.project(project)
     edge = requested(project_, context.base, crs, "crs")
     named = {name: value for name, value in (("class", class_), ("status", status)) if value is not None}
     properties = {**named, **further_parameters(request)}
-    asked = Asked(bbox, bbox_crs, datetime, filter_, filter_lang, filter_crs, properties)
+    moment = moment_of(context, project, at)
+    asked = Asked(bbox, bbox_crs, datetime, filter_, filter_lang, filter_crs, properties, moment)
     chosen = read_search(context, project_, asked)
+    if moment is not None and chosen.where is not None:
+        raise bad_parameter("at", "the past is searched by bbox, class and status alone: leave the other filters out")
     page = min(limit, MAX_LIMIT)
     found = chosen.page(context.store, after=after, limit=page + 1)
     whole = after == 0 and len(found) <= page
     matched = len(found) if whole else chosen.count(context.store)
-    features = _view(context, project_, edge).features(found[:page])
-    links = [_link(context, "self", request, {})]
+    features = view_of(context, project_, edge).features(found[:page])
+    links = [link_to(context, request, "self", {})]
     if len(found) > page:
-        links.append(_link(context, "next", request, {"after": str(found[page - 1].id)}))
+        # The pages that follow are of the same moment, whatever is written until then.
+        same = {} if moment is None else {"at": str(moment)}
+        links.append(link_to(context, request, "next", {"after": str(found[page - 1].id), **same}))
     links.append({"href": context.url(f"/api/collections/{project}"), "rel": "collection", "type": "application/json"})
     body: dict[str, Any] = {
         "type": "FeatureCollection",
@@ -114,24 +123,31 @@ def _header(context: Context, project: str, request: Request) -> str:
     )
 
 
-def _link(context: Context, rel: str, request: Request, changed: dict[str, str]) -> dict[str, str]:
-    query = urlencode({**request.query_params, **changed}, safe=":/,")
-    href = context.url(request.url.path) + (f"?{query}" if query else "")
-    return {"href": href, "rel": rel, "type": GEOJSON}
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @router.post("", status_code=201)
-def create_item(context: ContextDep, project: str, body: BodyDep, content_crs: ContentCrs = None) -> Response:
+def create_item(
+    *,
+    request: Request,
+    context: ContextDep,
+    project: str,
+    body: BodyDep,
+    content_crs: ContentCrs = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Add a label."""
     project_ = context.store.project(project)
-    view, value = _read(context, project_, body, content_crs)
-    [made] = context.store.create(project, [view.create(value, "web" if context.from_web else "api")])
+    once = read_once(request, idempotency_key, body.raw)
+    if once is not None and context.store.is_done(project, once):
+        view, new = view_of(context, project_, of_content(project_, context.base, content_crs)), []
+    else:
+        view, value = _read(context, project_, body, content_crs)
+        new = [view.create(value, context.source)]
+    [made] = context.store.create(project, new, once=once)
     location = context.url(f"/api/collections/{project}/items/{made.id}")
-    answer = _answer(context, view, made, 201, {})
+    answer = _answer(context, view, made, 201, replayed(once))
     # QGIS up to 3.40.6 finds the header in this case only, and otherwise reports a label that was made as refused.
     answer.raw_headers.append((b"Location", location.encode("latin-1")))
     return answer
@@ -139,20 +155,22 @@ def create_item(context: ContextDep, project: str, body: BodyDep, content_crs: C
 
 @router.get("/{id}")
 def get_item(
+    *,
     context: ContextDep,
     project: str,
     id: Id,  # noqa: A002 - the name in the path
     crs: Crs = None,
+    at: At = None,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """One label, with its version as ETag."""
     project_ = context.store.project(project)
     edge = requested(project_, context.base, crs, "crs")
     condition = read_condition(if_none_match, "If-None-Match")
-    annotation = context.store.annotation(project, id)
+    annotation = context.store.annotation(project, id, at=moment_of(context, project, at))
     if condition is not None and condition.holds(annotation.version):
         return Response(status_code=304, headers={"ETag": etag(annotation.version)})
-    return _answer(context, _view(context, project_, edge), annotation, 200, {})
+    return _answer(context, view_of(context, project_, edge), annotation, 200, {})
 
 
 @router.put("/{id}")
@@ -168,7 +186,7 @@ def replace_item(
     """Replace a label; a deleted one comes back as its next version."""
     project_ = context.store.project(project)
     view, value = _read(context, project_, body, content_crs)
-    condition = read_condition(if_match, "If-Match")
+    condition = read_if_match(if_match, project_)
 
     def read(current: Annotation, history: Callable[[], list[Annotation]]) -> NewAnnotation:
         return view.replace(value, current, history)
@@ -189,7 +207,7 @@ def update_item(
     """Change what the body names (JSON merge patch) and leave the rest, to the last bit."""
     project_ = context.store.project(project)
     view, value = _read(context, project_, body, content_crs)
-    condition = read_condition(if_match, "If-Match")
+    condition = read_if_match(if_match, project_)
 
     def read(current: Annotation, history: Callable[[], list[Annotation]]) -> NewAnnotation:
         return view.patch(value, current, history)
@@ -206,11 +224,11 @@ def delete_item(
 ) -> Response:
     """Delete a label; its history stays, and PUT brings it back."""
     project_ = context.store.project(project)
-    condition = read_condition(if_match, "If-Match")
+    condition = read_if_match(if_match, project_)
     expected = None
     if condition is not None:
         current = context.store.annotation(project, id)
-        view = _view(context, project_, requested(project_, context.base, None, "crs"))
+        view = view_of(context, project_, requested(project_, context.base, None, "crs"))
         expected = _expected(view, current, condition)
     try:
         change = context.store.delete(project, id, expected=expected)
@@ -226,30 +244,41 @@ def item_history(
     id: Id,  # noqa: A002
     crs: Crs = None,
 ) -> Response:
-    """Every state of a label, oldest first."""
+    """Every state of a label and the one before it, oldest first: who changed what, when and why."""
     project_ = context.store.project(project)
     edge = requested(project_, context.base, crs, "crs")
     changes = context.store.history(project, id)
-    features = _view(context, project_, edge).features([change.annotation for change in changes])
+    features = view_of(context, project_, edge).features([change.annotation for change in changes])
     steps = [
         {
             "operation": change.operation,
             "version": change.annotation.version,
             "changeset": change.changeset,
+            "kind": change.kind,
+            "comment": change.comment,
             "at": change.at,
             "author": change.author,
+            "before": before,
             "feature": feature,
         }
-        for change, feature in zip(changes, features, strict=True)
+        for change, before, feature in zip(changes, _befores(changes, features), features, strict=True)
     ]
     return Json({"history": steps}, headers={"Content-Crs": f"<{edge.uri}>"})
+
+
+def _befores(changes: Sequence[Change], features: Sequence[dict[str, Any]]) -> list[dict[str, Any] | None]:
+    """What each change found: the state that the one before it left, and nothing after a delete."""
+    left = [
+        None if change.operation == "delete" else feature for change, feature in zip(changes, features, strict=True)
+    ]
+    return [None, *left[:-1]]
 
 
 def _read(context: Context, project: Project, body: Body, content_crs: str | None) -> tuple[View, Any]:
     edge = of_content(project, context.base, content_crs)
     value = body.json()
     refuse_old_crs_member(value, edge)
-    return _view(context, project, edge), value
+    return view_of(context, project, edge), value
 
 
 def _answer(context: Context, view: View, annotation: Annotation, status: int, headers: dict[str, str]) -> Response:

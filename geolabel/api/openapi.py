@@ -12,19 +12,22 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from geolabel.api.changesets import Revert
 from geolabel.api.collections import OPENAPI
 from geolabel.api.context import ContextDep, known_parameters
 from geolabel.api.items import DEFAULT_LIMIT, MAX_LIMIT
 from geolabel.api.jobs import NewExport
 from geolabel.api.projects import NewProject, ProjectPatch
 from geolabel.api.scenes import NewScene
+from geolabel.api.snapshots import NewSnapshot
 from geolabel.api.wire import GEOJSON, JSON, MERGE_PATCH, PROBLEM, Json
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _ITEMS = "/api/collections/{project}/items"
-_MODELS = (NewExport, NewProject, NewScene, ProjectPatch)
+_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, ProjectPatch, Revert)
+_OPTIONAL = ("Revert", "NewSnapshot")
 
 _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/scenes", "post"): ("NewScene", (JSON,)),
@@ -32,6 +35,9 @@ _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/projects/{project}", "patch"): ("ProjectPatch", (JSON, MERGE_PATCH)),
     ("/api/projects/{project}/exports", "post"): ("NewExport", (JSON,)),
     ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
+    ("/api/collections/{project}/batch", "post"): ("Batch", (JSON,)),
+    ("/api/collections/{project}/changesets/{number}/revert", "post"): ("Revert", (JSON,)),
+    ("/api/collections/{project}/snapshots", "post"): ("NewSnapshot", (JSON,)),
     (_ITEMS, "post"): ("Feature", (GEOJSON, JSON)),
     (f"{_ITEMS}/{{id}}", "put"): ("Feature", (GEOJSON, JSON)),
     (f"{_ITEMS}/{{id}}", "patch"): ("FeaturePatch", (MERGE_PATCH, GEOJSON, JSON)),
@@ -54,6 +60,7 @@ _FEATURE = {
     "geometry": {"$ref": "#/components/schemas/Geometry"},
     "properties": {"type": "object", "description": "See `schema` of the collection: `class` first."},
 }
+_VERSION = {"id": {"type": "integer"}, "version": {"type": "integer"}}
 _SCHEMAS: dict[str, Any] = {
     "Geometry": _GEOMETRY,
     "Feature": {"type": "object", "required": ["type", "geometry", "properties"], "properties": _FEATURE},
@@ -64,6 +71,18 @@ _SCHEMAS: dict[str, Any] = {
         "properties": {
             "type": {"type": "string", "enum": ["FeatureCollection"]},
             "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+        },
+    },
+    "Batch": {
+        "type": "object",
+        "properties": {
+            "create": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+            "update": {
+                "type": "array",
+                "items": {"type": "object", "required": ["id"], "properties": {**_VERSION, **_FEATURE}},
+            },
+            "delete": {"type": "array", "items": {"type": "object", "required": ["id"], "properties": _VERSION}},
+            "comment": {"type": "string"},
         },
     },
     "Problem": {
@@ -160,7 +179,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     if (path, method) in _BODIES:
         name, media_types = _BODIES[path, method]
         schema = {"schema": {"$ref": f"#/components/schemas/{name}"}}
-        operation["requestBody"] = {"required": True, "content": dict.fromkeys(media_types, schema)}
+        operation["requestBody"] = {"required": name not in _OPTIONAL, "content": dict.fromkeys(media_types, schema)}
     if path == _ITEMS:
         for parameter in operation.get("parameters", ()):
             parameter.update(_PARAMETERS.get(parameter["name"], {}))

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 _IDS_AT_ONCE = 500
 
+# No attribute's name begins with `_`.
+_WHO = (
+    changesets.c.at,
+    changesets.c.author.label("_by"),
+    changesets.c.kind.label("_kind"),
+    changesets.c.comment.label("_comment"),
+)
+
 
 def open_changeset(
     connection: Connection,
@@ -200,7 +208,7 @@ def find(connection: Connection, project: str, annotation_id: int) -> list[Chang
     layer = layers.find(connection, project)
     if not 0 < annotation_id <= MAX_KEY:
         raise missing(layer, annotation_id)
-    past = sa.select(history, changesets.c.at, changesets.c.author.label("_by"))
+    past = sa.select(history, *_WHO)
     past = past.join(changesets, changesets.c.number == history.c.changeset)
     rows = list(
         connection.execute(
@@ -208,7 +216,7 @@ def find(connection: Connection, project: str, annotation_id: int) -> list[Chang
         ).mappings(),
     )
     operations = [row["operation"] for row in rows]
-    now = sa.select(layer.table, changesets.c.at, changesets.c.author.label("_by"))
+    now = sa.select(layer.table, *_WHO)
     now = now.join(changesets, changesets.c.number == layer.table.c.changeset)
     for row in connection.execute(now.where(layer.table.c.id == annotation_id, *visible(layer))).mappings():
         rows.append(row)
@@ -216,7 +224,15 @@ def find(connection: Connection, project: str, annotation_id: int) -> list[Chang
     if not rows:
         raise missing(layer, annotation_id)
     return [
-        Change(annotation=annotation, operation=operation, changeset=row["changeset"], at=row["at"], author=row["_by"])
+        Change(
+            annotation=annotation,
+            operation=operation,
+            changeset=row["changeset"],
+            at=row["at"],
+            author=row["_by"],
+            kind=row["_kind"],
+            comment=row["_comment"],
+        )
         for annotation, operation, row in zip(to_annotations(connection, rows, layer), operations, rows, strict=True)
     ]
 
@@ -228,7 +244,8 @@ def last_changeset(connection: Connection, project: str | None = None) -> int:
         NotFound: no such project.
     """
     mine = [] if project is None else [changesets.c.project == layers.find(connection, project).key]
-    # An import is seen from a later number than its own on.
+    # The number of an import at work says nothing yet, and one that is done may be seen from a later number on.
+    mine.append(changesets.c.published == sa.true())
     found = (
         connection.execute(sa.select(sa.func.max(number)).where(*mine)).scalar()
         for number in (changesets.c.number, changesets.c.seen_from)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from geolabel.attributes import check_attributes, keep_values
 from geolabel.errors import Conflict, Conflicts, InvalidInput
-from geolabel.store import history, layers
+from geolabel.store import history, idempotency, layers
 from geolabel.store.annotations import find_rows
 from geolabel.store.changesets import PAST, ends_of, find, operation_of, row_of
 from geolabel.store.dialect import spatial
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from geolabel.model import Bounds, Changeset
+    from geolabel.store.idempotency import Once
     from geolabel.store.layers import Layer
 
 _IDS_AT_ONCE = 500
@@ -82,9 +83,13 @@ def revert(
     at: str,
     author: str | None,
     comment: str | None,
+    once: Once | None,
 ) -> Reverted:
     """Take a change set back. See Store.revert."""
     layer = layers.find(connection, project)
+    if once is not None and (given := idempotency.find(connection, layer, once)) is not None:
+        kept = tuple(Conflict(*conflict) for conflict in given["conflicts"])
+        return Reverted(find(connection, project, given["changeset"]), kept, given["unchanged"], given["lost"])
     row = row_of(connection, layer, number)
     turns, conflicts, unchanged = _look(connection, layer, row)
     turns, unfit = _fitting(connection, layer, turns)
@@ -107,6 +112,10 @@ def revert(
     known = {attribute.name for attribute in layer.project.attributes}
     restored = (turn.before for turn in turns if turn.before is not None)
     lost = Counter(name for state in restored for name in attributes_in(state, layer) if name not in known)
+    if once is not None:
+        listed = [(conflict.id, conflict.version, conflict.deleted, conflict.reason) for conflict in conflicts]
+        result = {"changeset": made, "conflicts": listed, "unchanged": unchanged, "lost": dict(lost)}
+        idempotency.keep(connection, layer, once, result, at=at)
     return Reverted(find(connection, project, made), tuple(conflicts), unchanged, dict(lost))
 
 

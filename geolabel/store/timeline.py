@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geolabel.model import Change, Changeset, Snapshot
     from geolabel.store.changesets import Touch
     from geolabel.store.diff import Diff
+    from geolabel.store.idempotency import Once
     from geolabel.store.revert import Reverted
 
 
@@ -106,6 +107,7 @@ class Timeline(ABC):
         author: str | None = None,
         comment: str | None = None,
         skip_conflicts: bool = False,
+        once: Once | None = None,
     ) -> Reverted:
         """Take a change set back by a new one: what it made goes, what it changed or deleted is as before again.
 
@@ -118,6 +120,7 @@ class Timeline(ABC):
             author: who does it.
             comment: why, in words.
             skip_conflicts: leave conflicts as they are and take back the rest; otherwise nothing is changed.
+            once: makes a request that comes twice have one effect.
 
         Raises:
             NotFound: no such project or change set.
@@ -126,7 +129,14 @@ class Timeline(ABC):
         """
         with self._write() as (connection, at):
             return revert.revert(
-                connection, project, number, skip_conflicts=skip_conflicts, at=at, author=author, comment=comment
+                connection,
+                project,
+                number,
+                skip_conflicts=skip_conflicts,
+                at=at,
+                author=author,
+                comment=comment,
+                once=once,
             )
 
     def create_snapshot(
