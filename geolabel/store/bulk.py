@@ -20,14 +20,14 @@ import shapely
 import sqlalchemy as sa
 
 from geolabel.errors import InvalidInput, NotFound, Problem, StoreFailed
-from geolabel.store import history, layers
+from geolabel.store import history, jobs, layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible
 from geolabel.store.tables import changesets
 from geolabel.store.tables import history as history_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -425,11 +425,22 @@ class ImportStage:
 
     # Publishing
 
-    def publish(self, *, prune: bool = False) -> Tally:
+    def publish(
+        self,
+        *,
+        prune: bool = False,
+        job: int | None = None,
+        outcome: Callable[[Tally], Mapping[str, Any]] | None = None,
+    ) -> Tally:
         """Let everybody see the rows, all at once.
 
         Args:
             prune: delete what an earlier import of this source made and this one does not have.
+            job: that is done by this, in the same transaction: a worker that is killed right after it imports nothing twice.
+            outcome: gives the job's result.
+
+        Raises:
+            Cancelled: the job has ended already; nothing is published.
         """
         ids = np.concatenate([np.empty(0, np.int64), *self._ids])
         bounds = np.concatenate([np.empty((0, 4)), *self._bounds])
@@ -465,6 +476,8 @@ class ImportStage:
                 "seen_from": None if effective == self.number else effective,
             }
             connection.execute(sa.update(changesets).where(changesets.c.number == self.number).values(values))
+            if job is not None:
+                jobs.complete(connection, job, outcome(self.tally) if outcome else {}, at=at)
         self.published = True
         return self.tally
 

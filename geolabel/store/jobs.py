@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from geolabel.errors import InvalidInput, NotFound
+from geolabel.errors import Cancelled, InvalidInput, NotFound
 from geolabel.model import Job, JobState
 from geolabel.store import idempotency, layers
 from geolabel.store.tables import MAX_KEY, jobs
@@ -126,6 +126,18 @@ def finish(
         values["progress"] = 1.0
     connection.execute(sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(_OPEN)).values(values))
     return find(connection, job_id)
+
+
+def complete(connection: Connection, job_id: int, result: Mapping[str, Any], *, at: str) -> None:
+    """End a job as done, in the transaction that writes what it was to write.
+
+    Raises:
+        Cancelled: it has ended already: somebody cancelled it, or another worker has done it.
+    """
+    before = find(connection, job_id)
+    if before.state in _ENDED:
+        raise Cancelled(f"Job {job_id} had ended ({before.state}) before its work was kept; nothing of it was.")
+    finish(connection, job_id, JobState.DONE, "Done", result, at=at)
 
 
 def cancel(connection: Connection, job_id: int, *, at: str) -> Job:
