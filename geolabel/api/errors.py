@@ -100,7 +100,7 @@ def install(app: FastAPI, more: Iterable[tuple[type[Exception], int]]) -> None:
     app.add_exception_handler(HTTPException, _http)
 
 
-def _numbers(error: StoreFailed) -> dict[str, int]:
+def _numbers(error: StoreFailed) -> dict[str, Any]:
     """What a full disk has and needs, in bytes, for clients that compute with it."""
     if not isinstance(error, StorageFull):
         return {}
