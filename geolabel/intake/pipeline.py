@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -134,6 +134,7 @@ def run(
     *,
     author: str | None,
     progress: Progress,
+    job: int | None = None,
 ) -> ImportReport:
     """Import labels into a project, all or none. See `workflows.import_labels`."""
     started = time.monotonic()
@@ -176,8 +177,13 @@ def run(
         if ground is not None and total.stored and total.outside == total.stored:
             raise _elsewhere(project, ground, labels, total, way)
         progress(0.98, "Publishing")
-        tally = stage.publish(prune=options.prune)
-    progress(1.0, f"Imported {tally.added:,} labels")
+
+        def outcome(tally: Tally) -> dict[str, Any]:
+            return _report(labels.name, stage.number, total, tally).to_json()
+
+        tally = stage.publish(prune=options.prune, job=job, outcome=outcome)
+    if job is None:  # one that is a job has ended with its last word
+        progress(1.0, f"Imported {tally.added:,} labels")
     return _report(labels.name, stage.number, total, tally)
 
 
