@@ -75,7 +75,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (socket.gaierror, UnicodeError) as error:  # UnicodeError: a name that none can be
         raise InvalidInput(f"The address {host}:{port} cannot be listened on: {error}.") from error
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named, for asyncio sends small answers at once only on sockets that say TCP: 40 ms less for each on a kept connection.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # on Windows the option would let two servers share a port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

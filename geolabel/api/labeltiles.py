@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from geolabel.api.context import ContextDep, known_parameters
-from geolabel.api.wire import JSON, Json
+from geolabel.api.wire import JSON, Json, bad_parameter
 from geolabel.errors import NotFound
 from geolabel.geo import crs as crs_
 from geolabel.labeltiles.matrix import check_fits, matrix_set, served
@@ -19,12 +19,11 @@ from geolabel.model import CRS84
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from geolabel.api.context import Context
     from geolabel.model import LabelsState
+    from geolabel.settings import Settings
 
-router = APIRouter(
-    prefix="/api/collections/{project}/tiles", tags=["label tiles"], dependencies=[Depends(known_parameters)]
-)
+router = APIRouter(prefix="/api/collections/{project}/tiles", tags=["label tiles"])
+_Checked = [Depends(known_parameters)]
 
 MVT = "application/vnd.mapbox-vector-tile"
 
@@ -54,7 +53,7 @@ class Cache(Protocol):
         """The bytes of a key, made when they are not there."""
 
 
-@router.get("", response_class=Json)
+@router.get("", response_class=Json, dependencies=_Checked)
 def list_sets(context: ContextDep, project: str) -> Response:
     """The tile matrix sets that a project's labels are served in."""
     found = context.store.project(project)
@@ -82,7 +81,7 @@ def list_sets(context: ContextDep, project: str) -> Response:
     return Json({"links": [{"rel": "self", "type": JSON, "href": at, "title": "This page"}], "tilesets": sets})
 
 
-@router.get("/{tms}/tilejson.json", response_class=Json)
+@router.get("/{tms}/tilejson.json", response_class=Json, dependencies=_Checked)
 def tilejson(context: ContextDep, project: str, tms: _Tms) -> Response:
     """The TileJSON 3.0.0 document of a project's labels."""
     matrices = matrix_set(tms)
@@ -108,24 +107,29 @@ def tilejson(context: ContextDep, project: str, tms: _Tms) -> Response:
 
 
 @router.get("/{tms}/{z}/{x}/{y}.mvt", response_class=Response, responses=_TILE)
-def tile(request: Request, context: ContextDep, project: str, tms: _Tms, z: str, x: str, y: str) -> Response:
+def tile(request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -> Response:
     """A tile of a project's labels in the layer `labels`: class, id and status of each, and its id as the feature's.
 
     Outside the tile matrix set it is 404, and without labels 204.
     """
+    if request.url.query:  # as `known_parameters` does, but a map asks for hundreds of tiles
+        name = next(iter(request.query_params), "")
+        raise bad_parameter(name, "a label tile takes no parameters")
     matrices = matrix_set(tms)
     place = (_number(z), _number(x), _number(y))
     matrices.box(*place)
-    tiles = request.app.state.label_tiles
-    state = tiles.state(project)
-    compressed = _wants_gzip(request, context)
-    etag = _etag(state, compressed=compressed)
-    headers = {"ETag": etag, "Cache-Control": _CACHE_CONTROL, "Vary": "Accept-Encoding"}
+    app = request.app.state
+    state = app.label_tiles.state(project)
+    compressed = _wants_gzip(request, app.settings)
+    headers = {
+        "ETag": _etag(state, compressed=compressed),
+        "Cache-Control": _CACHE_CONTROL,
+        "Vary": "Accept-Encoding",
+    }
     if _still_holds(request, state):
         return Response(status_code=304, headers=headers)
-
-    cache: Cache = request.app.state.label_tile_cache
-    body = cache.get((state, tms, place), lambda: tiles.tile(project, state, matrices, *place))
+    cache: Cache = app.label_tile_cache
+    body = cache.get((state, tms, place), lambda: app.label_tiles.tile(project, state, matrices, *place))
     if not body:
         return Response(status_code=204, headers=headers)
     if compressed and len(body) > _WORTH_GZIP:
@@ -153,15 +157,18 @@ def _still_holds(request: Request, state: LabelsState) -> bool:
     return any(_etag(state, compressed=compressed) in given for compressed in (False, True)) or given == ["*"]
 
 
-def _wants_gzip(request: Request, context: Context) -> bool:
+def _wants_gzip(request: Request, settings: Settings) -> bool:
     """Whether the client asks for it and is not on this machine, where compressing takes longer than sending."""
+    header = request.headers.get("accept-encoding", "")
+    if "gzip" not in header:
+        return False
     accepted = {
         name.strip().lower(): quality.strip().replace(" ", "").lower()
-        for name, _, quality in (part.partition(";") for part in request.headers.get("accept-encoding", "").split(","))
+        for name, _, quality in (part.partition(";") for part in header.split(","))
     }
     if "gzip" not in accepted or accepted["gzip"] in {"q=0", "q=0.0", "q=0.00", "q=0.000"}:
         return False
-    if context.settings.public_url or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+    if settings.public_url or "x-forwarded-for" in request.headers or "forwarded" in request.headers:
         return True
     try:
         return request.client is None or not ipaddress.ip_address(request.client.host).is_loopback

@@ -44,16 +44,24 @@ class MatrixSet:
         Raises:
             NotFound: there is no such tile.
         """
-        matrices = _matrices(self.name)
         if not self.minzoom <= z <= self.maxzoom:
             raise NotFound(f"{self.name} has the zoom levels {self.minzoom} to {self.maxzoom}, got {z}.")
-        matrix = matrices.matrix(z)
-        if not (0 <= x < matrix.matrixWidth and 0 <= y < matrix.matrixHeight):
-            raise NotFound(
-                f"{self.name} has {matrix.matrixWidth} columns and {matrix.matrixHeight} rows at zoom {z}, got x={x}, y={y}."
-            )
-        box = matrices.xy_bounds(morecantile.Tile(x, y, z))
-        return (box.left, box.bottom, box.right, box.top)
+        left, top, width, height, columns, rows = _grid(self.name, z)
+        if not (0 <= x < columns and 0 <= y < rows):
+            raise NotFound(f"{self.name} has {columns} columns and {rows} rows at zoom {z}, got x={x}, y={y}.")
+        return (left + x * width, top - (y + 1) * height, left + (x + 1) * width, top - y * height)
+
+
+@lru_cache(maxsize=1024)
+def _grid(name: str, z: int) -> tuple[float, float, float, float, int, int]:
+    """Left, top, width and height of the first tile of a matrix, and how many columns and rows it has."""
+    matrices = _matrices(name)
+    first = matrices.xy_bounds(morecantile.Tile(0, 0, z))
+    matrix = matrices.matrix(z)
+    return (
+        *(first.left, first.top, matrix.cellSize * matrix.tileWidth, matrix.cellSize * matrix.tileHeight),
+        *(int(matrix.matrixWidth), int(matrix.matrixHeight)),
+    )
 
 
 @lru_cache(maxsize=32)

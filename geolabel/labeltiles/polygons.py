@@ -171,6 +171,7 @@ def encode(
     words = np.empty(budget + HEAD, dtype=np.int64)
     ends = np.zeros(2, dtype=np.int64)
     cursor = np.empty(2, dtype=np.int64)
+    home = np.empty(2, dtype=np.int64)
     px = np.empty(1024, dtype=np.int64)
     py = np.empty(1024, dtype=np.int64)
     count = 0
@@ -183,12 +184,12 @@ def encode(
         if min_x == max_x or min_y == max_y or max_x < low or min_x > high or max_y < low or min_y > high:
             continue  # thinner than the grid, or beside the tile
         clip = min_x < low or max_x > high or min_y < low or max_y > high
-        end = np.int64(HEAD)
+        end = begin = np.int64(HEAD)
         cursor[:] = 0
-        kept = False
+        left_over = 0  # area of the part so far
         for ring in range(rings[row], rings[row + 1]):
             hole = holes[ring]
-            if hole and not kept:
+            if hole and left_over == 0:
                 continue
             first, last = starts[ring], starts[ring + 1]
             if last - first > len(px):
@@ -211,10 +212,18 @@ def encode(
             a, n = _straighten(ax, ay, n)
             # A ring that the grid turned inside out is thinner than the grid.
             area = _doubled_area(ax, ay, a, n) if n > 2 else 0
-            if area == 0 or (area < 0) != hole:
-                kept = kept and hole
+            if not hole:
+                left_over = max(area, 0)
+                begin = end
+                home[:] = cursor
+            elif area < 0:
+                left_over = max(left_over + area, 0)
+            if left_over == 0:
+                end = begin  # nothing, or all of it is a hole
+                cursor[:] = home
                 continue
-            kept = True
+            if (area < 0) != hole or area == 0:
+                continue
             end = path(ax, ay, a, n, True, words, end, cursor)
             if end < 0:
                 return out[: ends[0]], known[: ends[1]], count, i

@@ -6,6 +6,7 @@ Source: Mapbox Vector Tile Specification 2.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,16 +51,13 @@ def encode_tile(layer: Layer, box: Bounds, *, classes: Sequence[str], statuses: 
         return b""
     class_names, class_values = _used(layer.shapes.classes[rows], classes, 0)
     status_names, status_values = _used(layer.shapes.statuses[rows], statuses, len(class_names))
-    names = [*class_names, *status_names]
-    head = _field(15, 2) + _text(1, LAYER_NAME.encode())
-    words = b"".join(_text(3, key.encode()) for key in FIELDS)
-    words += b"".join(_text(4, _text(1, name.encode())) for name in names)
-    tail = _field(5, EXTENT)
-    budget = MOST_BYTES - len(head) - len(words) - len(tail) - 8
+    names = (*class_names, *status_names)
+    words = _words(names)
+    budget = MOST_BYTES - len(_HEAD) - len(words) - len(_TAIL) - 8
     drawn = _Drawer(layer, (left, top, scale), (class_values, status_values, len(names)), budget).draw(rows)
     if not drawn.features:
         return b""
-    return _text(3, b"".join([head, drawn.features, words, drawn.values, tail]))
+    return _text(3, b"".join([_HEAD, drawn.features, words, drawn.values, _TAIL]))
 
 
 def _used(numbers: NDArray[np.int32], names: Sequence[str], first: int) -> tuple[list[str], NDArray[np.int64]]:
@@ -172,3 +170,14 @@ def _field(number: int, value: int) -> bytes:
 
 def _text(number: int, value: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+@lru_cache(maxsize=1024)
+def _words(names: tuple[str, ...]) -> bytes:
+    """The keys of a layer, and its values that are names."""
+    keys = b"".join(_text(3, key.encode()) for key in FIELDS)
+    return keys + b"".join(_text(4, _text(1, name.encode())) for name in names)
+
+
+_HEAD = _field(15, 2) + _text(1, LAYER_NAME.encode())
+_TAIL = _field(5, EXTENT)

@@ -42,7 +42,7 @@ class Tree:
 
     def find(self, box: Bounds) -> NDArray[np.int64]:
         """Rows whose boxes meet a box, in no particular order."""
-        if len(self.levels) > 1:
+        if len(self.nodes):
             all_ = self.nodes[-1]
             if box[0] <= all_[0] and box[1] <= all_[1] and box[2] >= all_[2] and box[3] >= all_[3]:
                 return np.arange(len(self.order))
