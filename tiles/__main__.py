@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)  # noqa: T201 - the command line speaks through stderr
         return 1
     # Loopback only: there are no accounts here.
-    uvicorn.run(app, host="127.0.0.1", port=given.port)
+    uvicorn.run(app, host="127.0.0.1", port=given.port, access_log=False)
     return 0
 
 

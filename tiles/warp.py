@@ -176,9 +176,8 @@ class Warp:
             box: (left, top, right, bottom) in continuous pixel coordinates of what was read.
         """
         if self.project is not None:
-            x, y = np.meshgrid(*[np.arange(self.size * self.samples)] * 2)
-            u, v, w = np.tensordot(self.project, np.stack([x, y, np.ones_like(x)]), axes=1)
-            columns, rows = u / w + 0.5, v / w + 0.5
+            line = np.arange(self.size * self.samples, dtype=np.float64)
+            columns, rows = (plane + 0.5 for plane in _mapped(self.project, line, line))
         else:
             assert self.positions is not None
             columns, rows = (plane + 0.5 for plane in self.positions)
@@ -231,16 +230,22 @@ def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | 
         return None
     matrix = np.append(solved, 1.0).reshape(3, 3)
     line = np.linspace(-0.5, size - 0.5, nodes.shape[1])
-    x, y = np.meshgrid(line, line)
-    u, v, w = np.tensordot(matrix, np.stack([x, y, np.ones_like(x)]), axes=1)
-    if (w <= 0).any():
-        return None
-    error = np.hypot(u / w + origin[0] - nodes[0], v / w + origin[1] - nodes[1])
+    columns, rows = _mapped(matrix, line, line)
+    error = np.hypot(columns + origin[0] - nodes[0], rows + origin[1] - nodes[1])
     if not error.max() <= TOLERANCE:
         return None
     shift = np.array([[1, 0, origin[0]], [0, 1, origin[1]], [0, 0, 1]])
     placed: NDArray[np.float64] = shift @ matrix
     return placed
+
+
+def _mapped(
+    matrix: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where a projective map brings the points of a grid: every x with every y. Written out: products of matrices start threads."""
+    y = y[:, np.newaxis]
+    a, b, c = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    return a / c, b / c
 
 
 def _positions(
