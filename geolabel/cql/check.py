@@ -50,8 +50,9 @@ if TYPE_CHECKING:
 Lang = Literal["cql2-text", "cql2-json"]
 
 MAX_LENGTH = 50_000
-MAX_PARTS = 500
-MAX_DEPTH = text_.MAX_DEPTH
+# SQLite takes an expression of a thousand levels, each AND being one, and its parser forty parentheses within another.
+MAX_PARTS = 800
+MAX_DEPTH = 24
 
 _PREDICATES: dict[str, Predicate] = {f"s_{predicate}": predicate for predicate in get_args(Predicate)}
 _SIGNS: dict[str, Sign] = {sign: sign for sign in get_args(Sign)}
@@ -142,7 +143,7 @@ class _Reader:
             return Truth(own)
         name, arguments = _operation(value, "a condition")
         if name in {"and", "or"}:
-            parts = tuple(self.where(argument, depth + 1) for argument in arguments)
+            parts = tuple(self.where(argument, depth + 1) for argument in _flat(name, arguments))
             if len(parts) < 2:
                 raise InvalidInput(f"{name.upper()} joins at least two conditions, got {len(parts)}.")
             return And(parts) if name == "and" else Or(parts)
@@ -166,8 +167,8 @@ class _Reader:
         self.parts += 1
         if depth > MAX_DEPTH:
             raise InvalidInput(f"The filter is nested more than {MAX_DEPTH} deep: simplify it.")
-        if self.parts > MAX_PARTS * 2:
-            raise InvalidInput(f"The filter has more than {MAX_PARTS} conditions: make it shorter.")
+        if self.parts > MAX_PARTS:
+            raise InvalidInput(f"The filter has more than {MAX_PARTS} conditions, names and values: make it shorter.")
 
     def property(self, value: Any) -> Property:
         """A name of the allow-list."""
@@ -321,6 +322,18 @@ def _operation(value: Any, expected: str) -> tuple[str, list[Any]]:
     if not isinstance(arguments, list):
         raise InvalidInput(f"The operator {value['op']!r:.40} has no list of 'args'.")
     return value["op"].lower(), arguments
+
+
+def _flat(name: str, arguments: list[Any]) -> list[Any]:
+    """The conditions that an AND or an OR joins, with those of another one like it inside."""
+    flat, left = [], arguments[::-1]
+    while left:
+        one = left.pop()
+        if isinstance(one, Mapping) and str(one.get("op")).lower() == name and isinstance(one.get("args"), list):
+            left += one["args"][::-1]
+        else:
+            flat.append(one)
+    return flat
 
 
 def _unknown(name: str) -> NoReturn:

@@ -19,13 +19,13 @@ from geolabel.errors import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MAX_DEPTH = 64
-"""How deep parentheses and functions may be nested."""
+MAX_DEPTH = 48
+"""How deep parentheses and functions may be nested: Python's stack holds 70."""
 
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)
-      | (?P<text>'(?:''|\\'|[^'])*')
+      | (?P<text>'(?:''|[^'])*')
       | (?P<quoted>"(?:""|[^"])*")
       | (?P<name>[^\W\d][\w.:]*)
       | (?P<sign><>|<=|>=|[-=<>+*/%^(),])
@@ -281,7 +281,8 @@ def _number(token: str) -> int | float:
 
 
 def _unquoted(token: str) -> str:
-    return token[1:-1].replace("''", "'").replace("\\'", "'")
+    # The standard lets \' stand for a quote, too. Clients that write '' would be open to texts that hold \'.
+    return token[1:-1].replace("''", "'")
 
 
 _LITERALS: dict[str, Callable[[str], Any]] = {

@@ -96,7 +96,13 @@ def count(
         side, table = spatial(connection), layer.table
         inside = sa.or_(sa.false(), *(side.within(table, a.inner) for a in areas if a.inner is not None))
         sure = connection.execute(total.where(*wanted, inside)).scalar_one()
-        edge = sa.or_(*(side.crossing(table, a.bounds, a.inner) for a in areas if a.bounds is not None))
+        edge = sa.or_(
+            *(
+                side.overlapping(table, a.bounds) if a.inner is None else side.crossing(table, a.bounds, a.inner)
+                for a in areas
+                if a.bounds is not None
+            )
+        )
         wanted.append(edge if len(areas) == 1 else edge & ~inside)
         parts = _parts(connection, layer, wanted, columns=(layer.table.c.geom,), size=_ROWS_AT_ONCE, deadline=deadline)
         return sure + sum(int(np.count_nonzero(_meets(areas, geometries))) for _, geometries in parts)

@@ -126,7 +126,8 @@ class _Compiler:
         """A number as a double: whole numbers would be divided without remainder, and could overflow."""
         if isinstance(scalar, Value):
             return sa.literal(float(scalar.value), sa.Double())
-        return sa.cast(self.scalar(scalar), sa.Double())
+        value = self.scalar(scalar)
+        return value if isinstance(scalar, Arithmetic) else sa.cast(value, sa.Double())
 
     def compare(self, compare: Compare) -> ColumnElement[bool]:
         left, right = self.scalar(compare.left), self.scalar(compare.right)
