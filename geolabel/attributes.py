@@ -155,13 +155,18 @@ class Attribute:
         }
 
 
-def make_attributes(given: Sequence[str | Mapping[str, Any]]) -> tuple[Attribute, ...]:
+def make_attributes(given: Sequence[str | Mapping[str, Any]], known: Sequence[Attribute] = ()) -> tuple[Attribute, ...]:
     """Complete a list of names (of texts) or of partial attribute objects.
+
+    Args:
+        given: in the order of the schema.
+        known: of the schema so far: an attribute of the same name and kind keeps what is not given anew.
 
     Raises:
         InvalidInput: an unknown key, a value of the wrong type, a name twice.
     """
-    made = tuple(_attribute(index, item) for index, item in enumerate(given, start=1))
+    before = {attribute.name: attribute.to_json() for attribute in known}
+    made = tuple(_attribute(index, item, before) for index, item in enumerate(given, start=1))
     twice = [name for name, n in Counter(a.name for a in made).items() if n > 1]
     if twice:
         raise InvalidInput(f"Attribute {twice[0]!r} is there twice.")
@@ -170,15 +175,18 @@ def make_attributes(given: Sequence[str | Mapping[str, Any]]) -> tuple[Attribute
     return made
 
 
-def _attribute(index: int, item: Any) -> Attribute:
+def _attribute(index: int, item: Any, before: Mapping[str, Mapping[str, Any]]) -> Attribute:
     if isinstance(item, str):
-        return Attribute(item)
+        item = {"name": item}
     if not isinstance(item, Mapping) or "name" not in item:
         raise InvalidInput(f"Attribute {index} is a name, or an object with a name; got {item!r:.80}.")
     known = [field.name for field in fields(Attribute)]
     unknown = [key for key in item if key not in known]
     if unknown:
         raise InvalidInput(f"Attribute {item['name']!r} has no {unknown[0]!r}; it has {', '.join(known)}.")
+    old = before.get(str(item["name"]), {})
+    if old and item.get("kind", old["kind"]) == old["kind"]:
+        item = {**old, **item}
     values = {key: value for key, value in item.items() if value is not None}
     for what in ("values", "classes"):
         if what in values:

@@ -185,6 +185,7 @@ def _class_item(number: int, item: str | Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput(
             f"Class {number} cannot be read: expected 'name' and any of {', '.join(sorted(fields))}, got {sorted(map(str, values))}."
         )
+    values = {key: value for key, value in values.items() if value is not None or key in {"name", "hotkey", "parent"}}
     if isinstance(values.get("color"), str):
         values["color"] = values["color"].lower()
     if "geometries" in values:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
+from geolabel.attributes import make_attributes
 from geolabel.chips import build
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
@@ -21,6 +22,7 @@ from geolabel.formats.memory import stream_of
 from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
 from geolabel.jobs import export_folder, import_file
+from geolabel.mapping import SchemaMapping, read_mapping
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
 from geolabel.store import copying, open_store
 
@@ -111,6 +113,9 @@ def create_project(
     scenes: Sequence[str],
     classes: Sequence[str | Mapping[str, Any]],
     crs: str | None = None,
+    attributes: Sequence[str | Mapping[str, Any]] = (),
+    guidelines: str = "",
+    require_if_match: bool = False,
 ) -> Project:
     """Make a project.
 
@@ -120,6 +125,9 @@ def create_project(
         scenes: ids of registered scenes.
         classes: names, or partial class objects (see `classes.make_classes`).
         crs: storage CRS of the labels; that of the first scene when None or `auto`.
+        attributes: names (of texts), or partial attribute objects (see `attributes.make_attributes`).
+        guidelines: how to label, in Markdown.
+        require_if_match: a change must name the version that it changes.
 
     Raises:
         InvalidInput: no scene to take the CRS from, a CRS or a class that cannot be.
@@ -138,8 +146,62 @@ def create_project(
     if slug == NAMELESS:
         slug = _free_slug(slug, {p.id for p in store.projects()})
     return store.create_project(
-        Project(slug, check_title(title), storage, make_classes(classes), tuple(s.id for s in found)),
+        Project(
+            slug,
+            check_title(title),
+            storage,
+            make_classes(classes),
+            tuple(s.id for s in found),
+            attributes=make_attributes(attributes),
+            guidelines=guidelines,
+            require_if_match=require_if_match,
+        ),
     )
+
+
+def update_project(
+    store: Store,
+    project_id: str,
+    *,
+    title: str | None = None,
+    classes: Sequence[str | Mapping[str, Any]] | None = None,
+    attributes: Sequence[str | Mapping[str, Any]] | None = None,
+    mapping: SchemaMapping | Mapping[str, Any] | None = None,
+    author: str | None = None,
+    **settings: Any,
+) -> Project:
+    """Change a project; what is None or not named stays.
+
+    Args:
+        store: the workspace.
+        project_id: slug.
+        title: as people read it.
+        classes: the whole list; a class of the schema so far keeps what is not given anew.
+        attributes: the whole list; likewise.
+        mapping: what becomes of labels that would not fit (see `mapping.read_mapping`). Where no new classes or attributes
+            are given, they follow from it.
+        author: who does it.
+        settings: `scenes`, `unlabelled`, `on_invalid`, `guidelines`, `require_if_match`.
+
+    Raises:
+        NotFound: no such project or scene.
+        InvalidInput: labels would not fit the new schema, with their numbers; nothing was changed.
+    """
+    follow = mapping if isinstance(mapping, SchemaMapping) else read_mapping(mapping or {})
+    given = {name: value for name, value in settings.items() if value is not None}
+
+    def change(now: Project) -> Project:
+        follow.check(now.classes, now.attributes)
+        its_classes, its_attributes = follow.renamed(now.classes, now.attributes)
+        return replace(
+            now,
+            **given,
+            title=now.title if title is None else check_title(title),
+            classes=its_classes if classes is None else make_classes(classes, its_classes),
+            attributes=its_attributes if attributes is None else make_attributes(attributes, its_attributes),
+        )
+
+    return store.change_project(project_id, change, mapping=follow, author=author)
 
 
 def _earthly(crs: str) -> str:
@@ -183,6 +245,7 @@ def import_labels(
     max_vertices: int = intake.MAX_VERTICES,
     author: str | None = None,
     progress: Progress | None = None,
+    job: int | None = None,
 ) -> intake.ImportReport:
     """Bring labels into a project, all or none; edits go on meanwhile, and memory stays small.
 
@@ -199,6 +262,7 @@ def import_labels(
         max_vertices: a shape with more counts as invalid.
         author: who did it.
         progress: called with a share and a sentence; what it raises (`Cancelled`) stops the work without a trace.
+        job: that this import is; it is done in the moment in which the labels are there.
 
     Raises:
         UnknownClass: classes that the project does not have, each with its count.
@@ -210,7 +274,7 @@ def import_labels(
     scenes = [store.scene(s) for s in project.scenes]
     tell = progress or (lambda _share, _message: None)
     stream = labels if isinstance(labels, LabelStream) else stream_of(labels)
-    return intake.run(store, project, scenes, stream, options, author=author, progress=tell)
+    return intake.run(store, project, scenes, stream, options, author=author, progress=tell, job=job)
 
 
 def export(
@@ -220,6 +284,7 @@ def export(
     format_names: Sequence[str],
     spec: ChipSpec,
     *,
+    snapshot: str | None = None,
     progress: Progress | None = None,
     dry_run: bool = False,
 ) -> ExportReport:
@@ -231,27 +296,30 @@ def export(
         out: a folder that does not exist yet.
         format_names: names such as `coco`, `geojson`, `mask-semantic` (see `formats.names`).
         spec: how chips are cut, chosen, split and written.
+        snapshot: name of the snapshot to export, with the schema and the labels that it has; the present state when None.
         progress: called with a share and a sentence; what it raises (`Cancelled`) stops the work without a trace.
         dry_run: count what would be written, and write nothing.
 
     Raises:
         AlreadyExists: something is at `out`.
+        NotFound: no such project, snapshot or scene.
         InvalidSpec: an unknown format, or one that cannot hold this project; no chip is left.
         InvalidRaster: a scene's file is gone, damaged or changed.
     """
     tell = progress or (lambda _share, _message: None)
     wanted = formats.chosen(format_names)
     staging.check_free(out)
-    project = store.project(project_id)
+    project, state = store.state(project_id, snapshot)
     scenes = [store.scene(scene) for scene in project.scenes]
     tell(0.0, "Reading annotations")
-    labels = build.gather(project, store.batches(project_id))
+    labels = build.gather(project, store.batches(project_id, at=state["changeset"]))
     chipped = any(f.space == "pixel" for f in wanted)
     plan = (build.plan if chipped else build.plan_without_chips)(project, scenes, labels, spec)
     if dry_run:
-        return make_report(plan, [f.name for f in wanted], labels.sentences(), dry_run=True, chipped=chipped)
+        names = [f.name for f in wanted]
+        return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
     with staging.staged(out) as folder:
-        report = write_dataset(plan, labels, wanted, folder, tell)
+        report = write_dataset(plan, labels, wanted, folder, tell, snapshot=state)
     tell(1.0, f"Wrote {out.name}")
     return report
 
@@ -321,7 +389,8 @@ def _export_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]
         shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     spec = ChipSpec.from_json(job.params.get("chips", {}))
-    return export(store, job.project, out, job.params["formats"], spec, progress=progress).to_json()
+    snapshot = job.params.get("snapshot")
+    return export(store, job.project, out, job.params["formats"], spec, snapshot=snapshot, progress=progress).to_json()
 
 
 def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
@@ -349,6 +418,7 @@ def _import_body(store: Store, job: Job, file: Path, progress: Progress) -> inta
         prune=job.params.get("prune", False),
         max_vertices=job.params.get("max_vertices", intake.MAX_VERTICES),
         progress=progress,
+        job=job.id,
     )
 
 

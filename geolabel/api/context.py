@@ -37,6 +37,11 @@ class Context:
     wake_jobs: Callable[[], None]
     from_web: bool
 
+    @property
+    def source(self) -> str:
+        """What labels that come in by this request say of where they came from."""
+        return "web" if self.from_web else "api"
+
     def url(self, path: str) -> str:
         """Absolute address of a path that starts with a slash."""
         return self.base + path

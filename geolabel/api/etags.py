@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from geolabel.api.wire import bad_parameter
+from geolabel.api.wire import Refused, bad_parameter
+
+if TYPE_CHECKING:
+    from geolabel.model import Project
 
 _TAG = re.compile(r'\s*(?:W/)?"([^"\x00-\x1f]*)"\s*')
 
@@ -47,3 +51,19 @@ def read_condition(header: str | None, name: str) -> Condition | None:
     if len(found) != len(tags):
         raise bad_parameter(name, f'expected a quoted version like "3", or *, got {header!r:.60}')
     return Condition(frozenset(int(tag) for tag in found if re.fullmatch(r"[0-9]{1,18}", tag)))
+
+
+def read_if_match(header: str | None, project: Project) -> Condition | None:
+    """Read `If-Match`, which a project can require of every change.
+
+    Raises:
+        Refused: 400, it cannot be read; 428, it was not sent and the project requires it.
+    """
+    condition = read_condition(header, "If-Match")
+    if condition is None and project.require_if_match:
+        raise Refused(
+            428,
+            f"Project {project.id!r} wants every change to name the version that it changes, so that nobody's work is lost "
+            'unseen: send the ETag of the label as If-Match, such as If-Match: "3".',
+        )
+    return condition

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
@@ -13,9 +15,10 @@ from zipstream import ZipStream
 
 from geolabel import formats
 from geolabel.api.context import Context, ContextDep, known_parameters
-from geolabel.api.wire import BodyDep, Json, Refused, bad_parameter, check_length, too_large
+from geolabel.api.once import IdempotencyKey, read_once, replayed
+from geolabel.api.wire import BodyDep, Json, Refused, bad_member, bad_parameter, check_length, too_large
 from geolabel.chips.spec import ChipSpec
-from geolabel.errors import InvalidCRS, InvalidSpec, NotFound, Problem
+from geolabel.errors import GeolabelError, InvalidCRS, InvalidSpec, NotFound, Problem
 from geolabel.geo import crs as crs_
 from geolabel.jobs import export_folder, remove_unneeded
 from geolabel.model import JobState
@@ -23,6 +26,7 @@ from geolabel.store.room import check_room
 
 if TYPE_CHECKING:
     from geolabel.model import Job
+    from geolabel.store.idempotency import Once
 
 router = APIRouter(prefix="/api", tags=["jobs"], dependencies=[Depends(known_parameters)], default_response_class=Json)
 
@@ -42,13 +46,19 @@ class NewExport(BaseModel):
         min_length=1, max_length=50, description="Names such as `coco`, `geojson`, `mask-semantic`."
     )
     chips: dict[str, Any] = Field({}, description="How to cut: the fields of ChipSpec, `size` and `stride` first.")
+    snapshot: str | None = Field(None, description="Name of the snapshot to export; the present state when not sent.")
 
 
 @router.post("/projects/{project}/exports", status_code=202)
-def export(context: ContextDep, project: str, body: BodyDep) -> Response:
+def export(
+    request: Request, context: ContextDep, project: str, body: BodyDep, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Build a dataset; follow the job at the `Location`."""
-    new = body.model(NewExport)
     context.store.project(project)
+    once = read_once(request, idempotency_key, body.raw)
+    if once is not None and context.store.is_done(project, once):
+        return _accepted(context, context.store.add_job("export", project, {}, once=once), once)
+    new = body.model(NewExport)
     problems = [
         Problem(f"/formats/{index}", f"expected one of {', '.join(formats.names())}, got {name!r:.60}")
         for index, name in enumerate(new.formats)
@@ -57,8 +67,18 @@ def export(context: ContextDep, project: str, body: BodyDep) -> Response:
     if problems:
         raise InvalidSpec(f"The export cannot be made: {problems[0].message}.", problems)
     _check_spec(new.chips)
-    params = {"formats": list(dict.fromkeys(new.formats)), "chips": new.chips}
-    return _accepted(context, context.store.add_job("export", project, params))
+    params: dict[str, Any] = {"formats": list(dict.fromkeys(new.formats)), "chips": new.chips}
+    if new.snapshot is not None:
+        _check_snapshot(context, project, new.snapshot)
+        params["snapshot"] = new.snapshot
+    return _accepted(context, context.store.add_job("export", project, params, once=once), once)
+
+
+def _check_snapshot(context: Context, project: str, name: str) -> None:
+    try:
+        context.store.snapshot(project, name)
+    except NotFound as error:
+        raise bad_member("/snapshot", str(error)) from error
 
 
 def _check_spec(values: dict[str, Any]) -> None:
@@ -81,6 +101,7 @@ async def import_labels(
     on_invalid: Annotated[
         Literal["reject", "repair", "skip"] | None, Query(description="What to do with invalid shapes.")
     ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Add the labels of a GeoJSON file, all or none; follow the job at the `Location`."""
     project_ = await anyio.to_thread.run_sync(context.store.project, project)
@@ -93,7 +114,9 @@ async def import_labels(
         name = None if crs is None else crs_.normalise(crs)
     except InvalidCRS as error:
         raise bad_parameter("crs", str(error)) from error
-    file = await _receive(request, context)
+    read_once(request, idempotency_key, "")  # refused before the body comes, not after it
+    file, digest = await _receive(request, context)
+    once = read_once(request, idempotency_key, digest)
     # By its place in the workspace, which may be moved, or restored elsewhere, before the job is done.
     params = {
         "file": f"imports/{file.name}",
@@ -102,12 +125,18 @@ async def import_labels(
         "crs": name,
         "on_invalid": on_invalid,
     }
-    job = await anyio.to_thread.run_sync(context.store.add_job, "import", project, params)
-    return _accepted(context, job)
+    try:
+        job = await anyio.to_thread.run_sync(partial(context.store.add_job, "import", project, params, once=once))
+    except GeolabelError:
+        await file.unlink(missing_ok=True)
+        raise
+    if once is not None and once.replayed:  # the job has the body of the first request
+        await file.unlink(missing_ok=True)
+    return _accepted(context, job, once)
 
 
-async def _receive(request: Request, context: Context) -> anyio.Path:
-    """Write the body to a file of the workspace, up to the limit."""
+async def _receive(request: Request, context: Context) -> tuple[anyio.Path, str]:
+    """Write the body to a file of the workspace, up to the limit; the file, and the SHA-256 of the body."""
     limit = context.settings.max_body_mb * 1_000_000
     check_length(request, limit)
     folder = anyio.Path(context.store.folder) / "imports"
@@ -116,24 +145,26 @@ async def _receive(request: Request, context: Context) -> anyio.Path:
         check_room(context.store.folder, int(length) * _GROWTH, "The import")
     file = folder / f"{uuid.uuid4().hex}.geojson"
     try:
-        await _write(request, file, limit)
+        digest = await _write(request, file, limit)
     except BaseException:
         with anyio.CancelScope(shield=True):
             await file.unlink(missing_ok=True)
         raise
-    return file
+    return file, digest
 
 
-async def _write(request: Request, file: anyio.Path, limit: int) -> None:
-    size = 0
+async def _write(request: Request, file: anyio.Path, limit: int) -> str:
+    size, digest = 0, hashlib.sha256()
     async with await file.open("wb") as target:
         async for chunk in request.stream():
             size += len(chunk)
             if size > limit:
                 raise too_large(limit)
+            digest.update(chunk)
             await target.write(chunk)
     if size == 0:
         raise Refused(422, "The body is empty; expected a GeoJSON FeatureCollection.")
+    return digest.hexdigest()
 
 
 @router.get("/jobs")
@@ -188,6 +219,7 @@ def _to_json(context: Context, job: Job) -> dict[str, Any]:
     return {**job.to_json(), "links": links}
 
 
-def _accepted(context: Context, job: Job) -> Response:
+def _accepted(context: Context, job: Job, once: Once | None) -> Response:
     context.wake_jobs()
-    return Json(_to_json(context, job), 202, {"Location": context.url(f"/api/jobs/{job.id}")})
+    headers = {"Location": context.url(f"/api/jobs/{job.id}"), **replayed(once)}
+    return Json(_to_json(context, job), 202, headers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Response
@@ -11,14 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from geolabel import workflows
 from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.wire import BodyDep, Json, bad_member
-from geolabel.classes import GeometryKind, make_classes
+from geolabel.classes import GeometryKind
 from geolabel.errors import NotFound
-from geolabel.model import check_title
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from geolabel.classes import LabelClass
     from geolabel.model import Project
 
 router = APIRouter(
@@ -42,7 +39,26 @@ class ClassBody(BaseModel):
     description: str | None = Field(None, max_length=10_000)
 
 
+class AttributeBody(BaseModel):
+    """An attribute of the schema: a typed value that labels carry beside their class."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=58)
+    kind: Literal["enum", "number", "text", "boolean"] | None = None
+    required: bool | None = None
+    values: list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(None, max_length=10_000)
+    minimum: float | None = None
+    maximum: float | None = None
+    classes: list[str] | None = Field(None, description="Whose labels carry it; all when empty.")
+    title: str | None = Field(None, max_length=200)
+    description: str | None = Field(None, max_length=10_000)
+
+
 ClassItem = Annotated[str, Field(min_length=1, max_length=200)] | ClassBody
+AttributeItem = Annotated[str, Field(min_length=1, max_length=58)] | AttributeBody
+
+_MAX_GUIDELINES = 1_000_000
 
 
 class NewProject(BaseModel):
@@ -55,6 +71,9 @@ class NewProject(BaseModel):
     scenes: list[str] = Field(min_length=1, description="Ids; the first gives the CRS unless `crs` does.")
     classes: list[ClassItem] = Field(min_length=1, max_length=65_534)
     crs: str | None = Field(None, description="CRS that the labels are kept in: EPSG:n.")
+    attributes: list[AttributeItem] = Field(default_factory=list, max_length=200)
+    guidelines: str = Field("", max_length=_MAX_GUIDELINES, description="How to label, in Markdown.")
+    require_if_match: bool = Field(False, description="Whether a change must name the version that it changes.")
 
 
 class ProjectPatch(BaseModel):
@@ -67,6 +86,13 @@ class ProjectPatch(BaseModel):
     scenes: list[str] = []
     unlabelled: Literal["background", "ignore"] = "background"
     on_invalid: Literal["reject", "repair", "skip"] = "reject"
+    attributes: list[AttributeItem] = Field(default_factory=list, max_length=200)
+    guidelines: str = Field("", max_length=_MAX_GUIDELINES, description="How to label, in Markdown.")
+    require_if_match: bool = Field(False, description="Whether a change must name the version that it changes.")
+    mapping: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What becomes of labels when the schema changes: `classes`, `attributes`, `values`, `fill`.",
+    )
 
 
 @router.get("")
@@ -83,7 +109,14 @@ def create_project(context: ContextDep, body: BodyDep) -> Response:
     if title is None or (new.title and new.name and new.title != new.name):
         raise bad_member("/title", "Expected a 'title' (or a 'name'), one of them")
     project = workflows.create_project(
-        context.store, title, scenes=_scenes(context, new.scenes), classes=_class_values(new.classes), crs=new.crs
+        context.store,
+        title,
+        scenes=_scenes(context, new.scenes),
+        classes=_values(new.classes),
+        crs=new.crs,
+        attributes=_values(new.attributes),
+        guidelines=new.guidelines,
+        require_if_match=new.require_if_match,
     )
     return Json(_to_json(context, project), 201, {"Location": context.url(f"/api/projects/{project.id}")})
 
@@ -96,17 +129,15 @@ def get_project(context: ContextDep, project: str) -> Response:
 
 @router.patch("/{project}")
 def update_project(context: ContextDep, project: str, body: BodyDep) -> Response:
-    """Change title, classes, scenes, what unlabelled ground means, or what happens to invalid shapes."""
+    """Change title, schema, scenes and policies; a `mapping` says what becomes of labels that would not fit."""
     patch = body.model(ProjectPatch)
     sent = {name: getattr(patch, name) for name in patch.model_fields_set}
-    if "title" in sent:
-        sent["title"] = check_title(patch.title)
-    if "classes" in sent:
-        sent["classes"] = _classes(patch.classes)
+    for name in ("classes", "attributes"):
+        if name in sent:
+            sent[name] = _values(sent[name])
     if "scenes" in sent:
         sent["scenes"] = _scenes(context, patch.scenes)
-    changed = context.store.change_project(project, lambda current: replace(current, **sent))
-    return Json(_to_json(context, changed))
+    return Json(_to_json(context, workflows.update_project(context.store, project, **sent)))
 
 
 @router.delete("/{project}", status_code=204)
@@ -129,9 +160,5 @@ def _to_json(context: Context, project: Project) -> dict[str, Any]:
     return {**project.to_json(), "counts": context.store.counts(project.id)}
 
 
-def _class_values(classes: list[ClassItem]) -> list[str | Mapping[str, Any]]:
-    return [c if isinstance(c, str) else c.model_dump(exclude_none=True) for c in classes]
-
-
-def _classes(classes: list[ClassItem]) -> tuple[LabelClass, ...]:
-    return make_classes(_class_values(classes))
+def _values(items: Sequence[str | BaseModel]) -> list[str | Mapping[str, Any]]:
+    return [item if isinstance(item, str) else item.model_dump(exclude_unset=True) for item in items]

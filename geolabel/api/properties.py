@@ -6,60 +6,148 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from geolabel.api.wire import Refused, bad_member, pointer
-from geolabel.errors import Problem
+from geolabel.attributes import check_attributes
+from geolabel.errors import InvalidInput, Problem
+from geolabel.geo.geometry import kind_of
 from geolabel.model import Status
+from geolabel.moments import in_order, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from geolabel.model import Project
+    from geolabel.model import Annotation, Project
 
-SETTABLE = ("class", "note", "status", "confidence", "scene")
-SERVER_OWNED = ("source", "author", "created_at", "updated_at", "version", "area_m2")
+SETTABLE = ("class", "note", "status", "confidence", "scene", "track", "valid_from", "valid_to")
+"""What a client may set beside the project's attributes."""
 
-_DEFAULTS = {"note": None, "status": Status.LABELLED.value, "confidence": None, "scene": None}
+SERVER_OWNED = ("source", "author", "created_at", "updated_at", "version", "external_id", "external", "area_m2")
+
+_DEFAULTS = dict.fromkeys(SETTABLE) | {"status": Status.LABELLED.value}
 _MAX_NOTE = 10_000
+_MAX_TRACK = 200
 
 
-def read_properties(project: Project, given: Any, *, partial: bool, current_scene: str | None = None) -> dict[str, Any]:
-    """Check the properties that a client sent.
+def show(annotation: Annotation, project: Project, area: float) -> dict[str, Any]:
+    """The properties of a feature: what can be set, the project's attributes, then the server's own.
 
     Args:
-        project: whose classes and scenes they may name.
+        annotation: current or past; a past one shows the attributes that it had.
+        project: whose attributes are always there, null without a value.
+        area: in square metres on the ground; left out when it is none.
+    """
+    provenance = annotation.provenance
+    shown: dict[str, Any] = {
+        "class": annotation.class_name,
+        "note": annotation.note,
+        "status": annotation.status.value,
+        "confidence": provenance.confidence,
+        "scene": provenance.scene,
+        "track": annotation.track,
+        "valid_from": annotation.valid_from,
+        "valid_to": annotation.valid_to,
+        **{attribute.name: None for attribute in project.attributes},
+        **annotation.attributes,
+        "source": provenance.source,
+        "author": provenance.author,
+        "created_at": annotation.created_at,
+        "updated_at": annotation.updated_at,
+        "version": annotation.version,
+        "external_id": annotation.external_id,
+    }
+    if annotation.external is not None:
+        shown["external"] = annotation.external
+    if kind_of(annotation.geometry) == "polygon" and math.isfinite(area):
+        shown["area_m2"] = area
+    return shown
+
+
+def read_properties(project: Project, given: Any, *, current: Annotation | None = None) -> dict[str, Any]:
+    """Check the properties of a whole label.
+
+    Args:
+        project: whose classes, attributes and scenes they may name.
         given: the decoded `properties` member.
-        partial: only what is sent is returned; otherwise all that can be set, with defaults.
-        current_scene: what the label says now; it may stay also when the project has left that scene.
+        current: what the label is now; its scene may stay also when the project has left that scene.
 
     Returns:
-        Values by name, of `SETTABLE`.
+        Values by name, of `SETTABLE`, with defaults, and `attributes`.
 
     Raises:
         Refused: 422, with a pointer to each thing wrong.
     """
+    sent, problems = _sent(project, given, current)
+    if "class" not in given:
+        problems.insert(0, _problem("class", f"is required: one of {_classes(project)}"))
+    attributes = {a.name: given[a.name] for a in project.attributes if a.name in given}
+    whole = {**_DEFAULTS, **sent, "attributes": attributes}
+    return _checked(project, whole, problems)
+
+
+def merge_properties(project: Project, given: Any, *, current: Annotation) -> dict[str, Any]:
+    """Check the properties of a merge patch (RFC 7396) and apply it: what is not named stays.
+
+    An attribute that the new class does not have goes with the old class.
+
+    Returns:
+        As `read_properties`.
+
+    Raises:
+        Refused: 422, with a pointer to each thing wrong.
+    """
+    sent, problems = _sent(project, given, current)
+    before = show(current, project, math.nan)
+    whole = {**{name: before[name] for name in SETTABLE}, **sent}
+    fitting = {a.name for a in project.attributes if a.is_for(str(whole["class"]))}
+    whole["attributes"] = {name: value for name, value in current.attributes.items() if name in fitting} | {
+        a.name: given[a.name] for a in project.attributes if a.name in given
+    }
+    return _checked(project, whole, problems)
+
+
+def _sent(project: Project, given: Any, current: Annotation | None) -> tuple[dict[str, Any], list[Problem]]:
+    """What was sent of `SETTABLE`, and what is wrong with it."""
     if not isinstance(given, dict):
         raise bad_member("/properties", "Expected an object that holds at least 'class'")
+    attributes = [attribute.name for attribute in project.attributes]
+    known = (*SETTABLE, *attributes, *SERVER_OWNED)
     problems = [
-        Problem(
-            f"/properties{pointer([name])}",
-            f"there is no property {name!r:.60}; expected {', '.join((*SETTABLE, *SERVER_OWNED))}",
-        )
+        _problem(name, f"there is no property {name!r:.60}; expected {', '.join(known)}")
         for name in given
-        if name not in SETTABLE and name not in SERVER_OWNED
+        if name not in known
     ]
-    if "class" not in given and not partial:
-        problems.append(Problem("/properties/class", f"is required: one of {_classes(project)}"))
     sent = {name: given[name] for name in SETTABLE if name in given}
     for name, value in sent.items():
         if value is None and name == "status":
             sent[name] = _DEFAULTS[name]
-        elif name == "scene" and value == current_scene:
+        elif name == "scene" and current is not None and value == current.provenance.scene:
             continue
         elif (message := _CHECKS[name](project, value)) is not None:
-            problems.append(Problem(f"/properties/{name}", message))
+            problems.append(_problem(name, message))
+    return sent, problems
+
+
+def _checked(project: Project, whole: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """A whole label whose single values were looked at: attributes against the class, the end against the start.
+
+    Raises:
+        Refused: 422.
+    """
+    faulty = {problem.pointer for problem in problems}
+    if "/properties/class" not in faulty:
+        wrong = check_attributes(project.attributes, whole["class"], whole["attributes"])
+        problems += [_problem(name, message) for name, message in wrong]
+    if not faulty & {"/properties/valid_from", "/properties/valid_to"}:
+        start, end = (whole[name] and read_moment(whole[name]) for name in ("valid_from", "valid_to"))
+        if not in_order(start, end):
+            problems.append(_problem("valid_to", f"is not before valid_from ({start}), got {whole['valid_to']!r:.60}"))
     if problems:
         first = problems[0]
         raise Refused(422, f"The label was not saved: {first.message} (at {first.pointer}).", problems)
-    return sent if partial else {**_DEFAULTS, **sent}
+    return whole
+
+
+def _problem(name: str, message: str) -> Problem:
+    return Problem(f"/properties{pointer([name])}", message)
 
 
 def check_server_owned(
@@ -131,10 +219,29 @@ def _scene(project: Project, value: Any) -> str | None:
     return f"is a scene of the project ({', '.join(project.scenes) or 'none'}) or null, got {value!r:.80}"
 
 
+def _track(_: Project, value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and len(value) <= _MAX_TRACK):
+        return None
+    return f"is a text of at most {_MAX_TRACK} characters or null, got {value!r:.80}"
+
+
+def _moment(_: Project, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    try:
+        read_moment(value)
+    except InvalidInput as error:
+        return str(error)
+    return None
+
+
 _CHECKS: dict[str, Callable[[Project, Any], str | None]] = {
     "class": _class,
     "note": _note,
     "status": _status,
     "confidence": _confidence,
     "scene": _scene,
+    "track": _track,
+    "valid_from": _moment,
+    "valid_to": _moment,
 }

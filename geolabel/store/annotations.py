@@ -119,6 +119,13 @@ def find(connection: Connection, project: str, annotation_id: int) -> Annotation
     return to_annotations(connection, [_current(connection, layer, annotation_id, None)], layer)[0]
 
 
+def find_many(connection: Connection, project: str, ids: Sequence[int]) -> dict[int, Annotation]:
+    """The current versions of those that are there. See Store.annotations."""
+    layer = layers.find(connection, project)
+    rows = list(find_rows(connection, layer, ids).values())
+    return {annotation.id: annotation for annotation in to_annotations(connection, rows, layer)}
+
+
 def find_rows(connection: Connection, layer: Layer, ids: Sequence[int]) -> dict[int, RowMapping]:
     """The current rows of those ids that are there."""
     table = layer.table

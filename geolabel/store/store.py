@@ -359,6 +359,11 @@ class Store(Timeline, TileFeed, BulkImports):
         with self._write() as (connection, at):
             return labels.delete(connection, project, id, expected=expected, at=at, author=author)
 
+    def annotations(self, project: str, ids: Sequence[int]) -> dict[int, Annotation]:
+        """The current versions of those ids that are there, by id; NotFound for the project."""
+        with self._read() as connection:
+            return labels.find_many(connection, project, ids)
+
     def annotation(self, project: str, id: int, *, at: int | None = None) -> Annotation:
         """The current version, or the one at a change set; NotFound."""
         with self._read() as connection:

@@ -23,11 +23,15 @@ def test_a_label_from_its_first_to_its_last_version(api: Api) -> None:
         "status": "labelled",
         "confidence": 0.5,
         "scene": "atlanta_pan",
+        "track": None,
+        "valid_from": None,
+        "valid_to": None,
         "source": "api",
         "author": None,
         "created_at": 0,
         "updated_at": 0,
         "version": 1,
+        "external_id": None,
         "area_m2": 0,
     }
 
