@@ -176,12 +176,12 @@ class Warp:
             box: (left, top, right, bottom) in continuous pixel coordinates of what was read.
         """
         if self.project is not None:
-            line = np.arange(self.size * self.samples, dtype=np.float64)
-            columns, rows = (plane + 0.5 for plane in _mapped(self.project, line, line))
+            line = np.arange(self.size * self.samples) + 0.0
+            columns, rows = _mapped(self.project, line, line)
         else:
             assert self.positions is not None
-            columns, rows = (plane + 0.5 for plane in self.positions)
-        left, top, right, bottom = box
+            columns, rows = self.positions
+        left, top, right, bottom = (edge - 0.5 for edge in box)
         inside = np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(
             np.uint8
         )
@@ -230,8 +230,8 @@ def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | 
         return None
     matrix = np.append(solved, 1.0).reshape(3, 3)
     line = np.linspace(-0.5, size - 0.5, nodes.shape[1])
-    columns, rows = _mapped(matrix, line, line)
-    error = np.hypot(columns + origin[0] - nodes[0], rows + origin[1] - nodes[1])
+    u, v = _mapped(matrix, line, line)
+    error = np.hypot(u + origin[0] - nodes[0], v + origin[1] - nodes[1])
     if not error.max() <= TOLERANCE:
         return None
     shift = np.array([[1, 0, origin[0]], [0, 1, origin[1]], [0, 0, 1]])
