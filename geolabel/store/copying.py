@@ -210,7 +210,7 @@ class _Page:
 
     @cached_property
     def _srs_ids(self) -> dict[int, int]:
-        return dict(self._copy.execute(sa.select(projects.c.key, projects.c.srs_id)).tuples().all())
+        return {row.key: row.srs_id for row in self._copy.execute(sa.select(projects.c.key, projects.c.srs_id))}
 
 
 class _LayerPage(_Page):

@@ -57,11 +57,6 @@ def test_made_once_then_opened(tmp_path):
             assert store.count("landuse") == 3
 
 
-def test_postgresql_comes_later():
-    with pytest.raises(InvalidInput, match="PostGIS workspaces come with a later version of geolabel: give a folder"):
-        open_store("postgresql://user@host/db")
-
-
 def test_a_closed_store_says_so(tmp_path):
     file = make(tmp_path)
     store = open_store(file.parent)
