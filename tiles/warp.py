@@ -176,11 +176,11 @@ class Warp:
             box: (left, top, right, bottom) in continuous pixel coordinates of what was read.
         """
         if self.project is not None:
-            line = np.arange(self.size * self.samples) + 0.0
+            line = np.arange(self.size * self.samples, dtype=np.float64)
             columns, rows = _mapped(self.project, line, line)
         else:
             assert self.positions is not None
-            columns, rows = self.positions
+            columns, rows = (np.asarray(plane, dtype=np.float64) for plane in self.positions)
         left, top, right, bottom = (edge - 0.5 for edge in box)
         inside = np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(
             np.uint8
@@ -240,7 +240,7 @@ def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | 
 
 
 def _mapped(
-    matrix: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+    matrix: NDArray[np.float64], x: NDArray[Any], y: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where a projective map brings the points of a grid: every x with every y. Written out: products of matrices start threads."""
     y = y[:, np.newaxis]
