@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from geolabel.formats.report import ExportReport
     from geolabel.geo.policy import InvalidPolicy
     from geolabel.intake import ImportReport
-    from geolabel.model import Annotation, Bounds
+    from geolabel.model import Annotation, Bounds, Changeset, Snapshot
     from geolabel.model import Project as ProjectInfo
+    from geolabel.store.diff import Diff
+    from geolabel.store.revert import Reverted
     from geolabel.store.store import Store
 
 
@@ -147,21 +150,61 @@ class Project:
             self._store, self.id, read, class_field=class_field, class_name=class_name, on_invalid=on_invalid
         )
 
-    def annotations(self, *, bbox: Bounds | None = None, crs: str | None = None) -> gpd.GeoDataFrame:
+    def annotations(
+        self, *, bbox: Bounds | None = None, crs: str | None = None, at: str | int | datetime | None = None
+    ) -> gpd.GeoDataFrame:
         """The annotations as a GeoDataFrame indexed by id.
 
         Args:
             bbox: (min x, min y, max x, max y) in the CRS that is asked for.
             crs: CRS wanted; the project's own when None, and then the stored doubles bit for bit.
+            at: look back: a time (with its time zone), the number of a change set, or the name of a snapshot.
+
+        Raises:
+            InvalidInput: `at` names no moment.
         """
         project = self.info
+        number = None if at is None else self._store.changeset_at(self.id, _moment(at))
         wanted = crs_.normalise(crs) if crs else project.crs
-        areas = [Area(bbox, None, "", "")]
+        areas = None if bbox is None else [Area(bbox, None, "", "", bbox)]
         if bbox and wanted and project.crs:
-            areas = areas_of([bbox], wanted, project.crs, self._store.extent(self.id))
-        found = {a.id: a for area in areas for a in area.choose(self._store.query(self.id, bbox=area.bounds))}
-        frame = _frame([found[id_] for id_ in sorted(found)], project.crs)
+            areas = areas_of([bbox], wanted, project.crs, self._store.extent(self.id, at=number))
+        frame = _frame(self._store.query(self.id, areas=areas, at=number), project.crs)
         return frame if wanted == project.crs else frame.to_crs(wanted)
+
+    def snapshot(self, name: str | None = None, *, note: str | None = None) -> Snapshot:
+        """Give the present state a name and a hash, so that it can be read and exported again. See `Store.create_snapshot`.
+
+        Args:
+            name: a slug; numbered when None.
+            note: free text.
+        """
+        return self._store.create_snapshot(self.id, name, note=note)
+
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots, oldest first."""
+        return self._store.snapshots(self.id)
+
+    def diff(self, a: str | int | datetime, b: str | int | datetime = "now") -> Diff:
+        """What is different at `b` from what was at `a`: times, numbers of change sets, names of snapshots, or `now`."""
+        return self._store.diff(self.id, _moment(a), _moment(b))
+
+    def changesets(self, *, before: int | None = None, limit: int = 100) -> list[Changeset]:
+        """What was written together, newest first."""
+        return self._store.changesets(self.id, before=before, limit=limit)
+
+    def revert(self, changeset: int, *, comment: str | None = None, skip_conflicts: bool = False) -> Reverted:
+        """Take a change set back by a new one. See `Store.revert`.
+
+        Args:
+            changeset: its number.
+            comment: why, in words.
+            skip_conflicts: leave what was changed since as it is and take back the rest.
+
+        Raises:
+            Conflicts: something was changed since; nothing was taken back.
+        """
+        return self._store.revert(self.id, changeset, comment=comment, skip_conflicts=skip_conflicts)
 
     def export(
         self,
@@ -169,6 +212,7 @@ class Project:
         *,
         formats: Sequence[str],
         chips: ChipSpec | None = None,
+        snapshot: str | None = None,
         progress: Callable[[float, str], None] | None = None,
     ) -> ExportReport:
         """Write a dataset. See `workflows.export`.
@@ -177,9 +221,15 @@ class Project:
             out: a folder that does not exist yet.
             formats: names such as `coco`, `geojson`, `mask-semantic`.
             chips: how to cut; 512 px on the native grid when None.
+            snapshot: name of the snapshot to export; the present state when None.
             progress: called with a share and a sentence.
         """
-        return workflows.export(self._store, self.id, Path(out), formats, chips or ChipSpec(), progress=progress)
+        spec = chips or ChipSpec()
+        return workflows.export(self._store, self.id, Path(out), formats, spec, snapshot=snapshot, progress=progress)
+
+
+def _moment(at: str | int | datetime) -> str | int:
+    return at.isoformat() if isinstance(at, datetime) else at
 
 
 def _frame(annotations: Sequence[Annotation], crs: str | None) -> gpd.GeoDataFrame:

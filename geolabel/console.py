@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from geolabel.errors import GeolabelError, InvalidInput
+from geolabel.errors import Conflicts, GeolabelError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +23,7 @@ def show_error(error: GeolabelError) -> None:
     """The sentence of an error, and the first problems that it lists, on stderr."""
     err.print("[bold red]Error:[/] ", end="")
     err.print(str(error), markup=False, highlight=False, soft_wrap=True)
-    problems = error.problems if isinstance(error, InvalidInput) else ()
+    problems = error.problems if isinstance(error, InvalidInput | Conflicts) else ()
     for problem in problems[:10]:
         err.print(f"  {problem.pointer}: {problem.message}", markup=False, highlight=False, soft_wrap=True)
     if len(problems) > 10:

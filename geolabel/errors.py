@@ -123,11 +123,13 @@ class Conflicts(GeolabelError):
 
     Attributes:
         conflicts: each of them, in order of id.
+        problems: the same in words.
     """
 
     def __init__(self, message: str, conflicts: Sequence[Conflict]) -> None:
         super().__init__(message)
         self.conflicts = tuple(conflicts)
+        self.problems = tuple(Problem(f"annotation {c.id}, version {c.version}", f"{c.reason}.") for c in conflicts)
 
 
 class NotAllowed(GeolabelError):

@@ -116,7 +116,7 @@ class Scene:
         version: changes when the file changes (size and modification time).
         datetime: RFC 3339, or None when the date is not known.
         bounds: lon/lat (CRS84) box of the footprint; west > east when it crosses the antimeridian; None without a CRS on Earth.
-        resolution: ground size of a pixel in metres, at the centre; in CRS units when the CRS is not on Earth.
+        resolution: ground size of a pixel in metres, at the centre; 1 for a scene without a CRS.
         synthetic: True for the generated sample.
         warnings: sentences on what is odd and what it costs.
     """
@@ -392,6 +392,19 @@ class LabelChanges:
     come: tuple[LabelBatch, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which ground of a project was looked at, in its CRS.
+
+    Attributes:
+        seen: polygons (n,): ground that is labelled, or empty.
+        ignored: polygons (n,): ground that no dataset shall learn from.
+    """
+
+    seen: NDArray[np.object_]
+    ignored: NDArray[np.object_]
+
+
 Operation = Literal["create", "update", "delete"]
 
 ChangesetKind = Literal["edit", "batch", "import", "revert", "schema", "copy"]
@@ -451,6 +464,11 @@ class Snapshot:
     author: str | None
     note: str | None
     project: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that HTTP and `--json` give; the project's schema is not in it."""
+        names = ("name", "changeset", "hash", "count", "at", "author", "note")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

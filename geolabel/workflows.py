@@ -14,7 +14,7 @@ from geolabel.attributes import make_attributes
 from geolabel.chips import build
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
-from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRaster
+from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
 from geolabel.formats import staging, vector
 from geolabel.formats.base import LabelStream
 from geolabel.formats.dataset import write_dataset
@@ -73,6 +73,8 @@ def add_scene(
     else:
         scene = store.add_scene(replace(scene, id=_free_slug(scene.id, taken)))
     if project:
+        joined = [*(s for s in map(store.scene, store.project(project).scenes) if s.id != scene.id), scene]
+        check_ground(project, store.project(project).crs, joined)
         store.change_project(project, lambda p: replace(p, scenes=tuple(dict.fromkeys((*p.scenes, scene.id)))))
     return scene
 
@@ -124,7 +126,8 @@ def create_project(
         title: as people read it; the slug comes from it, or is numbered when the title has no Latin letter or digit.
         scenes: ids of registered scenes.
         classes: names, or partial class objects (see `classes.make_classes`).
-        crs: storage CRS of the labels; that of the first scene when None or `auto`.
+        crs: storage CRS of the labels: a code or WKT, on the Earth or off it; `pixel` for pixels of a scene that has no
+            place on any map; that of the first scene when None or `auto`.
         attributes: names (of texts), or partial attribute objects (see `attributes.make_attributes`).
         guidelines: how to label, in Markdown.
         require_if_match: a change must name the version that it changes.
@@ -134,14 +137,17 @@ def create_project(
         NotFound: a scene that is not registered.
     """
     found = [store.scene(scene) for scene in scenes]
-    if crs and crs != "auto":
-        storage: str | None = _earthly(crs)
+    if crs == PIXEL_CRS:
+        storage: str | None = None
+    elif crs and crs != "auto":
+        storage = crs_.normalise(crs)
     elif found:
         storage = found[0].grid.crs
     else:
         raise InvalidInput(
             f"Project {title!r} has no scene to take its CRS from; name a scene, or a CRS such as EPSG:32633.",
         )
+    check_ground(title, storage, found)
     slug = slugify(check_title(title))
     if slug == NAMELESS:
         slug = _free_slug(slug, {p.id for p in store.projects()})
@@ -204,11 +210,25 @@ def update_project(
     return store.change_project(project_id, change, mapping=follow, author=author)
 
 
-def _earthly(crs: str) -> str:
-    name = crs_.normalise(crs)
-    if not crs_.on_earth(name):
-        raise InvalidCRS(f"Labels rest in a CRS on the Earth; {crs_.label(name)} is not on it.")
-    return name
+def check_ground(title: str, crs: str | None, scenes: Sequence[Scene]) -> None:
+    """Refuse scenes that the labels of a project cannot lie on.
+
+    Raises:
+        InvalidInput: a scene on another celestial body, or with no place on any; two scenes for labels that are pixels.
+    """
+    storage = crs or crs_.PIXELS
+    for scene in scenes:
+        own = scene.grid.crs or crs_.PIXELS
+        if not crs_.same(own, storage) and not crs_.one_body(own, storage):
+            raise InvalidInput(
+                f"Scene {scene.id!r} is in {crs_.label(own)} and the labels of {title!r} rest in {crs_.label(storage)}: "
+                "nothing leads from one to the other. Make a project of its own for it.",
+            )
+    if crs is None and len(scenes) > 1:
+        raise InvalidInput(
+            f"The labels of {title!r} are pixels of one scene, got {len(scenes)} scenes without a place on a map. "
+            "Make a project for each.",
+        )
 
 
 def open_labels(
@@ -340,6 +360,9 @@ def copy_workspace(source: str | Path, target: str | Path, *, progress: Progress
     with open_store(source) as origin, open_store(target, create=True) as copy:
         return copying.copy_workspace(origin, copy, progress=progress)
 
+
+PIXEL_CRS = "pixel"
+"""Asked for as a project's CRS: labels are pixels of its one scene."""
 
 DEMO_PROJECT = "Land use"
 

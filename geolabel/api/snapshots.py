@@ -93,15 +93,7 @@ def diff(
     except InvalidInput as error:
         raise Refused(404, f"{error} The word 'now' is the present.") from error
     listed = found.entries[:size]
-    entries: list[dict[str, Any]] = [
-        {
-            "id": entry.id,
-            "change": entry.change,
-            "what": list(entry.what),
-            "versions": [state and state.version for state in (entry.before, entry.after)],
-        }
-        for entry in listed
-    ]
+    entries = [entry.to_json() for entry in listed]
     if features:
         view = view_of(context, project_, edge)
         before = features_of(view, [entry.before for entry in listed])
@@ -116,11 +108,7 @@ def diff(
         further["href"] = further["href"].replace(context.url(request.url.path), context.url(path), 1)
         links.append(further)
     body = {
-        "from": found.a,
-        "to": found.b,
-        "added": found.added,
-        "changed": found.changed,
-        "deleted": found.deleted,
+        **found.to_json(),
         "coverage": _coverage(context, project, found.a, found.b),
         "entries": entries,
         "links": links,
@@ -134,20 +122,14 @@ def _coverage(context: Context, project: str, a: int, b: int) -> dict[str, int] 
         found = context.store.diff(project + COVERAGE, a, b, limit=0)
     except NotFound:
         return None
-    return {"added": found.added, "changed": found.changed, "deleted": found.deleted}
+    return {name: count for name, count in found.to_json().items() if name not in {"from", "to"}}
 
 
 def to_json(context: Context, project: str, snapshot: Snapshot) -> dict[str, Any]:
     """The object of a snapshot, without the project's schema."""
     at = context.url(f"/api/collections/{project}")
     return {
-        "name": snapshot.name,
-        "changeset": snapshot.changeset,
-        "hash": snapshot.hash,
-        "count": snapshot.count,
-        "at": snapshot.at,
-        "author": snapshot.author,
-        "note": snapshot.note,
+        **snapshot.to_json(),
         "links": [
             {"href": f"{at}/snapshots/{snapshot.name}", "rel": "self", "type": JSON},
             {"href": f"{at}/items?at={snapshot.changeset}", "rel": "items", "type": "application/geo+json"},

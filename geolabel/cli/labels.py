@@ -92,6 +92,9 @@ def export_(
     seed: Annotated[int, typer.Option("--seed", help="Which blocks go where.")] = 0,
     coco_holes: Annotated[str, typer.Option("--coco-holes", help="Polygons with holes as rle or keyhole.")] = "rle",
     image_format: Annotated[str, typer.Option("--image-format", help="tif or png.")] = "tif",
+    snapshot: Annotated[
+        str | None, typer.Option("--snapshot", help="Export this snapshot; now when not given.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
     workspace: Workspace = ".",
     as_json: AsJson = False,
@@ -115,18 +118,34 @@ def export_(
         image_format=image_format,  # type: ignore[arg-type]
     )
     with open_workspace(workspace) as store:
-        run_export(store, project, directory, format_.split(","), spec, dry_run=dry_run, as_json=as_json)
+        formats = format_.split(",")
+        run_export(store, project, directory, formats, spec, snapshot=snapshot, dry_run=dry_run, as_json=as_json)
 
 
 def run_export(
-    store: Store, project: str, directory: Path, formats: Sequence[str], spec: ChipSpec, *, dry_run: bool, as_json: bool
+    store: Store,
+    project: str,
+    directory: Path,
+    formats: Sequence[str],
+    spec: ChipSpec,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    snapshot: str | None = None,
 ) -> None:
     """Export, and say what was written."""
     from geolabel import workflows
 
     with bar(quiet=as_json) as progress:
         report = workflows.export(
-            store, project, directory, [name.strip() for name in formats], spec, progress=progress, dry_run=dry_run
+            store,
+            project,
+            directory,
+            [name.strip() for name in formats],
+            spec,
+            snapshot=snapshot,
+            progress=progress,
+            dry_run=dry_run,
         )
     if as_json:
         show_json(report.to_json())

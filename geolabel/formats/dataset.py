@@ -17,7 +17,7 @@ from geolabel.formats.report import make_report, write_page
 from geolabel.model import LabelBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from geolabel.chips.build import Labels, Plan
@@ -34,6 +34,8 @@ def write_dataset(
     formats: Sequence[Format],
     folder: Path,
     progress: Callable[[float, str], None],
+    *,
+    snapshot: Mapping[str, Any],
 ) -> ExportReport:
     """Write everything that an export writes.
 
@@ -43,6 +45,7 @@ def write_dataset(
         formats: what to write.
         folder: an empty folder.
         progress: called with a share and a sentence; it may raise `Cancelled`.
+        snapshot: the state that is exported: `name`, `changeset`, `hash`.
 
     Raises:
         InvalidSpec: a format or the image format cannot hold this project.
@@ -51,7 +54,7 @@ def write_dataset(
     pixel = [f for f in formats if f.space == "pixel"]
     if pixel:
         check_images(plan.scenes, plan.spec)
-    splits = tuple(make_report(plan, (), chipped=True).chips)
+    splits = tuple(make_report(plan, (), snapshot=snapshot).chips)
     table = ChipTable(plan)
     with ExitStack() as files:
         context = Context(plan.project, plan.scenes, plan.spec, folder, splits, files)
@@ -62,14 +65,14 @@ def write_dataset(
             losses += _write_chips(plan, context, [writers[f.name] for f in pixel], table, progress)
     progress(0.95, "Writing the manifest and the report")
     names = [f.name for f in formats]
-    report = make_report(plan, names, losses, chipped=bool(pixel))
+    report = make_report(plan, names, losses, snapshot=snapshot, chipped=bool(pixel))
     table.write(folder)
     (folder / "report.json").write_bytes(
         orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     )
     sheet = folder / "contact-sheet.png"
     write_page(report, plan.project.classes, sheet if pixel else None, folder / "report.html")
-    write_manifest(folder, manifest(plan, formats=names, chips=report.chips, snapshot=labels.digest))
+    write_manifest(folder, manifest(plan, formats=names, chips=report.chips, snapshot=report.snapshot))
     return report
 
 

@@ -16,7 +16,7 @@ import shapely
 import geolabel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from geolabel.chips.build import Chip, Plan
 
@@ -110,14 +110,16 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     )
 
 
-def manifest(plan: Plan, *, formats: Sequence[str], chips: dict[str, int], snapshot: str) -> dict[str, Any]:
+def manifest(
+    plan: Plan, *, formats: Sequence[str], chips: dict[str, int], snapshot: Mapping[str, Any]
+) -> dict[str, Any]:
     """What `manifest.json` says.
 
     Args:
         plan: project, scenes and spec.
         formats: names, in the order asked for.
         chips: how many by split.
-        snapshot: digest of the annotations exported.
+        snapshot: the state that was exported (see `ExportReport`).
     """
     project = plan.project
     return {
@@ -126,7 +128,7 @@ def manifest(plan: Plan, *, formats: Sequence[str], chips: dict[str, int], snaps
         "title": project.title,
         "crs": project.crs,
         "unlabelled": project.unlabelled,
-        "snapshot": snapshot,
+        "snapshot": dict(snapshot),
         "formats": list(formats),
         "chip_spec": plan.spec.to_json(),
         "classes": [

@@ -44,7 +44,8 @@ class ExportReport:
         left_out: counts by reason: see `Tally`.
         shared_ground: ground that chips of different splits share, in chips: 0, computed from the footprints.
         notes: sentences on what is odd, and on what a format could not hold.
-        snapshot: digest of the annotations.
+        snapshot: the state that was exported: `name` (None when none was named), `changeset`, `hash` (of the named one), and
+            `labels`, a digest of the annotations that were taken.
     """
 
     project: str
@@ -59,7 +60,7 @@ class ExportReport:
     left_out: dict[str, int]
     shared_ground: float
     notes: tuple[str, ...]
-    snapshot: str
+    snapshot: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """The object that `report.json`, HTTP and `--json` give."""
@@ -76,7 +77,7 @@ class ExportReport:
             "left_out": self.left_out,
             "shared_ground": self.shared_ground,
             "notes": list(self.notes),
-            "snapshot": self.snapshot,
+            "snapshot": dict(self.snapshot),
         }
 
     def lines(self) -> list[str]:
@@ -98,7 +99,13 @@ class ExportReport:
 
 
 def make_report(
-    plan: Plan, formats: Sequence[str], losses: Sequence[str] = (), *, dry_run: bool = False, chipped: bool = True
+    plan: Plan,
+    formats: Sequence[str],
+    losses: Sequence[str] = (),
+    *,
+    snapshot: Mapping[str, Any],
+    dry_run: bool = False,
+    chipped: bool = True,
 ) -> ExportReport:
     """Count a plan.
 
@@ -106,6 +113,7 @@ def make_report(
         plan: what was planned.
         formats: names, in the order asked for.
         losses: sentences of the writers.
+        snapshot: the state that is exported: `name`, `changeset`, `hash`.
         dry_run: nothing was written.
         chipped: some format needed chips.
     """
@@ -140,8 +148,14 @@ def make_report(
         },
         shared_ground=tally.shared_ground,
         notes=(*_notes(plan, tally, splits, chips), *losses) if chipped else tuple(losses),
-        snapshot=plan.digest,
+        snapshot={**snapshot, "labels": plan.digest},
     )
+
+
+def _state(snapshot: Mapping[str, Any]) -> str:
+    """The state that was exported, for the page."""
+    named = f"snapshot <b>{escape(snapshot['name'])}</b>, " if snapshot["name"] else ""
+    return f"{named}change set {snapshot['changeset']}, labels <code>{snapshot['labels'][:12]}</code>"
 
 
 def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, int]) -> list[str]:
@@ -217,7 +231,7 @@ def write_page(report: ExportReport, classes: Sequence[LabelClass], sheet: Path 
     """
     body = [
         f"<h1>{escape(report.title)}</h1>",
-        f"<p class=lead>{escape(', '.join(report.formats))} · snapshot <code>{report.snapshot[:12]}</code></p>",
+        f"<p class=lead>{escape(', '.join(report.formats))} · {_state(report.snapshot)}</p>",
         _figures(report),
         _table(report, classes),
         _left_out(report),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import shapely
 import sqlalchemy as sa
@@ -65,6 +65,11 @@ class Entry:
     before: Annotation | None
     after: Annotation | None
 
+    def to_json(self) -> dict[str, Any]:
+        """The object that HTTP and `--json` give, without the states themselves."""
+        versions = [None if state is None else state.version for state in (self.before, self.after)]
+        return {"id": self.id, "change": self.change, "what": list(self.what), "versions": versions}
+
 
 @dataclass(frozen=True, slots=True)
 class Diff:
@@ -85,6 +90,11 @@ class Diff:
     changed: int
     deleted: int
     entries: tuple[Entry, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that HTTP and `--json` give, without the entries."""
+        counts = {name: getattr(self, name) for name in ("added", "changed", "deleted")}
+        return {"from": self.a, "to": self.b, **counts}
 
 
 def diff(connection: Connection, project: str, a: str | int, b: str | int, *, after: int, limit: int | None) -> Diff:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.geo.areas import Area
 from geolabel.moments import read_moment
-from geolabel.store import layers
+from geolabel.store import layers, search
 from geolabel.store.dialect import spatial
 from geolabel.store.history import last_changeset, missing
 from geolabel.store.layers import visible
@@ -183,6 +183,9 @@ def batches(connection: Connection, project: str, *, at: int, bbox: Bounds | Non
     if size < 1:
         raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
     layer = layers.find(connection, project)
+    if _is_now(connection, layer, at):
+        yield from search.batches(connection, project, bbox=bbox, size=size)
+        return
     part: list[Hit] = []
     for hit in states(connection, layer, at, areas=_areas(bbox, None)):
         part.append(hit)
@@ -191,6 +194,16 @@ def batches(connection: Connection, project: str, *, at: int, bbox: Bounds | Non
             part = []
     if part:
         yield _batch(part)
+
+
+def _is_now(connection: Connection, layer: Layer, at: int) -> bool:
+    """Whether nothing has changed since."""
+    c = changesets.c
+    since = sa.or_(c.number > at, c.seen_from > at)
+    return (
+        connection.execute(sa.select(c.number).where(c.project == layer.key, c.published, since).limit(1)).first()
+        is None
+    )
 
 
 def _batch(part: list[Hit]) -> LabelBatch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import fields
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ import numpy as np
 import shapely
 import sqlalchemy as sa
 
+from geolabel.attributes import make_attributes
+from geolabel.classes import LabelClass
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound
-from geolabel.model import COVERAGE, MAX_SLUG, Snapshot, slugify
+from geolabel.model import COVERAGE, MAX_SLUG, Project, Snapshot, slugify
 from geolabel.store import layers, past
 from geolabel.store.history import last_changeset
 from geolabel.store.states import attributes_in
@@ -21,9 +24,10 @@ from geolabel.store.tables import snapshots
 from geolabel.store.text import check_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection, RowMapping
 
-    from geolabel.model import Project
     from geolabel.store.layers import Layer
 
 _NAME = re.compile(rf"(?=.*[a-z])[a-z0-9][a-z0-9_-]{{0,{MAX_SLUG - 1}}}\Z")
@@ -113,6 +117,22 @@ def find(connection: Connection, project: str, name: str) -> Snapshot:
 def find_all(connection: Connection, project: str) -> list[Snapshot]:
     """All snapshots, oldest first. See Store.snapshots."""
     return _of(connection, layers.find(connection, project))
+
+
+def state(connection: Connection, project: str, name: str | None) -> tuple[Project, dict[str, Any]]:
+    """A project and where its labels are read. See Store.state."""
+    now = layers.find(connection, project).project
+    if name is None:
+        return now, {"name": None, "changeset": last_changeset(connection, project), "hash": None}
+    found = find(connection, project, name)
+    return _project(found.project), {"name": name, "changeset": found.changeset, "hash": found.hash}
+
+
+def _project(schema: Mapping[str, Any]) -> Project:
+    values = {field.name: schema[field.name] for field in fields(Project) if field.name in schema}
+    classes = tuple(LabelClass(**{**c, "geometries": tuple(c["geometries"])}) for c in schema["classes"])
+    attributes = make_attributes(schema["attributes"])
+    return Project(**{**values, "classes": classes, "attributes": attributes, "scenes": tuple(schema["scenes"])})
 
 
 def delete(connection: Connection, project: str, name: str) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geolabel.errors import InvalidInput
 from geolabel.store import changesets, diff, history, past, revert, snapshots
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from geolabel.model import Change, Changeset, Snapshot
+    from geolabel.model import Change, Changeset, Project, Snapshot
     from geolabel.store.changesets import Touch
     from geolabel.store.diff import Diff
     from geolabel.store.idempotency import Once
@@ -174,6 +174,18 @@ class Timeline(ABC):
         """Forget a name; the state can still be read by the number of its change set; NotFound."""
         with self._write() as (connection, _):
             snapshots.delete(connection, project, name)
+
+    def state(self, project: str, snapshot: str | None = None) -> tuple[Project, dict[str, Any]]:
+        """A project and the number of the change set at which to read its labels: of a snapshot, or of this moment.
+
+        Returns:
+            The project with its schema then, and {name, changeset, hash}; without a snapshot, name and hash are None.
+
+        Raises:
+            NotFound: no such project or snapshot.
+        """
+        with self._read() as connection:
+            return snapshots.state(connection, project, snapshot)
 
     def state_hash(self, project: str, at: int) -> str:
         """The hash that a snapshot of that change set would have, with the schema of today; NotFound."""
