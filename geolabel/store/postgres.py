@@ -77,13 +77,17 @@ def parse_url(url: str) -> Mapping[str, str]:
     """
     plain = re.sub(r"\Apostgresql\+psycopg:", "postgresql:", url)
     try:
-        parts = conninfo_to_dict(plain)
+        parts = {name: str(value) for name, value in conninfo_to_dict(plain).items() if value is not None}
     except (psycopg.Error, UnicodeError):
+        parts = {}
+    # A password with an @ or a / of its own is cut there, and would be shown as a part of the host or the port.
+    odd = "@" in parts.get("host", "") + parts.get("dbname", "") or re.search(r"[^\d,]", parts.get("port", ""))
+    if not parts or odd:
         raise InvalidInput(
             "The URL of the workspace cannot be read: expected postgresql://USER@HOST:PORT/DATABASE. "
             "In a password, write %40 for @, %3A for :, %2F for / and %25 for %."
-        ) from None
-    return {name: str(value) for name, value in parts.items() if value is not None}
+        )
+    return parts
 
 
 def shown(parts: Mapping[str, str]) -> str:
