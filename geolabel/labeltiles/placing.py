@@ -6,15 +6,17 @@ vertices.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geolabel.errors import InvalidCRS
 from geolabel.geo import crs as crs_
-from geolabel.labeltiles.around import go_around
+from geolabel.labeltiles.around import go_around, torn
 from geolabel.labeltiles.matrix import period_of
 from geolabel.labeltiles.rings import POLYGON, Rings, flatten, starts_of
-from geolabel.labeltiles.shapes import NOTHING, Shapes
+from geolabel.labeltiles.shapes import NOTHING, Shapes, join
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
@@ -53,24 +55,43 @@ def place(
         matrices: the tile matrix set.
 
     Returns:
-        The labels in the order given; those that the CRS cannot hold are left out.
+        The labels, whose ids ascend when those given do; those that the CRS cannot hold are left out.
     """
     rings = flatten(geometries)
-    if len(rings.owner) == 0:
-        return NOTHING
-    moves = not crs_.same(crs, matrices.crs)
-    if moves:
+    if not crs_.same(crs, matrices.crs):
         rings = _densified(rings, crs, matrices)
-    stored = rings.xy
-    if moves:
-        rings = Rings(_moved(stored, crs, matrices), rings.starts, rings.owner, rings.holes, rings.kinds)
+        rings = replace(rings, xy=_moved(rings.xy, crs, matrices))
+    across = np.empty(0, dtype=np.int64)
     if matrices.period is not None:
-        rings = go_around(rings, stored, crs=crs, period=matrices.period, torn=period_of(crs) is None)
-    finite = np.isfinite(rings.xy).all(axis=1)
-    if not finite.all():
-        lost = rings.owner[~np.logical_and.reduceat(finite, rings.starts[:-1])]
+        if period_of(crs) is None:
+            across = torn(rings, matrices.period)
+        rings = go_around(rings, matrices.period)
+    kept = np.logical_and.reduceat(np.isfinite(rings.xy).all(axis=1), rings.starts[:-1]) if len(rings.owner) else []
+    lost = np.concatenate([across, rings.owner[~np.asarray(kept, dtype=np.bool_)]])
+    if len(lost):
         rings = rings.keep(~np.isin(rings.owner, lost))
-    return _shapes(rings, ids, classes, statuses) if len(rings.owner) else NOTHING
+    shapes = _shapes(rings, ids, classes, statuses) if len(rings.owner) else NOTHING
+    if len(across) == 0:
+        return shapes
+    whole, found = _whole(geometries[across], crs)
+    across = across[found]
+    more = place(whole, ids[across], classes[across], statuses[across], crs=CRS84, matrices=matrices)
+    shapes = join([shapes, more])
+    return shapes.take(np.argsort(shapes.ids, kind="stable"))
+
+
+def _whole(geometries: NDArray[np.object_], crs: str) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Shapes (n,) across the antimeridian or around a pole with longitudes that go on, and which of them have any."""
+    bend = _BEND_M / crs_.METRES_PER_DEGREE
+    found: list[Any] = []
+    rows: list[int] = []
+    for row in range(len(geometries)):
+        try:
+            found += crs_.transform_geometries(geometries[row : row + 1], crs, CRS84, tolerance=bend).tolist()
+        except InvalidCRS:
+            continue
+        rows.append(row)
+    return np.array([*found, None], dtype=object)[:-1], np.array(rows, dtype=np.int64)
 
 
 def _moved(xy: Coordinates, crs: str, matrices: MatrixSet) -> Coordinates:
@@ -120,13 +141,13 @@ def _densified(rings: Rings, crs: str, matrices: MatrixSet) -> Rings:
 def _bends(begin: Coordinates, end: Coordinates, crs: str, matrices: MatrixSet) -> NDArray[np.float64]:
     """How far the images of edges lie off the straight line between the images of their ends, in the tiles' units."""
     first, last = _moved(begin, crs, matrices), _moved(end, crs, matrices)
-    torn = matrices.period is not None and period_of(crs) is None
-    if torn:
+    wraps = matrices.period is not None and period_of(crs) is None
+    if wraps:
         last = _beside(last, first, matrices)
     bend = np.zeros(len(begin))
     for share in (0.25, 0.5, 0.75):
         image = _moved(begin + share * (end - begin), crs, matrices)
-        if torn:
+        if wraps:
             image = _beside(image, first, matrices)
         with np.errstate(invalid="ignore"):
             bend = np.maximum(bend, np.hypot(*(image - (first + share * (last - first))).T))
