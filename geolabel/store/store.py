@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from geolabel.errors import StoreFailed
 from geolabel.geo.operations import leave_book, use_book
-from geolabel.model import JobState
+from geolabel.model import COVERAGE, Coverage, JobState, Status
 from geolabel.store import annotations as labels
 from geolabel.store import backup, idempotency, jobs, layers, past, projects, scenes, search
 from geolabel.store import batch as batches
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from shapely.geometry.base import BaseGeometry
     from sqlalchemy import Connection
 
     from geolabel.cql import Where
@@ -48,7 +51,6 @@ if TYPE_CHECKING:
         NewAnnotation,
         Project,
         Scene,
-        Status,
     )
     from geolabel.store.backup import Manifest
     from geolabel.store.batch import Batch, BatchResult
@@ -460,6 +462,16 @@ class Store(Timeline, TileFeed, BulkImports):
                 where=where,
                 seconds=seconds,
             )
+
+    def coverage(self, project: str, *, at: int | None = None) -> Coverage:
+        """Which ground of a project was seen, and which is to be ignored, now or at a change set; NotFound."""
+        found: dict[str, list[BaseGeometry]] = {"seen": [], "ignore": []}
+        for batch in self.batches(project + COVERAGE, at=at):
+            for name, status, geometry in zip(batch.class_names, batch.columns["status"], batch.geometries, strict=True):
+                if status in {Status.LABELLED, Status.ACCEPTED}:
+                    found[name].append(geometry)
+        seen, ignored = (np.array([*shapes, None], dtype=object)[:-1] for shapes in found.values())
+        return Coverage(seen, ignored)
 
     def extent(self, project: str, *, at: int | None = None) -> Bounds | None:
         """The box around all annotations in the project's CRS, now or at a change set; None without any; NotFound."""
