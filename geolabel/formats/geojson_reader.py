@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -45,7 +45,7 @@ class Rows(Mapping[str, list[Any]]):
 
     def __init__(self, properties: Sequence[Mapping[str, Any]]) -> None:
         self._properties = properties
-        self._names = dict.fromkeys(name for one in properties for name in one)
+        self._names = dict.fromkeys(chain.from_iterable(properties))
 
     def __getitem__(self, name: str) -> list[Any]:
         self._names[name]  # raises for a column that is not there

@@ -48,14 +48,15 @@ class Found(NamedTuple):
 def room_for(size: int) -> Found:
     """Arrays for the features of so many bytes: untouched memory costs nothing."""
     features, positions = size // 2 + 2, size // 5 + 2
+    offsets = [np.empty(length + 1, np.int64) for length in (positions, positions, features)]
+    for one in offsets:
+        one[0] = 0
     return Found(
         np.empty(features, np.int8),
         np.empty((features, 6), np.int64),
         np.empty((positions, 2), np.float64),
         np.empty(positions, np.float64),
-        np.zeros(positions + 1, np.int64),
-        np.zeros(positions + 1, np.int64),
-        np.zeros(features + 1, np.int64),
+        *offsets,
     )
 
 
