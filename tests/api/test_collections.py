@@ -83,12 +83,13 @@ def test_queryables_and_schema(api: Api) -> None:
     queryables = api("GET", "/api/collections/atlanta/queryables")
     assert queryables.headers["Content-Type"] == "application/schema+json"
     assert queryables.json()["properties"]["class"]["enum"] == ["building", "road", "tree", "water"]
-    assert set(queryables.json()["properties"]) == {"geometry", "class", "status"}
+    assert {"geometry", "class", "note", "status", "confidence", "scene", "version"} <= set(queryables.json()["properties"])
     schema = api("GET", "/api/collections/atlanta/schema").json()
     served = api.add("atlanta", api.square(-84.48, 33.638)).json()["properties"]
     assert set(served) <= set(schema["properties"])
     read_only = {name for name, p in schema["properties"].items() if p.get("readOnly")}
-    assert read_only == {"id", "source", "author", "created_at", "updated_at", "version", "area_m2"}
+    assert {"id", "source", "author", "created_at", "updated_at", "version", "area_m2"} <= read_only
+    assert not {"class", "note", "status", "confidence", "scene"} & read_only
 
 
 def test_a_workspace_without_projects(tmp_path: Path, start: Any) -> None:
