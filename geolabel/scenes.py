@@ -71,7 +71,7 @@ def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | No
         bounds=_bounds(name, grid),
         resolution=_resolution(grid),
         synthetic=synthetic,
-        warnings=tuple(_warnings(info)),
+        warnings=(*_no_place(name, grid), *_warnings(info)),
     )
 
 
@@ -81,23 +81,17 @@ def _grid(name: str, info: RasterInfo) -> Grid:
             f"{name} has {info.gcps} ground control points and no transform, so its pixels have no exact place. "
             f"Warp it first: gdalwarp -tps -r bilinear {name} warped.tif",
         )
+    if info.crs_wkt is None and info.transform == _IDENTITY:
+        return Grid(None, info.transform, info.width, info.height)
     if info.crs_wkt is None:
-        if info.transform == _IDENTITY:
-            lacks = "no CRS and no transform, so it has no place on any map"
-            cure = f"Give it both first: gdal_translate -a_srs EPSG:n -a_ullr ulx uly lrx lry {name} placed.tif"
-        else:
-            lacks = "a transform and no CRS, so its coordinates could be anywhere"
-            cure = f"Give it the CRS first: gdal_edit.py -a_srs EPSG:n {name}, or rio edit-info --crs EPSG:n {name}"
-        raise InvalidRaster(f"{name} has {lacks}. {cure}")
+        raise InvalidRaster(
+            f"{name} has a transform and no CRS, so its coordinates could be anywhere. "
+            f"Give it the CRS first: gdal_edit.py -a_srs EPSG:n {name}, or rio edit-info --crs EPSG:n {name}",
+        )
     try:
         crs = crs_.normalise(info.crs or info.crs_wkt)
     except InvalidCRS as error:
         raise InvalidRaster(f"{name} has a CRS that cannot be used: {error}") from error
-    if not crs_.on_earth(crs):
-        raise InvalidRaster(
-            f"{name} lies on another body than the Earth ({crs_.label(crs)}), where longitude and latitude of WGS 84 mean "
-            "nothing. This version labels scenes on the Earth only.",
-        )
     if info.transform == _IDENTITY:
         raise InvalidRaster(
             f"{name} has the CRS {crs_.label(crs)} and no transform, so its pixels have no place. "
@@ -109,8 +103,9 @@ def _grid(name: str, info: RasterInfo) -> Grid:
     return grid
 
 
-def _bounds(name: str, grid: Grid) -> Bounds:
-    assert grid.crs is not None
+def _bounds(name: str, grid: Grid) -> Bounds | None:
+    if grid.crs is None or not crs_.on_earth(grid.crs):
+        return None
     try:
         return crs_.bounds_to(shapely.bounds(pixels.footprint(grid)).tolist(), grid.crs, CRS84)
     except InvalidCRS as error:
@@ -118,8 +113,7 @@ def _bounds(name: str, grid: Grid) -> Bounds:
 
 
 def _resolution(grid: Grid) -> float:
-    """Ground size of the pixel at the centre in metres: the geometric mean of its two edges."""
-    assert grid.crs is not None
+    """Ground size of the pixel at the centre in metres: the geometric mean of its two edges; 1 for one without ground."""
     a, b, c, d, e, f = grid.transform
     col, row = grid.width / 2, grid.height / 2
 
@@ -131,8 +125,27 @@ def _resolution(grid: Grid) -> float:
         [LineString([place(col, row), place(col + 0.1, row)]), LineString([place(col, row), place(col, row + 0.1)])],
         dtype=object,
     )
-    across, down = crs_.ground_length(edges, grid.crs)
+    across, down = crs_.ground_length(edges, grid.crs or crs_.PIXELS)
     return float(np.sqrt(across * down) * 10)
+
+
+def _no_place(name: str, grid: Grid) -> list[str]:
+    """What it means that a scene is not on the Earth."""
+    if grid.crs is None:
+        return [
+            (
+                "It has no CRS, so it has no place on any map: its labels are pixels, the web map cannot draw it yet, and formats of "
+                f"map space refuse it. If it has a place: gdal_translate -a_srs EPSG:n -a_ullr ulx uly lrx lry {name} placed.tif"
+            ),
+        ]
+    if not crs_.on_earth(grid.crs):
+        return [
+            (
+                f"It lies on another body than the Earth ({crs_.label(grid.crs)}): its labels rest in that CRS and are served in no other, "
+                "and the web map cannot draw it yet."
+            ),
+        ]
+    return []
 
 
 def _warnings(info: RasterInfo) -> list[str]:

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
         public_url: `https://labels.example.org/geolabel`, when a proxy stands in front; its host is then accepted.
         cors_origins: origins of other web pages that may call the API.
         max_body_mb: largest request body.
+        max_vertices: most vertices of one label that comes over HTTP.
         label_memory_mb: memory for the labels that label tiles are drawn from, in MiB; 0 reads them for each tile.
         label_tiles_mb: memory for label tiles that were drawn, in MiB; 0 keeps none.
         network_drive: keep a GeoPackage workspace on a network drive, where only one machine may open it.
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     public_url: str | None = None
     cors_origins: tuple[str, ...] = ()
     max_body_mb: int = Field(default=64, ge=1)
+    max_vertices: int = Field(default=200_000, ge=4)
     label_memory_mb: int = Field(default=512, ge=0)
     label_tiles_mb: int = Field(default=64, ge=0)
     network_drive: bool = False

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Header, Response
 
 from geolabel.api.context import Context, ContextDep, known_parameters
-from geolabel.api.negotiate import CRS84_URI, crs_list, storage_crs, storage_edge
+from geolabel.api.negotiate import CRS84_URI, crs_list, media_type, storage_crs, storage_edge
 from geolabel.api.properties import SERVER_OWNED, SETTABLE
 from geolabel.api.wire import GEOJSON, JSON, Json
 from geolabel.cql import queryables
 from geolabel.cql.queryables import GEOMETRY
-from geolabel.errors import NotFound
 from geolabel.geo import crs as crs_
 from geolabel.model import CRS84
 
@@ -29,6 +28,7 @@ router = APIRouter(
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
+PROJJSON = "application/projjson+json"
 
 _PART = "http://www.opengis.net/spec/ogcapi-features-"
 _CQL2 = "http://www.opengis.net/spec/cql2/"
@@ -89,9 +89,8 @@ def conformance() -> Response:
 
 @router.get("/collections")
 def list_collections(context: ContextDep) -> Response:
-    """One collection for each project that has a place on the map."""
-    projects = [project for project in context.store.projects() if project.crs is not None]
-    collections = [collection(context, project) for project in projects]
+    """One collection for each project."""
+    collections = [collection(context, project) for project in context.store.projects(coverage=True)]
     crs = list(dict.fromkeys(uri for c in collections for uri in c["crs"])) or [CRS84_URI]
     links = [_link(context, "/api/collections", "self", JSON, "This page")]
     return Json({"links": links, "crs": crs, "collections": collections})
@@ -104,12 +103,16 @@ def get_collection(context: ContextDep, project: str) -> Response:
 
 
 @router.get("/collections/{project}/crs")
-def get_crs(context: ContextDep, project: str) -> Response:
-    """The WKT of a storage CRS that has no code."""
+def get_crs(
+    context: ContextDep,
+    project: str,
+    accept: Annotated[str, Header(description="PROJJSON when it asks for JSON, WKT otherwise.")] = "",
+) -> Response:
+    """The definition of the storage CRS: WKT 2, or PROJJSON. It is the name of a CRS that has no code."""
     storage = storage_crs(context.store.project(project))
-    if crs_.to_uri(storage) is not None:
-        raise NotFound(f"The CRS of project {project!r} has a name of its own: {crs_.to_uri(storage)}.")
-    return Json({"wkt": storage})
+    if "json" in accept.lower():
+        return Json(crs_.to_projjson(storage), media_type=PROJJSON, headers={"Vary": "Accept"})
+    return Response(crs_.to_wkt(storage), media_type="text/plain; charset=utf-8", headers={"Vary": "Accept"})
 
 
 @router.get("/collections/{project}/queryables")
@@ -205,6 +208,7 @@ def _schema(
 def collection(context: Context, project: Project) -> dict[str, Any]:
     """The collection document of a project."""
     at = f"/api/collections/{project.id}"
+    storage, features = storage_crs(project), media_type(project)
     body: dict[str, Any] = {
         "id": project.id,
         "title": project.title,
@@ -214,19 +218,20 @@ def collection(context: Context, project: Project) -> dict[str, Any]:
         "storageCrs": storage_edge(project, context.base).uri,
         "links": [
             _link(context, at, "self", JSON, project.title),
-            _link(context, f"{at}/items", "items", GEOJSON, "Labels as GeoJSON"),
+            _link(context, f"{at}/items", "items", features, "Labels as GeoJSON" if features == GEOJSON else "Labels"),
             _link(
                 context, f"{at}/queryables", "http://www.opengis.net/def/rel/ogc/1.0/queryables", SCHEMA, "Queryables"
             ),
             _link(context, f"{at}/schema", "http://www.opengis.net/def/rel/ogc/1.0/schema", SCHEMA, "Schema"),
-            _link(
-                context, f"{at}/tiles", "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector", JSON, "Vector tiles"
-            ),
         ],
     }
+    if features != GEOJSON:  # an extent is said in CRS84 and tiles are on the Earth: neither is here
+        return body
+    tiles = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
+    body["links"].append(_link(context, f"{at}/tiles", tiles, JSON, "Vector tiles"))
     boxes = [scene.bounds for scene in map(context.store.scene, project.scenes) if scene.bounds is not None]
     if (labels := context.store.extent(project.id)) is not None:
-        boxes.append(crs_.bounds_to(labels, storage_crs(project), CRS84))
+        boxes.append(crs_.bounds_to(labels, storage, CRS84))
     if boxes:
         body["extent"] = {"spatial": {"bbox": [list(union(boxes))], "crs": CRS84_URI}}
     return body

@@ -12,7 +12,7 @@ from geolabel.api.context import Context, ContextDep, further_parameters, known_
 from geolabel.api.etags import Condition, etag, read_condition, read_if_match
 from geolabel.api.features import View
 from geolabel.api.filters import Asked, read_search
-from geolabel.api.negotiate import of_content, refuse_old_crs_member, requested, storage_crs
+from geolabel.api.negotiate import media_type, of_content, refuse_old_crs_member, requested, storage_crs
 from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.past import At, link_to, moment_of
 from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused, bad_parameter
@@ -47,7 +47,7 @@ IfMatch = Annotated[
 def view_of(context: Context, project: Project, edge: EdgeCRS) -> View:
     """How a client that speaks a CRS sees a project's labels."""
     scenes = tuple(context.store.scene(scene) for scene in project.scenes)
-    return View(project, storage_crs(project), edge, scenes)
+    return View(project, storage_crs(project), edge, scenes, context.settings.max_vertices)
 
 
 @router.get("")
@@ -110,7 +110,8 @@ def list_items(
     }
     if matched is not None:
         body["numberMatched"] = matched
-    return GeoJson(body, headers={"Content-Crs": f"<{edge.uri}>", "Link": _header(context, project, request)})
+    headers = {"Content-Crs": f"<{edge.uri}>", "Link": _header(context, project, request)}
+    return GeoJson(body, headers=headers, media_type=media_type(project_))
 
 
 def _header(context: Context, project: str, request: Request) -> str:
@@ -285,11 +286,11 @@ def _answer(context: Context, view: View, annotation: Annotation, status: int, h
     feature = view.feature(annotation)
     collection = context.url(f"/api/collections/{view.project.id}")
     feature["links"] = [
-        {"href": f"{collection}/items/{annotation.id}", "rel": "self", "type": GEOJSON},
+        {"href": f"{collection}/items/{annotation.id}", "rel": "self", "type": media_type(view.project)},
         {"href": collection, "rel": "collection", "type": "application/json"},
     ]
     headers = {"ETag": etag(annotation.version), "Content-Crs": f"<{view.edge.uri}>", **headers}
-    return GeoJson(feature, status, headers)
+    return GeoJson(feature, status, headers, media_type(view.project))
 
 
 def _change(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geolabel.api.wire import Refused, bad_parameter
-from geolabel.errors import InvalidCRS, InvalidInput, Problem
+from geolabel.api.wire import GEOJSON, JSON, Refused, bad_parameter
+from geolabel.errors import InvalidCRS, Problem
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import swap_axes
 from geolabel.model import CRS84
@@ -50,19 +50,23 @@ class EdgeCRS:
 
 
 def storage_crs(project: Project) -> str:
-    """The CRS that a project's labels rest in.
+    """The CRS that a project's labels rest in; the pixel grid of its scene when they have no place on any map."""
+    return project.crs or crs_.PIXELS
 
-    Raises:
-        InvalidInput: the project has none.
-    """
-    if project.crs is None:
-        raise InvalidInput(f"Project {project.id!r} has no CRS, so its labels have no place on a map.")
-    return project.crs
+
+def media_type(project: Project) -> str:
+    """What a collection's features are served as: GeoJSON is on the Earth, other features only look like it."""
+    return GEOJSON if crs_.on_earth(storage_crs(project)) else JSON
 
 
 def crs_list(project: Project, base: str) -> list[EdgeCRS]:
-    """The CRSs that a collection is served in: CRS84 first, then its own, then two that every client knows."""
+    """The CRSs that a collection is served in, the default first.
+
+    On the Earth that is CRS84, then its own, then two that every client knows; elsewhere it is its own and no other.
+    """
     storage = storage_crs(project)
+    if not crs_.on_earth(storage):
+        return [_edge(storage, project, base)]
     names = [CRS84, storage, *(name for name in _ALWAYS[1:] if name != storage)]
     return [_edge(name, project, base) for name in dict.fromkeys(names)]
 
@@ -80,7 +84,7 @@ def _edge(name: str, project: Project, base: str) -> EdgeCRS:
 
 
 def requested(project: Project, base: str, given: str | None, parameter: str) -> EdgeCRS:
-    """The CRS of a `crs` or `bbox-crs` parameter; CRS84 when there is none.
+    """The CRS of a `crs` or `bbox-crs` parameter; the first of the collection's list (CRS84) when there is none.
 
     Raises:
         Refused: 400, it is not in the collection's list.

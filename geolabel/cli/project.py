@@ -1,4 +1,4 @@
-"""`geolabel project ...`: make and list projects."""
+"""`geolabel project ...`: make, change and list projects."""
 
 from __future__ import annotations
 
@@ -13,46 +13,163 @@ from geolabel.cli.app import AsJson, Workspace, app, open_workspace
 from geolabel.console import out, say, show_json, show_project
 from geolabel.errors import InvalidInput
 
-commands = typer.Typer(help="Make and list projects.", no_args_is_help=True)
+_FILES = {".yaml", ".yml", ".json"}
+
+commands = typer.Typer(help="Make, change and list projects.", no_args_is_help=True)
 app.add_typer(commands, name="project")
+
+
+_CLASSES = (
+    "'water,forest,...', or a YAML or JSON file with `classes`, and `attributes` and `guidelines` if it has them."
+)
+_ATTRIBUTES = "A YAML or JSON file with a list of attributes: name, kind, values, minimum, maximum, required, classes."
 
 
 @commands.command("create")
 def project_create(
     name: str,
     scene: Annotated[list[str] | None, typer.Option("--scene", help="Scenes to label; repeat the option.")] = None,
-    classes: Annotated[str, typer.Option("--classes", help="'water,forest,...', or a YAML or JSON file.")] = "",
+    classes: Annotated[str, typer.Option("--classes", help=_CLASSES)] = "",
     crs: Annotated[
-        str, typer.Option("--crs", help="CRS in which the labels rest: auto (the first scene's) or EPSG:n.")
+        str, typer.Option("--crs", help="CRS in which the labels rest: auto (the first scene's), a code such as EPSG:32633, WKT, or pixel.")
     ] = "auto",
-    workspace: Workspace = ".",
+    attributes: Annotated[Path | None, typer.Option("--attributes", help=_ATTRIBUTES)] = None,
+    guidelines: Annotated[Path | None, typer.Option("--guidelines", help="A Markdown file: how to label.")] = None,
+    require_if_match: Annotated[
+        bool, typer.Option("--require-if-match", help="A change must name the version that it changes.")
+    ] = False,
+    workspace: Workspace = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Make a project: scenes, classes, and the CRS in which the labels rest."""
+    """Make a project: scenes, label schema, and the CRS in which the labels rest."""
     from geolabel import workflows
 
+    schema = _read_schema(classes, attributes, guidelines)
     with open_workspace(workspace) as store:
-        made = workflows.create_project(store, name, scenes=scene or [], classes=_read_classes(classes), crs=crs)
+        made = workflows.create_project(
+            store,
+            name,
+            scenes=scene or [],
+            classes=schema.pop("classes", []),
+            crs=crs,
+            require_if_match=require_if_match,
+            **schema,
+        )
         show_project(made, store.counts(made.id), as_json=as_json)
 
 
-def _read_classes(text: str) -> list[Any]:
-    """A comma list, or a file with a list (or with a list under `classes`)."""
-    path = Path(text)
-    if path.suffix.lower() not in {".yaml", ".yml", ".json"}:
-        return [name.strip() for name in text.split(",") if name.strip()]
+@commands.command("update")
+def project_update(
+    project: str,
+    title: Annotated[str | None, typer.Option("--title", help="A new title; the name in URLs stays.")] = None,
+    classes: Annotated[str, typer.Option("--classes", help=_CLASSES + " The whole list.")] = "",
+    attributes: Annotated[Path | None, typer.Option("--attributes", help=_ATTRIBUTES + " The whole list.")] = None,
+    guidelines: Annotated[Path | None, typer.Option("--guidelines", help="A Markdown file: how to label.")] = None,
+    unlabelled: Annotated[
+        str | None, typer.Option("--unlabelled", help="What unlabelled ground means: background or ignore.")
+    ] = None,
+    require_if_match: Annotated[
+        bool | None,
+        typer.Option(
+            "--require-if-match/--no-require-if-match", help="A change must name the version that it changes."
+        ),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="What becomes of labels: OLD=NEW for a class (the same NEW for several merges them); or a YAML or JSON file "
+            "with classes, attributes, values, fill. Repeat the option.",
+        ),
+    ] = None,
+    workspace: Workspace = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Change a project's title, label schema or settings; what is not given stays.
+
+    Labels that would not fit the new schema are counted, and nothing is changed, unless --map says what becomes of them.
+    """
+    from geolabel import workflows
+
+    if unlabelled not in {None, "background", "ignore"}:
+        raise InvalidInput(f"Unlabelled ground means background or ignore, got {unlabelled!r}.")
+    with open_workspace(workspace) as store:
+        changed = workflows.update_project(
+            store,
+            project,
+            title=title,
+            unlabelled=unlabelled,
+            require_if_match=require_if_match,
+            mapping=_read_mapping(mapping or []),
+            **_read_schema(classes, attributes, guidelines),
+        )
+        show_project(changed, store.counts(changed.id), as_json=as_json)
+
+
+def _read_schema(classes: str, attributes: Path | None, guidelines: Path | None) -> dict[str, Any]:
+    """What was given of `classes`, `attributes` and `guidelines`."""
+    schema: dict[str, Any] = {}
+    path = Path(classes)
+    if path.suffix.lower() in _FILES:
+        value = _read_file(path)
+        schema = dict(value) if isinstance(value, dict) else {"classes": value}
+        unknown = set(schema) - {"classes", "attributes", "guidelines"}
+        if unknown or not isinstance(schema.get("guidelines", ""), str):
+            raise InvalidInput(
+                f"{path} holds a list of classes, or an object with 'classes' and any of 'attributes' and 'guidelines' (a "
+                f"text); got {', '.join(sorted(map(str, unknown))) or 'other guidelines'}."
+            )
+        _check_list(path, "classes", schema.get("classes"), "{name: water, color: '#4478ff'}")
+    elif classes:
+        schema["classes"] = [name.strip() for name in classes.split(",") if name.strip()]
+    if attributes is not None:
+        value = _read_file(attributes)
+        schema["attributes"] = value.get("attributes") if isinstance(value, dict) else value
+    if "attributes" in schema:
+        _check_list(attributes or path, "attributes", schema["attributes"], "{name: height, kind: number}")
+    if guidelines is not None:
+        schema["guidelines"] = _read_text(guidelines)
+    return schema
+
+
+def _check_list(path: Path, what: str, listed: Any, example: str) -> None:
+    if not isinstance(listed, list) or not all(isinstance(item, str | dict) for item in listed):
+        raise InvalidInput(f"{path} has no list of {what}: expected names or objects such as {example}.")
+
+
+def _read_mapping(given: list[str]) -> dict[str, Any]:
+    """`OLD=NEW` for classes, and files with a whole mapping; put together."""
+    mapping: dict[str, Any] = {}
+    for item in given:
+        old, equals, new = item.partition("=")
+        if Path(item).suffix.lower() in _FILES and not (equals and not Path(item).exists()):
+            value = _read_file(Path(item))
+            if not isinstance(value, dict):
+                raise InvalidInput(
+                    f"{item} holds no mapping: expected an object with any of classes, attributes, values, fill."
+                )
+            mapping |= {**value, "classes": {**mapping.get("classes", {}), **(value.get("classes") or {})}}
+        elif equals and old.strip() and new.strip():
+            mapping["classes"] = {**mapping.get("classes", {}), old.strip(): new.strip()}
+        else:
+            raise InvalidInput(f"A mapping is OLD=NEW, or a YAML or JSON file; got {item!r}.")
+    return mapping
+
+
+def _read_file(path: Path) -> Any:
     import yaml
 
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInput(f"The classes cannot be read from {path}: {error}") from error
-    listed = value.get("classes") if isinstance(value, dict) else value
-    if not isinstance(listed, list) or not all(isinstance(item, str | dict) for item in listed):
-        raise InvalidInput(
-            f"{path} has no list of classes: expected names or objects such as {{name: water, color: '#4478ff'}}."
-        )
-    return listed
+        return yaml.safe_load(_read_text(path))
+    except yaml.YAMLError as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}") from error
 
 
 @commands.command("list")

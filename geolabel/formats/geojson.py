@@ -10,6 +10,7 @@ import shapely
 from geolabel.errors import InvalidSpec
 from geolabel.geo import crs as crs_
 from geolabel.geo.pixels import DENSIFY_PX
+from geolabel.geo.shown import shown
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class GeoJSONWriter:
 
     def add(self, batch: LabelBatch) -> None:
         """Write the annotations of one batch."""
-        shapes = crs_.transform_geometries(batch.geometries, self._crs, CRS84, tolerance=self._tolerance)
+        shapes = shown(batch.geometries, self._crs, CRS84, tolerance=self._tolerance)
         texts = shapely.to_geojson(shapely.orient_polygons(shapes, exterior_cw=False))
         for row, (annotation, name, text) in enumerate(zip(batch.ids, batch.class_names, texts, strict=True)):
             feature = {

@@ -40,7 +40,7 @@ PIXELS = (
 """The ground of a project without a place on any: continuous pixels of its scene, x to the right, y down (WKT2)."""
 
 _FARTHEST = 1e9
-"""Pixels: what lies farther off belongs to no raster."""
+"""Metres, or pixels: what lies farther off is on no planet and in no raster; PROJ would wind it around."""
 
 _CODE = re.compile(r"(?P<authority>EPSG|ESRI|IAU_2015|OGC):(?P<code>[A-Za-z0-9]{1,12})\Z", re.IGNORECASE)
 _URI = re.compile(
@@ -346,12 +346,11 @@ def refuse_nowhere(geometries: NDArray[np.object_], crs: str) -> None:
         InvalidCRS: a point without longitude and latitude, or far off any raster; the sentence says which.
     """
     xy = shapely.get_coordinates(geometries)
+    bad = ~(np.abs(xy) * unit_metres(crs) <= _FARTHEST).all(axis=1)
     base = geodetic(crs)
-    if base is None:
-        bad = ~(np.abs(xy) <= _FARTHEST).all(axis=1)
-    else:
+    if base is not None:
         degrees = transform_coordinates(xy, crs, CRS84 if on_earth(crs) else base)
-        bad = ~((np.abs(degrees[:, 0]) <= 360) & (np.abs(degrees[:, 1]) <= 90 + 1e-9))
+        bad |= ~((np.abs(degrees[:, 0]) <= 360) & (np.abs(degrees[:, 1]) <= 90 + 1e-9))
     if bad.any():
         x, y = xy[int(np.argmax(bad))]
         where = "nowhere on the Earth" if on_earth(crs) else f"nowhere on {body(crs)}"
@@ -368,7 +367,8 @@ def bounds_to(bounds: Bounds, source: str, target: str) -> Bounds:
         InvalidCRS: the target cannot hold the box.
     """
     if same(source, target):
-        return bounds
+        west, south, east, north = bounds
+        return (west, south, east - 360 if east > 180 >= west else east, north) if is_geographic(target) else bounds
     if is_geographic(source) and bounds[0] > bounds[2]:
         bounds = (bounds[0], bounds[1], bounds[2] + 360.0, bounds[3])
     moved = image_box(bounds, lambda xy: transform_coordinates(xy, source, target), degrees=is_geographic(target))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from shapely.geometry import (
+    GeometryCollection,
     LineString,
     MultiLineString,
     MultiPoint,
@@ -36,7 +37,10 @@ KINDS: dict[str, GeometryKind] = {
     "MultiPolygon": "polygon",
 }
 DIMENSION: dict[GeometryKind, int] = {"point": 0, "line": 1, "polygon": 2}
-_MAX_VERTICES = 200_000
+MAX_VERTICES = 200_000
+"""Vertices of one label that comes over HTTP, unless the settings say otherwise."""
+
+_COLLECTION = "GeometryCollection"
 
 
 def kind_of(geometry: BaseGeometry) -> GeometryKind:
@@ -53,12 +57,16 @@ def kind_of(geometry: BaseGeometry) -> GeometryKind:
         ) from None
 
 
-def read_geojson(value: Any, pointer: str = "/geometry") -> BaseGeometry:
+def read_geojson(
+    value: Any, pointer: str = "/geometry", *, max_vertices: int = MAX_VERTICES, collections: bool = False
+) -> BaseGeometry:
     """Read a GeoJSON geometry strictly: types, nesting, closed rings, finite numbers.
 
     Args:
         value: the decoded `geometry` member.
         pointer: JSON pointer of it, for messages.
+        max_vertices: a geometry with more is refused.
+        collections: whether a GeometryCollection is read, too: for those who can make one shape of it.
 
     Returns:
         A shapely geometry with the very doubles that were given. It may still cross itself; see `find_invalid`.
@@ -69,15 +77,24 @@ def read_geojson(value: Any, pointer: str = "/geometry") -> BaseGeometry:
     if not isinstance(value, dict):
         raise _invalid(pointer, f"expected a GeoJSON geometry object, got {_name(value)}")
     kind = value.get("type")
+    if collections and kind == _COLLECTION:
+        return _collection(value, pointer, max_vertices)
     if not isinstance(kind, str) or kind not in _READERS:
         raise _invalid(f"{pointer}/type", f"expected one of {', '.join(_READERS)}, got {kind!r}")
     if "coordinates" not in value:
         raise _invalid(pointer, f"a {kind} needs the member 'coordinates'")
     geometry = _READERS[kind](value["coordinates"], f"{pointer}/coordinates")
     count = shapely.get_num_coordinates(geometry)
-    if count > _MAX_VERTICES:
-        raise _invalid(f"{pointer}/coordinates", f"a label holds at most {_MAX_VERTICES} vertices, got {count}")
+    if count > max_vertices:
+        raise _invalid(f"{pointer}/coordinates", f"a label holds at most {max_vertices} vertices, got {count}")
     return geometry
+
+
+def _collection(value: dict[str, Any], pointer: str, max_vertices: int) -> BaseGeometry:
+    members = _list(value.get("geometries"), f"{pointer}/geometries", "a list of geometries")
+    return GeometryCollection(
+        [read_geojson(m, f"{pointer}/geometries/{i}", max_vertices=max_vertices) for i, m in enumerate(members)]
+    )
 
 
 def _invalid(pointer: str, message: str) -> InvalidGeometry:
@@ -198,6 +215,24 @@ def _rows(geometry: BaseGeometry) -> list[list[float]]:
 
 def _ring_rows(polygon: Polygon) -> list[list[list[float]]]:
     return [_rows(ring) for ring in (polygon.exterior, *polygon.interiors)]
+
+
+def pointer_near(geometry: BaseGeometry, x: float, y: float) -> str:
+    """JSON pointer, below the geometry, to the vertex where the edge nearest to a place begins: `/coordinates/0/3`."""
+    if kind_of(geometry) == "point":
+        return "/coordinates"
+    place = Point(x, y)
+    parts = shapely.get_parts(geometry)
+    best: tuple[float, str] = (math.inf, "/coordinates")
+    for number, part in enumerate(parts):
+        for ring, path in enumerate(shapely.get_rings(part) if part.geom_type == "Polygon" else [part]):
+            vertices = shapely.get_coordinates(path)
+            distances = shapely.distance(shapely.linestrings(np.stack([vertices[:-1], vertices[1:]], axis=1)), place)
+            edge = int(np.argmin(distances))
+            names = [str(number)] if geometry.geom_type.startswith("Multi") else []
+            names += [str(ring)] if part.geom_type == "Polygon" else []
+            best = min(best, (float(distances[edge]), "/".join(["/coordinates", *names, str(edge)])))
+    return best[1]
 
 
 def swap_axes(geometry: BaseGeometry) -> BaseGeometry:

@@ -12,6 +12,7 @@ import shapely
 from geolabel.errors import InvalidCRS, InvalidGeometry, Problem
 from geolabel.geo import crs as crs_
 from geolabel.geo import pixels
+from geolabel.model import CRS84
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from geolabel.model import Grid, Scene
 
 _POINTER = "/geometry/coordinates"
+_ROOM = 1e-9  # degrees
 # The corners, the middles of the edges and the centre of a box, as shares of its width and height.
 _SHARES = np.array([(x, y) for x in (0.0, 0.5, 1.0) for y in (0.0, 0.5, 1.0)])
 
@@ -120,3 +122,16 @@ def refuse_misplaced(geometry: BaseGeometry, crs: str, ground: Ground) -> None:
             "you use in Content-Crs.",
             [Problem(_POINTER, message)],
         )
+
+
+def outside_area_of_use(geometry: BaseGeometry, crs: str) -> bool:
+    """Whether a shape in a CRS lies, at least in part, outside the area that the CRS was made for."""
+    area = crs_.area_of_use(crs) if crs_.on_earth(crs) else None
+    if area is None:
+        return False
+    west, south, east, north = area
+    degrees = crs_.transform_coordinates(shapely.get_coordinates(geometry), crs, CRS84)
+    x, y = degrees.T
+    x = (x - west) % 360 + west
+    inside = (x <= east + (360 if east < west else 0) + _ROOM) & (y >= south - _ROOM) & (y <= north + _ROOM)
+    return not bool(inside.all())

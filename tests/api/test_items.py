@@ -234,7 +234,6 @@ def test_parameters_are_unknown_where_there_are_none(api: Api, path: str) -> Non
         ("/api/collections/atlanta/items/0", "0"),
         ("/api/collections/atlanta/items/99999999999999999999", "99999999999999999999"),
         ("/api/collections/atlanta/items/99/history", "99"),
-        ("/api/collections/atlanta/crs", "EPSG"),
         ("/api/projects/nowhere", "nowhere"),
         ("/api/scenes/nowhere", "nowhere"),
         ("/api/jobs/77", "77"),
