@@ -6,6 +6,7 @@ say in Core. The two sides are `geolabel.store.geopackage.GeoPackage` and `geola
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +35,7 @@ class Database:
         folder: for files beside the database.
         engine: its connections read from one snapshot; one with the execution option `write` alone may write.
         busy_seconds: how long a write waits for another one.
+        closing: to be entered while the connections are closed for good.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Database:
     folder: Path
     engine: Engine
     busy_seconds: float
+    closing: AbstractContextManager[None] = field(default_factory=nullcontext)
 
 
 class Spatial(Protocol):

@@ -69,7 +69,10 @@ def refuse_network(folder: Path) -> None:
     Raises:
         NotAllowed: it is on one, and GEOLABEL_NETWORK_DRIVE does not allow that; the sentence says what to do.
     """
-    real = folder.resolve()
+    try:
+        real = folder.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return  # no place at all: making it says why
     try:
         mountinfo = _MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

@@ -11,6 +11,7 @@ from geolabel.settings import is_url
 from geolabel.store import geopackage, migrations
 from geolabel.store.dialect import Database
 from geolabel.store.failures import said_in_sentences
+from geolabel.store.livefile import Hold
 from geolabel.store.mounts import refuse_network
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _open_folder(folder: Path, *, create: bool) -> Database:
     try:
         with said_in_sentences(str(file)):
             _bring_up_to_date(engine, file, create=create)
+            closing = Hold(file)
     except BaseException:
         engine.dispose()
         raise
@@ -62,6 +64,7 @@ def _open_folder(folder: Path, *, create: bool) -> Database:
         folder=folder,
         engine=engine,
         busy_seconds=geopackage.BUSY_SECONDS,
+        closing=closing,
     )
 
 

@@ -103,6 +103,7 @@ class Store(Timeline, TileFeed, BulkImports):
         self._engine = database.engine
         self._writing_engine = database.engine.execution_options(write=True)
         self._busy_seconds = database.busy_seconds
+        self._closing = database.closing
         self._now = now
         self._closed = False
         # SQLite lets waiting writers poll, PostgreSQL would hold a connection for each: a lock wakes the next thread here.
@@ -122,7 +123,8 @@ class Store(Timeline, TileFeed, BulkImports):
         """Close all connections; the last one to close leaves a single file behind."""
         leave_book(self._operations)
         self._closed = True
-        self._engine.dispose()
+        with self._closing:
+            self._engine.dispose()
 
     # Scenes
 
