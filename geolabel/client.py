@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import geopandas as gpd
+import pandas as pd
 
 from geolabel import workflows
 from geolabel.chips.spec import ChipSpec
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from geolabel.store.diff import Diff
     from geolabel.store.revert import Reverted
     from geolabel.store.store import Store
+
+_DTYPES = {"number": "float64", "boolean": "boolean"}
+"""Type of a column by kind of attribute; `boolean` is the one of pandas that knows missing values."""
 
 
 def open(location: str | Path = ".", *, create: bool = False) -> Workspace:  # noqa: A001 - geolabel.open reads best
@@ -76,12 +80,15 @@ class Workspace:
         scenes: Sequence[Scene | str],
         classes: Sequence[str | Mapping[str, Any]],
         crs: str | None = None,
+        attributes: Sequence[str | Mapping[str, Any]] = (),
+        guidelines: str = "",
     ) -> Project:
         """Make a project; its CRS is that of the first scene unless one is given. See `workflows.create_project`."""
         ids = [s.id if isinstance(s, Scene) else s for s in scenes]
-        return Project(
-            self._store, workflows.create_project(self._store, title, scenes=ids, classes=classes, crs=crs).id
+        made = workflows.create_project(
+            self._store, title, scenes=ids, classes=classes, crs=crs, attributes=attributes, guidelines=guidelines
         )
+        return Project(self._store, made.id)
 
     def project(self, slug: str) -> Project:
         """The project of that slug.
@@ -114,6 +121,46 @@ class Project:
     def info(self) -> ProjectInfo:
         """Title, CRS, classes and scenes, as they are now."""
         return self._store.project(self.id)
+
+    def update(
+        self,
+        *,
+        title: str | None = None,
+        classes: Sequence[str | Mapping[str, Any]] | None = None,
+        attributes: Sequence[str | Mapping[str, Any]] | None = None,
+        guidelines: str | None = None,
+        unlabelled: str | None = None,
+        require_if_match: bool | None = None,
+        mapping: Mapping[str, Any] | None = None,
+    ) -> ProjectInfo:
+        """Change title, label schema or settings; what is None stays.
+
+        Args:
+            title: as people read it; the slug stays.
+            classes: the whole list; a class that is there keeps what is not given anew.
+            attributes: the whole list; likewise.
+            guidelines: how to label, in Markdown.
+            unlabelled: what unlabelled ground means: `background` or `ignore`.
+            require_if_match: over HTTP, a change must name the version that it changes.
+            mapping: what becomes of labels that would not fit: `{"classes": {"wood": "forest"}}`; see docs/schema.md.
+
+        Returns:
+            The project as it is now.
+
+        Raises:
+            InvalidInput: labels would not fit the new schema, with their numbers; nothing was changed.
+        """
+        return workflows.update_project(
+            self._store,
+            self.id,
+            title=title,
+            classes=classes,
+            attributes=attributes,
+            guidelines=guidelines,
+            unlabelled=unlabelled,
+            require_if_match=require_if_match,
+            mapping=mapping,
+        )
 
     def counts(self) -> dict[str, int]:
         """Annotations by class name."""
@@ -169,7 +216,7 @@ class Project:
         areas = None if bbox is None else [Area(bbox, None, "", "", bbox)]
         if bbox and wanted and project.crs:
             areas = areas_of([bbox], wanted, project.crs, self._store.extent(self.id, at=number))
-        frame = _frame(self._store.query(self.id, areas=areas, at=number), project.crs)
+        frame = _frame(self._store.query(self.id, areas=areas, at=number), project)
         return frame if wanted == project.crs else frame.to_crs(wanted)
 
     def snapshot(self, name: str | None = None, *, note: str | None = None) -> Snapshot:
@@ -232,8 +279,8 @@ def _moment(at: str | int | datetime) -> str | int:
     return at.isoformat() if isinstance(at, datetime) else at
 
 
-def _frame(annotations: Sequence[Annotation], crs: str | None) -> gpd.GeoDataFrame:
-    columns = {
+def _frame(annotations: Sequence[Annotation], project: ProjectInfo) -> gpd.GeoDataFrame:
+    columns: dict[str, Any] = {
         "class": [a.class_name for a in annotations],
         "note": [a.note for a in annotations],
         "status": [a.status.value for a in annotations],
@@ -244,6 +291,16 @@ def _frame(annotations: Sequence[Annotation], crs: str | None) -> gpd.GeoDataFra
         "created_at": [a.created_at for a in annotations],
         "updated_at": [a.updated_at for a in annotations],
         "version": [a.version for a in annotations],
+        "valid_from": [a.valid_from for a in annotations],
+        "valid_to": [a.valid_to for a in annotations],
+        "track": [a.track for a in annotations],
+        "external_id": [a.external_id for a in annotations],
     }
     index = [a.id for a in annotations]
-    return gpd.GeoDataFrame(columns, index=index, geometry=[a.geometry for a in annotations], crs=crs).rename_axis("id")
+    kinds = {a.name: a.kind for a in project.attributes}
+    past = {name for a in annotations for name in a.attributes} - set(kinds)  # of a schema that has changed since
+    for name in (*kinds, *sorted(past)):
+        values = [a.attributes.get(name) for a in annotations]
+        columns[name] = pd.Series(values, index=index, dtype=_DTYPES.get(kinds.get(name, "text"), "object"))
+    shapes = [a.geometry for a in annotations]
+    return gpd.GeoDataFrame(columns, index=index, geometry=shapes, crs=project.crs).rename_axis("id")

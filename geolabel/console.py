@@ -94,3 +94,6 @@ def show_project(project: Project, counts: Mapping[str, int], *, as_json: bool) 
     for c in project.classes:
         out.print(f"  [{c.color}]■[/] ", end="")
         say(f"{c.name:24} {counts.get(c.name, 0):8}")
+    for a in project.attributes:
+        of = f", for {', '.join(a.classes)}" if a.classes else ""
+        say(f"  · {a.name:24} {a.expected()}{', required' if a.required else ''}{of}")

@@ -11,13 +11,16 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from shapely.geometry import box
 
 import geolabel
 from geolabel import sample, workflows
-from geolabel.errors import AlreadyExists
+from geolabel.cli.project import _read_mapping, _read_schema
+from geolabel.errors import AlreadyExists, InvalidInput
+from geolabel.model import NewAnnotation
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
@@ -114,7 +117,7 @@ def test_the_main_job_step_by_step(run: Run, data: Path, tmp_path: Path) -> None
         (
             ("project", "create", "X", "--classes", "missing.yaml", "-w", "ws"),
             1,
-            "The classes cannot be read from missing.yaml",
+            "missing.yaml cannot be read",
         ),
         (("import", "nope", "x.geojson", "-w", "ws"), 1, "x.geojson"),
         (("import", "nope", "x.geojson", "--on-invalid", "maybe", "-w", "ws"), 2, "expected reject, repair or skip"),
@@ -166,6 +169,73 @@ def test_classes_come_from_a_file(run: Run, tmp_path: Path) -> None:
         (1, "water", "#0000ff", "stuff", "1"),
         (2, "forest", "#4478ff", "thing", "2"),
     ]
+
+
+SCHEMA = """
+classes: [water, {name: building, geometries: [polygon]}]
+attributes:
+- {name: roof, kind: enum, values: [flat, gable], classes: [building]}
+- {name: storeys, kind: number, minimum: 1}
+guidelines: |
+  # Roofs
+"""
+
+
+def test_a_schema_comes_from_files_and_changes(run: Run, tmp_path: Path) -> None:
+    def project(*arguments: str, code: int = 0) -> Any:
+        done = run("project", *arguments, "-w", "ws", *(["--json"] if code == 0 else []), code=code)
+        return json.loads(done.stdout) if code == 0 else done.stderr
+
+    run("init", "ws")
+    for name, text in {
+        "schema.yaml": SCHEMA,
+        "attributes.json": '[{"name": "roof", "kind": "enum", "values": ["flat"]}, "note_of_survey"]',
+        "how.md": "Look *twice*.",
+        "mapping.yaml": "attributes: {storeys: null}\nvalues: {roof: {gable: flat}}\n",
+        "bad.yaml": "clases: []",
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    made = project("create", "P", "--crs", "EPSG:32617", "--classes", "schema.yaml", "--require-if-match")
+    assert [a["name"] for a in made["attributes"]] == ["roof", "storeys"]
+    assert (made["guidelines"], made["require_if_match"]) == ("# Roofs\n", True)
+    with open_store(tmp_path / "ws") as store:
+        for roof in ("flat", "gable"):
+            values = {"roof": roof, "storeys": 2}
+            store.create("p", [NewAnnotation(box(5e5, 4e6, 5e5 + 9, 4e6 + 9), "building", attributes=values)])
+    refused = project("update", "p", "--attributes", "attributes.json", code=1)
+    assert "/attributes/roof: 1 labels have the value 'gable' of 'roof', which it does not take" in refused
+    changed = project(
+        *("update", "p", "--title", "Houses", "--attributes", "attributes.json", "--guidelines", "how.md"),
+        *("--map", "mapping.yaml", "--map", "building=house", "--no-require-if-match", "--unlabelled", "ignore"),
+    )
+    assert changed["counts"] == {"water": 0, "house": 2}
+    assert [(a["name"], a["values"], a["classes"]) for a in changed["attributes"]] == [
+        ("roof", ["flat"], ["house"]),
+        ("note_of_survey", [], []),
+    ]
+    assert [changed[n] for n in ("title", "guidelines", "require_if_match", "unlabelled")] == [
+        "Houses",
+        "Look *twice*.",
+        False,
+        "ignore",
+    ]
+    shown = run("project", "info", "p", "-w", "ws").stdout
+    assert "roof                     one of flat, for house" in shown
+
+
+def test_schema_files_that_cannot_be(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("clases: []", encoding="utf-8")
+    for read, message in (
+        (lambda: _read_schema(str(bad), None, None), "bad.yaml holds a list of classes, or an object with 'classes'"),
+        (lambda: _read_schema("", bad, None), "bad.yaml has no list of attributes: expected names or objects such as"),
+        (lambda: _read_schema("", None, tmp_path / "missing.md"), "missing.md cannot be read"),
+        (lambda: _read_mapping(["nonsense"]), "A mapping is OLD=NEW, or a YAML or JSON file; got 'nonsense'"),
+        (lambda: _read_mapping([str(tmp_path / "missing.yaml")]), "missing.yaml cannot be read"),
+    ):
+        with pytest.raises(InvalidInput, match=re.escape(message)):
+            read()
+    assert _read_mapping(["a=b", "c = d"]) == {"classes": {"a": "b", "c": "d"}}
 
 
 def test_relink_takes_only_the_same_grid(run: Run, data: Path, tmp_path: Path) -> None:
