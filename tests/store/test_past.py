@@ -13,8 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from shapely.geometry import LineString, Point, box
 
 from geolabel.attributes import Attribute
-
-from geolabel.errors import Conflicts, InvalidInput, NotFound
+from geolabel.errors import Conflicts, InvalidInput
 from geolabel.model import Annotation, AnnotationPatch, NewAnnotation, Project, Provenance, Status
 from geolabel.store.batch import Batch, Edit
 
@@ -202,8 +201,8 @@ class Past(RuleBasedStateMachine):
 
     def differs(self, a: int, b: int) -> None:
         before, after = self.then[a], self.then[b]
-        expected = {id_: "added" for id_ in after.keys() - before.keys()}
-        expected |= {id_: "deleted" for id_ in before.keys() - after.keys()}
+        expected = dict.fromkeys(after.keys() - before.keys(), "added")
+        expected |= dict.fromkeys(before.keys() - after.keys(), "deleted")
         expected |= {
             id_: "changed" for id_ in before.keys() & after.keys() if content(before[id_]) != content(after[id_])
         }
