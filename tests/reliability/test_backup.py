@@ -19,9 +19,11 @@ from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, GeolabelError, InvalidInput, NotFound, StorageFull, StoreFailed
 from geolabel.model import AnnotationPatch, NewAnnotation, Project
 from geolabel.store import backup, open_store, room
+from geolabel.store.copying import copy_workspace
 from geolabel.store.sums import damage, table_sums
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from geolabel.store import Store
@@ -223,3 +225,33 @@ def test_the_commands(store: Store, tmp_path: Path) -> None:
     assert "Restored into again, and verified" in run("restore", "ws.gpkg", "-w", "again")
     assert sums(tmp_path / "again/workspace.gpkg")["landuse"] == sums(store.folder / "workspace.gpkg")["landuse"]
     assert "is not empty" in run("restore", "ws.gpkg", "-w", "again", code=1)
+
+
+@pytest.mark.postgis
+def test_the_drill_from_each_database_into_each(
+    location: str, tmp_path: Path, postgis_workspace: Callable[[], str]
+) -> None:
+    """What is restored is equal by content hash, whichever database it came from and went to."""
+    with open_store(location) as store:
+        made = store.create(
+            "land", [NewAnnotation(Point(i / 3, i / 7).buffer(2), "water", note="ü") for i in range(50)]
+        )
+        store.update("land", made[0].id, AnnotationPatch(note="changed"), author="anna")
+        store.delete("land", made[1].id)
+        manifest = store.backup(tmp_path / "ws.gpkg")
+        history = [store.history("land", id_) for id_ in (1, 2, 3)]
+        assert manifest.projects["land"] == 49
+    assert backup.verify(tmp_path / "ws.gpkg") == manifest
+    hashes: list[str] = []
+    for place in (tmp_path / "again", postgis_workspace()):
+        backup.restore(tmp_path / "ws.gpkg", place)
+        with open_store(place) as restored:
+            assert [restored.history("land", id_) for id_ in (1, 2, 3)] == history
+            assert restored.changes() == 3
+        with pytest.raises(AlreadyExists, match="is not empty"):
+            backup.restore(tmp_path / "ws.gpkg", place)
+    for place in (location, tmp_path / "again"):
+        target = tmp_path / f"copy-{len(hashes)}"
+        with open_store(place) as source, open_store(target, create=True) as copy:
+            hashes.append(copy_workspace(source, copy).sha256)
+    assert hashes[0] == hashes[1]
