@@ -101,6 +101,20 @@ async def import_labels(
     on_invalid: Annotated[
         Literal["reject", "repair", "skip"] | None, Query(description="What to do with invalid shapes.")
     ] = None,
+    source: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="What the labels come from: a later import of the same name updates them by their ids.",
+        ),
+    ] = "the body",
+    id_field: Annotated[
+        str | None, Query(description="The property with those ids; the `id` of the features when not given.")
+    ] = None,
+    prune: Annotated[
+        bool, Query(description="Delete what an earlier import of that name made and this one does not have.")
+    ] = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Add the labels of a GeoJSON file, all or none; follow the job at the `Location`."""
@@ -114,6 +128,8 @@ async def import_labels(
         name = None if crs is None else crs_.normalise(crs)
     except InvalidCRS as error:
         raise bad_parameter("crs", str(error)) from error
+    if not source.isprintable():
+        raise bad_parameter("source", f"a name is printable text, got {source!r:.80}")
     read_once(request, idempotency_key, "")  # refused before the body comes, not after it
     file, digest = await _receive(request, context)
     once = read_once(request, idempotency_key, digest)
@@ -124,6 +140,10 @@ async def import_labels(
         "class": class_,
         "crs": name,
         "on_invalid": on_invalid,
+        "name": source,
+        "id_field": id_field,
+        "prune": prune,
+        "max_vertices": context.settings.max_vertices,
     }
     try:
         job = await anyio.to_thread.run_sync(partial(context.store.add_job, "import", project, params, once=once))

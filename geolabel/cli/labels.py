@@ -29,10 +29,24 @@ def import_(
     on_invalid: Annotated[
         str | None, typer.Option("--on-invalid", help="Invalid shapes: reject, repair or skip.")
     ] = None,
+    id_field: Annotated[
+        str | None,
+        typer.Option(
+            "--id-field",
+            help="Column with ids of the source's own, or fid: importing the file again updates by them. GeoJSON ids count by themselves.",
+        ),
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Delete labels of an earlier import of the file that it does not have any more."),
+    ] = False,
+    max_vertices: Annotated[
+        int, typer.Option("--max-vertices", min=4, help="A shape with more counts as invalid.")
+    ] = 2_000_000,
     workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
-    """Bring labels of a vector file into a project, all or none."""
+    """Bring labels of a vector file into a project, all or none; edits go on meanwhile."""
     from geolabel import workflows
 
     if on_invalid not in {None, "reject", "repair", "skip"}:
@@ -45,25 +59,16 @@ def import_(
             class_field=class_field,
             class_name=class_name,
             on_invalid=on_invalid,  # type: ignore[arg-type]
+            id_field=id_field,
+            prune=prune,
+            max_vertices=max_vertices,
             progress=progress,
         )
     if as_json:
         show_json(report.to_json())
         return
-    say(f"Imported {report.imported} of {report.read} features of {report.file} into {project}.")
-    for name, number in report.by_class.items():
-        say(f"  {name:24} {number:8}")
-    for number, what in (
-        (report.repaired, "were repaired"),
-        (report.skipped, "were skipped"),
-        (report.outside, "touch no scene of the project"),
-    ):
-        if number:
-            say(f"  {number} {what}")
-    for problem in report.problems[:10]:
-        say(f"    {problem.pointer}: {problem.message}")
-    if report.dropped_columns:
-        say(f"  Columns not kept: {', '.join(report.dropped_columns)}")
+    for line in report.lines(project):
+        say(line)
 
 
 @app.command("export")

@@ -7,8 +7,10 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+import shapely
 
 from geolabel.errors import InvalidGeometry
+from geolabel.geo.ragged import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -154,6 +156,12 @@ class Features:
         for row, shape in self.odd.items():
             result[row] = shape
         return result
+
+
+def odd_shapes(geometries: NDArray[np.object_], kinds: NDArray[np.int8]) -> dict[int, BaseGeometry]:
+    """By row, the shapes that flat arrays do not hold: collections. `kinds` (n,) are those of the arrays."""
+    held = (kinds == NONE) & ~shapely.is_missing(geometries) & ~shapely.is_empty(geometries)
+    return {int(row): geometries[row] for row in np.flatnonzero(held)}
 
 
 @dataclass(frozen=True, slots=True)

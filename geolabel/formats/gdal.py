@@ -12,15 +12,14 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geolabel.errors import InvalidInput, Problem
-from geolabel.formats.base import Features
-from geolabel.geo.ragged import NONE, from_shapely
+from geolabel.formats.base import Features, odd_shapes
+from geolabel.geo.ragged import from_shapely
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
 
 _ROWS = 10_000
 _DRIVERS = {
@@ -94,24 +93,18 @@ def features_of_wkb(
     """
     wkb = np.array(batch.column(shapes).to_pylist(), dtype=object)
     geometries = shapely.from_wkb(wkb, on_invalid="ignore")
-    broken = np.flatnonzero(shapely.is_missing(geometries) & np.not_equal(wkb, None))
+    broken = np.flatnonzero(shapely.is_missing(geometries) & np.array([one is not None for one in wkb]))
     ragged = from_shapely(geometries)
     return Features(
         shapes=ragged,
         odd=odd_shapes(geometries, ragged.kinds),
-        unreadable={int(row): Problem(f"feature {numbers[row]}", _BROKEN) for row in broken},
+        unreadable={row: Problem(f"feature {numbers[row]}", _BROKEN) for row in broken.tolist()},
         columns=ArrowColumns(batch, {shapes, *besides}),
         numbers=[int(n) for n in numbers],
         ids=None,
         share=share,
         measures=int(np.count_nonzero(shapely.has_m(geometries))),
     )
-
-
-def odd_shapes(geometries: NDArray[np.object_], kinds: NDArray[np.int8]) -> dict[int, BaseGeometry]:
-    """By row, the shapes that flat arrays do not hold: collections. `kinds` (n,) are those of the arrays."""
-    held = (kinds == NONE) & ~shapely.is_missing(geometries) & ~shapely.is_empty(geometries)
-    return {int(row): geometries[row] for row in np.flatnonzero(held)}
 
 
 class ArrowColumns(Mapping[str, list[Any]]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -17,7 +18,7 @@ import numpy as np
 import orjson
 
 from geolabel.errors import InvalidGeometry, InvalidInput, Problem
-from geolabel.formats.base import Features
+from geolabel.formats.base import Features, odd_shapes
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import read_geojson
 from geolabel.geo.ragged import NONE, Ragged, from_shapely
@@ -86,7 +87,8 @@ def read_feature(value: Any, pointer: str) -> _Read:
         try:
             plain = _without_measures(value["geometry"])
             read.measured = plain is not value["geometry"]
-            read.geometry = read_geojson(plain, f"{pointer}/geometry")
+            # How many vertices are too many is for the import to say.
+            read.geometry = read_geojson(plain, f"{pointer}/geometry", max_vertices=sys.maxsize, collections=True)
         except InvalidGeometry as error:
             read.problem = error.problems[0]
     return read
@@ -122,9 +124,10 @@ def features_of(values: Sequence[Any], first: int, pointer: str | None, share: f
         read_feature(value, "" if pointer is None else f"{pointer}/{first + row}") for row, value in enumerate(values)
     ]
     geometries = np.array([*(one.geometry for one in read), None], dtype=object)[:-1]
+    shapes = from_shapely(geometries)
     return Features(
-        shapes=from_shapely(geometries),
-        odd={},
+        shapes=shapes,
+        odd=odd_shapes(geometries, shapes.kinds),
         unreadable={row: one.problem for row, one in enumerate(read) if one.problem is not None},
         columns=Rows([one.properties for one in read]),
         numbers=range(first, first + len(read)),
@@ -270,19 +273,22 @@ def read_stream(stream: BinaryIO, head: Head, size: int, name: str) -> Generator
 def _read_small(stream: BinaryIO, head: Head, name: str) -> Generator[Features]:
     stream.seek(0)
     text = stream.read().removeprefix(_BOM)
-    values = _listed(text, name) if head.separated else list(_sequence(text, name))
+    values = _listed(text, head, name) if head.separated else list(_sequence(text, name))
     pointer = None if not head.separated and len(values) == 1 else head.pointer
     for start in range(0, len(values), _ROWS):
         part = values[start : start + _ROWS]
         yield features_of(part, start, pointer, (start + len(part)) / len(values))
 
 
-def _listed(text: bytes, name: str) -> list[Any]:
+def _listed(text: bytes, head: Head, name: str) -> list[Any]:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise _not_json(name, str(error), error.pos, None) from None
-    features: list[Any] = value if isinstance(value, list) else value["features"]
+    if isinstance(value, list):
+        return value
+    _check_late_crs(value, head, name)
+    features: list[Any] = value["features"]
     return features
 
 
@@ -310,9 +316,8 @@ def _read_large(stream: BinaryIO, head: Head, size: int, name: str) -> Generator
 
     stream.seek(head.begin)
     kept, at, number, after_one = b"", head.begin, 0, False
-    wanted = _CHUNK
     while True:
-        fresh = stream.read(wanted - len(kept))
+        fresh = stream.read(max(_CHUNK, len(kept)))
         text = kept + fresh
         buffer = np.frombuffer(text + bytes(64), dtype=np.uint8)
         found = scan.room_for(len(text))
@@ -333,19 +338,14 @@ def _read_large(stream: BinaryIO, head: Head, size: int, name: str) -> Generator
             return
         kept = text[behind:]
         at += behind
-        wanted = _CHUNK if rows else wanted * 2
-        if wanted > _LARGEST_FEATURE:
+        if len(kept) > _LARGEST_FEATURE:
             raise _not_json(name, "it is longer than a gigabyte", at, number)
 
 
 def _expected(text: bytes, at: int, head: Head, number: int) -> str:
-    what = (
-        "a Feature"
-        if not head.separated
-        else "a comma and a Feature, or the end of the list"
-        if number
-        else "a Feature"
-    )
+    what = "a Feature"
+    if head.separated and number and not text[:at].rstrip(_SPACE).endswith(b","):
+        what = "a comma and a Feature, or the end of the list"
     return f"expected {what}, got {text[at : at + 20].decode(errors='replace')!r}"
 
 
@@ -372,6 +372,10 @@ def _check_tail(tail: bytes, head: Head, name: str) -> None:
         members = orjson.loads(b'{"features":[]' + tail)
     except orjson.JSONDecodeError as error:
         raise InvalidInput(f"{name} is not JSON behind its features: {error}.") from None
+    _check_late_crs(members, head, name)
+
+
+def _check_late_crs(members: Mapping[str, Any], head: Head, name: str) -> None:
     late = members.get("crs")
     if late is not None and not crs_.same(old_crs(late), _crs_of(head)):
         raise InvalidInput(f"{name} names its CRS behind its features, too late to be used. Say it with --crs.")
@@ -410,12 +414,12 @@ def _features_found(
         ids[row] = text[spans[row, 4] : spans[row, 5]].decode().strip('"')
     for row, read in by_hand.items():
         properties[row], ids[row] = read.properties, read.id
-    if by_hand:
-        geometries = np.array([*(read.geometry for read in by_hand.values()), None], dtype=object)[:-1]
-        ragged = ragged.with_rows(unusual, from_shapely(geometries))
+    geometries = np.array([*(read.geometry for read in by_hand.values()), None], dtype=object)[:-1]
+    held = from_shapely(geometries)
+    odd = {int(unusual[index]): shape for index, shape in odd_shapes(geometries, held.kinds).items()}
     return Features(
-        shapes=ragged,
-        odd={},
+        shapes=ragged.with_rows(unusual, held),
+        odd=odd,
         unreadable={row: read.problem for row, read in by_hand.items() if read.problem is not None},
         columns=Rows(properties),
         numbers=range(first, first + rows),

@@ -9,8 +9,7 @@ import numpy as np
 import shapely
 
 from geolabel.errors import InvalidInput
-from geolabel.formats.base import Features, LabelStream
-from geolabel.formats.gdal import odd_shapes
+from geolabel.formats.base import Features, LabelStream, odd_shapes
 from geolabel.formats.geojson_reader import features_of, old_crs
 from geolabel.geo import crs as crs_
 from geolabel.geo.ragged import from_shapely

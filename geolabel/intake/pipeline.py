@@ -241,7 +241,7 @@ def _elsewhere(project: Project, ground: BaseGeometry, labels: LabelStream, tota
     """What to say of labels of which none touches a scene: the CRS is wrong, or the axes are."""
     assert project.crs is not None
     boxes = np.array(total.bounds)
-    x0, y0, x1, y1 = *boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
     a0, b0, a1, b1 = ground.bounds
     cure = (
         "With x and y exchanged they would lie inside: the file has them in the wrong order."

@@ -10,7 +10,7 @@ from geolabel.errors import InvalidGeometry, InvalidInput, Problem, UnknownClass
 from geolabel.formats.base import cannot_be_read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from geolabel.errors import GeolabelError
     from geolabel.model import Project
@@ -76,6 +76,36 @@ class ImportReport:
             "ids": list(self.ids) if self.ids else None,
             "problems": [{"pointer": p.pointer, "message": p.message} for p in self.problems],
         }
+
+    def lines(self, project: str) -> Iterator[str]:
+        """The same as sentences for people."""
+        yield f"Imported {self.imported} of {self.read} features of {self.file} into {project}."
+        for name, number in self.by_class.items():
+            yield f"  {name:24} {number:8}"
+        for number, what in (
+            (self.updated, "were updated: they have changed in the file"),
+            (self.overwritten, "of them had been edited here, too; their history keeps that"),
+            (self.unchanged, "were here already, just as they are"),
+            (self.kept, "were edited or deleted here since and have not changed in the file: they stay as they are"),
+            (self.deleted, "were deleted: the file does not have them any more"),
+            (self.gone - self.deleted, "are here and not in the file any more; --prune deletes them"),
+            (self.repaired, f"were repaired; their area changed by {self.area_change:.6g} square units in all"),
+            (self.skipped, "were skipped"),
+            (self.outside, "touch no scene of the project"),
+            (self.measures, "had measures (M), which are not kept"),
+        ):
+            if number:
+                yield f"  {number} {what}"
+        for reason, number in self.reasons.items():
+            yield f"    {number} because {reason}"
+        for problem in self.problems[:10]:
+            yield f"    {problem.pointer}: {problem.message}"
+        if len(self.problems) > 10:
+            yield f"    and {len(self.problems) - 10} more; --json lists them"
+        if self.external_columns:
+            yield f"  Columns kept under 'external', for geolabel has others of that name: {', '.join(self.external_columns)}"
+        if self.dropped_columns:
+            yield f"  Columns not kept: {', '.join(self.dropped_columns)}"
 
 
 @dataclass(slots=True)

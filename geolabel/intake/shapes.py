@@ -205,7 +205,7 @@ def count_outside(shapes: Ragged, bounds: NDArray[np.float64], ground: BaseGeome
     low, high = bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)
     if shapely.contains(ground, shapely.box(*low, *high)):
         return 0
-    boxes = shapely.box(*bounds.T)
+    boxes: NDArray[np.object_] = np.asarray(shapely.box(*bounds.T), dtype=object)
     doubtful = np.flatnonzero(~shapely.contains(ground, boxes))
     far = ~shapely.intersects(ground, boxes[doubtful])
     near = doubtful[~far]

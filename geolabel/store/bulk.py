@@ -382,7 +382,7 @@ class ImportStage:
                 changed.append(row)
         return changed
 
-    def _last_imported(self, connection: Connection, before: list[RowMapping]) -> list[Mapping[str, Any]]:
+    def _last_imported(self, connection: Connection, before: list[RowMapping]) -> list[RowMapping]:
         """The states that imports have left: the current ones, or of those edited since, the ones in history."""
         numbers = {row["changeset"] for row in before}
         kinds = sa.select(changesets.c.number).where(
@@ -390,7 +390,7 @@ class ImportStage:
         )
         imported = set(connection.execute(kinds).scalars())
         edited = [row["id"] for row in before if row["changeset"] not in imported]
-        older: dict[int, Mapping[str, Any]] = {}
+        older: dict[int, RowMapping] = {}
         if edited:
             h = history_table.c
             past = (
@@ -402,7 +402,7 @@ class ImportStage:
             for start in range(0, len(edited), _ROWS_AT_ONCE):
                 some = past.where(h.id.in_(edited[start : start + _ROWS_AT_ONCE]))
                 older |= {row["id"]: row for row in connection.execute(some).mappings()}
-        return [older.get(row["id"], row) for row in before]
+        return [older[row["id"]] if row["id"] in older else row for row in before]
 
     def _stage_changes(self, connection: Connection, rows: Rows, before: list[RowMapping]) -> None:
         """The next states of rows that are there, under the negative of their ids."""
@@ -496,7 +496,8 @@ class ImportStage:
         )
         there = np.array(connection.execute(of_source).scalars().all(), dtype=np.int64)
         seen = np.concatenate([np.empty(0, np.int64), *self._seen])
-        return np.setdiff1d(there, seen).tolist()
+        gone: list[int] = np.setdiff1d(there, seen).tolist()
+        return gone
 
     def _seen_from(self, connection: Connection) -> int:
         """The number from which on the import is seen: its own while it is the last one, else a new one, given out for it."""
@@ -589,7 +590,7 @@ def _parts(values: list[Any]) -> Iterator[list[Any]]:
         yield values[start : start + 5000]
 
 
-def _value(state: Mapping[str, Any], name: str) -> Any:
+def _value(state: RowMapping, name: str) -> Any:
     """A column of a state, of a project's table or of history, where attributes are one column."""
     if name in state:
         return state[name]

@@ -49,7 +49,10 @@ class BulkPostGIS:
         driver: Any = connection.connection.driver_connection
         listed = ", ".join(f'"{name}"' for name in names)
         geometry = names.index("geom")
-        with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({listed}) FROM STDIN (FORMAT BINARY)') as copy:
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f'COPY "{table.name}" ({listed}) FROM STDIN (FORMAT BINARY)') as copy,
+        ):
             # The input function of a geometry reads EWKB as it comes, which is what bytes are sent as.
             copy.set_types(["bytea" if i == geometry else types[name] for i, name in enumerate(names)])
             shared = list(fixed.values())

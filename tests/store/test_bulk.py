@@ -186,7 +186,10 @@ def test_ids_come_from_a_column(store: Store) -> None:
 
 
 def test_two_imports_at_once_are_both_seen_when_they_are_done(store: Store) -> None:
-    with store.stage_import("landuse", source="import:a") as one, store.stage_import("landuse", source="import:b") as two:
+    with (
+        store.stage_import("landuse", source="import:a") as one,
+        store.stage_import("landuse", source="import:b") as two,
+    ):
         one.add(rows(one, 0, 1))
         two.add(rows(two, 2, 3, 4))
         two.publish()
@@ -197,9 +200,10 @@ def test_two_imports_at_once_are_both_seen_when_they_are_done(store: Store) -> N
 
 
 def test_a_project_deleted_meanwhile_ends_the_import(store: Store) -> None:
-    with pytest.raises(NotFound, match="was deleted while labels were imported"), store.stage_import(
-        "landuse", source="import:a"
-    ) as stage:
+    with (
+        pytest.raises(NotFound, match="was deleted while labels were imported"),
+        store.stage_import("landuse", source="import:a") as stage,
+    ):
         stage.add(rows(stage, 0))
         store.delete_project("landuse")
         stage.add(rows(stage, 1))
