@@ -49,7 +49,6 @@ _DEFAULTS = {
 _ON_CONNECT = f"""
 SELECT set_config('search_path', concat_ws(', ', '{SCHEMA}', quote_ident(home.nspname)), false),
   set_config('statement_timeout', %s, false),
-  set_config('idle_in_transaction_session_timeout', '600000', false),
   set_config('tcp_keepalives_idle', '20', false),
   set_config('tcp_keepalives_interval', '10', false),
   set_config('tcp_keepalives_count', '3', false)
@@ -60,6 +59,7 @@ LEFT JOIN (SELECT nspname FROM pg_extension JOIN pg_namespace n ON n.oid = extna
 # Lock last: what the others set holds for it, and for all of this transaction.
 _ON_WRITE = f"""
 SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', '0', true),
+  set_config('idle_in_transaction_session_timeout', '600000', true),
   set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') = 'off' THEN 'on'
     ELSE current_setting('synchronous_commit') END, true),
   set_config('geolabel.writing', 'on', true), pg_advisory_xact_lock({_WRITER})

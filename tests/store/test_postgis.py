@@ -400,3 +400,47 @@ def test_relations_are_those_of_shapely(store):
                 found = connection.execute(table.select().where(condition).order_by(table.c.id)).mappings().all()
             expected = [a.id for a in made if getattr(shapely, predicate)(a.geometry, other)]
             assert [row["id"] for row in found] == expected, (predicate, other.wkt)
+
+
+def test_a_dump_of_the_database_is_a_backup(postgres, url, store):
+    """As docs/postgis.md says: by PostgreSQL's own programs, with the CRSs that we added."""
+    fill(store, 50)
+    store.create_project(Project("moon", "Moon", MOON, make_classes(["crater"])))
+    store.create("moon", [NewAnnotation(Point(1, 2), "crater")])
+    store.update("landuse", 7, AnnotationPatch(note="x"))
+    postgres.run("pg_dump", "--format=custom", "--file=labels.dump", url)
+    postgres.sql("CREATE DATABASE restored")
+    try:
+        postgres.run("pg_restore", "--no-owner", f"--dbname={postgres.url}/restored", "labels.dump")
+        with open_store(f"{postgres.url}/restored") as restored:
+            for project in ("landuse", "moon"):
+                assert restored.query(project) == store.query(project)
+                assert restored.extent(project) == store.extent(project)
+            assert restored.history("landuse", 7) == store.history("landuse", 7)
+            assert restored.create("landuse", [water()])[0].id == 51
+            assert restored.changes() == store.changes() + 1
+            srid = "SELECT srtext FROM spatial_ref_sys JOIN geolabel_projects ON srs_id = srid WHERE id = 'moon'"
+            with restored._read() as connection:
+                assert CRS(connection.exec_driver_sql(srid).scalar()) == CRS(MOON)
+        with (
+            psycopg.connect(f"{postgres.url}/restored", autocommit=True) as connection,
+            pytest.raises(psycopg.errors.IntegrityConstraintViolation),
+        ):
+            connection.execute("DELETE FROM geolabel.landuse")
+    finally:
+        postgres.sql("DROP DATABASE restored WITH (FORCE)")
+
+
+def test_postgis_may_be_in_any_schema(postgres, tmp_path, monkeypatch):
+    monkeypatch.setenv("GEOLABEL_DATA_DIR", str(tmp_path))
+    postgres.sql("CREATE DATABASE elsewhere")
+    try:
+        postgres.sql('CREATE SCHEMA "Gis 3"; CREATE EXTENSION postgis SCHEMA "Gis 3"', "elsewhere")
+        with open_store(f"{postgres.url}/elsewhere", create=True) as store:
+            store.create_project(Project("landuse", "Land use", MOON, make_classes(["water"])))
+            made = store.create("landuse", [water(), water(box(0, 0, 1, 1))])
+            assert store.query("landuse", bbox=(0, 0, 1, 1)) == made[1:]
+            store.delete("landuse", 1)
+            assert store.extent("landuse") == (0, 0, 1, 1)
+    finally:
+        postgres.sql("DROP DATABASE elsewhere WITH (FORCE)")
