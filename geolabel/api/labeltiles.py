@@ -159,11 +159,11 @@ def _still_holds(request: Request, state: LabelsState) -> bool:
 
 def _wants_gzip(request: Request, settings: Settings) -> bool:
     """Whether the client asks for it and is not on this machine, where compressing takes longer than sending."""
-    header = request.headers.get("accept-encoding", "")
+    header = request.headers.get("accept-encoding", "").lower()
     if "gzip" not in header:
         return False
     accepted = {
-        name.strip().lower(): quality.strip().replace(" ", "").lower()
+        name.strip(): quality.replace(" ", "")
         for name, _, quality in (part.partition(";") for part in header.split(","))
     }
     if "gzip" not in accepted or accepted["gzip"] in {"q=0", "q=0.0", "q=0.00", "q=0.000"}:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import shapely
+
+from geolabel.geo.ragged import from_shapely
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 POINT, LINE, POLYGON = 1, 2, 3
 """Kinds of geometry, by their numbers in the tile format."""
 
-_KINDS = np.array([POINT, LINE, LINE, POLYGON, POINT, LINE, POLYGON, 0], dtype=np.uint8)
-"""Kind by shapely's type id; a collection has none."""
+_KINDS = np.array([POINT, LINE, LINE, POLYGON, POINT, LINE, POLYGON], dtype=np.uint8)
+"""Kind by the type id of GEOS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +66,10 @@ def starts_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def flatten(geometries: NDArray[np.object_]) -> Rings:
     """Points, lines and polygons, single or multi (n,), to flat arrays; Z is left out, and so are collections."""
-    parts, part_owner = shapely.get_parts(geometries, return_index=True)
-    part_kinds = _KINDS[shapely.get_type_id(parts)]
-    is_polygon = part_kinds == POLYGON
-    rings, ring_part = shapely.get_rings(parts[is_polygon], return_index=True)
-    holes = np.zeros(len(rings), dtype=np.bool_)
-    holes[1:] = ring_part[1:] == ring_part[:-1]
-    others = (part_kinds == POINT) | (part_kinds == LINE)
-    pieces = np.concatenate([rings, parts[others]])
-    owner = np.concatenate([part_owner[is_polygon][ring_part], part_owner[others]])
-    holes = np.concatenate([holes, np.zeros(np.count_nonzero(others), dtype=np.bool_)])
-    kinds = np.concatenate([np.full(len(rings), POLYGON, dtype=np.uint8), part_kinds[others]])
-    order = np.argsort(owner, kind="stable")
-    pieces, owner, holes, kinds = pieces[order], owner[order], holes[order], kinds[order]
-    xy, piece = shapely.get_coordinates(pieces, return_index=True)
-    ends = np.cumsum(np.bincount(piece, minlength=len(pieces)))
-    # The points of one label are one piece.
-    last = np.ones(len(pieces), dtype=np.bool_)
-    last[:-1] = (owner[1:] != owner[:-1]) | (kinds[:-1] != POINT)
-    starts = np.concatenate([[0], ends[last]]).astype(np.int64)
-    return Rings(xy, starts, owner[last].astype(np.int64), holes[last], kinds[last])
+    shapes = from_shapely(geometries)
+    parts = shapes.shapes  # where each shape begins in the parts
+    owner = np.repeat(np.arange(len(shapes)), np.diff(shapes.parts[parts]))
+    kinds = _KINDS[shapes.kinds[owner]]
+    holes = kinds == POLYGON
+    holes[shapes.parts[:-1]] = False
+    return Rings(shapes.xy, shapes.rings, owner, holes, kinds)

@@ -79,9 +79,10 @@ class TileFeed(ABC):
             if state.key != since.key:
                 return None
             layer = layers.find(connection, project)
-            # An import has a lower number than what was written while it was at work.
+            # An import that was at work then has a lower number than what was written meanwhile.
             late = sa.select(changesets.c.number).where(
-                changesets.c.project == state.key, changesets.c.seen_from > since.changes
+                changesets.c.project == state.key,
+                sa.or_(changesets.c.seen_from > since.changes, changesets.c.number.in_(since.hidden)),
             )
             table, c = layer.table, history.c
             come = [

@@ -108,7 +108,7 @@ def test_real_tiles_survive(kit: Kit, data: Path, gdal: Callable[..., Any]) -> N
     for file in sorted((data / "formats" / "mvt" / "real-world" / "bangkok").glob("*.mvt"))[:1]:
         for layer in mapbox_vector_tile.decode(file.read_bytes(), default_options={"y_coord_down": False}).values():
             shapes = [shape(f["geometry"]) for f in layer["features"]]
-            shapes = [s for s in shapes if s.is_valid and layer["extent"] == 4096]
+            shapes = [s for s in shapes if s.is_valid and layer["extent"] == 4096][::3]
             if not shapes:
                 continue
             tile = kit.draw(kit.layer_of(shapes))
@@ -126,7 +126,7 @@ def test_real_tiles_survive(kit: Kit, data: Path, gdal: Callable[..., Any]) -> N
                 assert abs(drawn.area - inside.area) <= inside.length
                 assert shapely.equals(drawn, kit.mended(theirs[number]))
                 compared += 1
-    assert compared > 300
+    assert compared > 100
 
 
 def rings(commands: list[int]) -> list[list[tuple[int, int]]]:

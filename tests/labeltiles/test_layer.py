@@ -37,7 +37,7 @@ edits = st.lists(
 
 
 @given(edits)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_an_edited_layer_draws_what_a_fresh_one_draws(kit: Kit, edits: list[tuple[set[int], set[int]]]) -> None:
     """Byte for byte: another process, which did not see the edits one by one, gives the same tile the same ETag."""
     now = {i: squares(kit, [i], i) for i in range(1, 40)}
