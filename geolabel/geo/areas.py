@@ -7,7 +7,7 @@ save those that lie in a box within the image: they meet it for certain.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from shapely.geometry import LineString, Point
 
 from geolabel.errors import InvalidCRS
 from geolabel.geo import crs as crs_
+from geolabel.geo.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +53,8 @@ class Area:
                 if self.bounds
                 else np.ones(len(geometries), bool)
             )
-        seen = crs_.transform_geometries(geometries, self.storage, self.crs)
-        hits: NDArray[np.bool_] = shapely.intersects(box_shape(self.box), seen)
-        if crs_.is_geographic(self.crs):
-            # A shape across the antimeridian comes out as a band around the Earth: its candidate's box decides.
-            west, _, east, _ = shapely.bounds(seen).T
-            hits |= east - west > 180
+        # As the client is shown them: cut where its CRS ends, as its boxes are.
+        hits: NDArray[np.bool_] = shapely.intersects(box_shape(self.box), shown(geometries, self.storage, self.crs))
         return hits
 
     def choose(self, candidates: Sequence[Annotation]) -> list[Annotation]:
@@ -83,7 +80,7 @@ def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | N
     if extent is None:
         return []
     if crs_.same(crs, storage):
-        return [Area(box, None, crs, storage, box) for box in boxes]
+        return [area for box in boxes for area in _all_around(Area(box, None, crs, storage, box), extent)]
     try:
         home = _split(crs_.bounds_to(extent, storage, crs))
     except InvalidCRS:  # labels that this CRS cannot hold: no box of it chooses among them
@@ -96,8 +93,26 @@ def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | N
             cut = max(box[0], part[0]), max(box[1], part[1]), min(box[2], part[2]), min(box[3], part[3])
             if cut[0] <= cut[2] and cut[1] <= cut[3]:
                 outer = _grown(crs_.bounds_to(cut, crs, storage))
-                areas.append(Area(outer, box, crs, storage, _inner(cut, crs, storage)))
+                areas += _all_around(Area(outer, box, crs, storage, _inner(cut, crs, storage)), extent)
     return areas
+
+
+def _all_around(area: Area, extent: Bounds) -> list[Area]:
+    """The area, and where labels rest in degrees the same one a turn further on: they are continuous across 180."""
+    if not crs_.is_geographic(area.storage) or area.bounds is None:
+        return [area]
+    around = []
+    for turn in (-360.0, 0.0, 360.0):
+        west, south, east, north = _shifted(area.bounds, turn)
+        if turn == 0 or (west <= extent[2] and east >= extent[0]):
+            inner = None if area.inner is None else _shifted(area.inner, turn)
+            around.append(replace(area, bounds=(west, south, east, north), inner=inner))
+    return around
+
+
+def _shifted(box: Bounds, turn: float) -> Bounds:
+    west, south, east, north = box
+    return (west + turn, south, east + turn + (360.0 if east < west else 0.0), north)
 
 
 def _split(box: Bounds) -> list[Bounds]:
