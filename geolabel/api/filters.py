@@ -93,8 +93,12 @@ class Filter:
 
         Raises:
             TooSlow: the search took too long.
+            Refused: 400, the filter cannot be reckoned out.
         """
-        return store.query(self.project, after=after, limit=limit, seconds=SEARCH_SECONDS, **self._wanted())
+        try:
+            return store.query(self.project, after=after, limit=limit, seconds=SEARCH_SECONDS, **self._wanted())
+        except InvalidInput as error:
+            raise bad_parameter("filter", str(error)) from error
 
     def count(self, store: Store) -> int | None:
         """How many there are; None when finding out takes too long."""
@@ -102,6 +106,8 @@ class Filter:
             return store.count(self.project, seconds=COUNT_SECONDS, **self._wanted())
         except TooSlow:
             return None
+        except InvalidInput as error:
+            raise bad_parameter("filter", str(error)) from error
 
     def _wanted(self) -> dict[str, Any]:
         names = ("areas", "class_name", "status", "where", "at")

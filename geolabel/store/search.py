@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,13 +20,12 @@ from geolabel.model import BATCH_COLUMNS, LabelBatch
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible
-from geolabel.store.states import to_annotation
+from geolabel.store.states import attributes_in, to_annotation
 from geolabel.store.tables import MAX_KEY
 from geolabel.store.where import condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
     from sqlalchemy import ColumnElement, Connection, RowMapping
@@ -123,21 +122,26 @@ def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: 
         layer.table.c.id,
         layer.table.c["class"],
         layer.table.c.geom,
-        *(layer.table.c[n] for n in BATCH_COLUMNS),
+        *(layer.table.c[n] for n in (*BATCH_COLUMNS, *(a.name for a in layer.project.attributes))),
     )
     areas = _areas(connection, layer, bbox, None)
     for rows, geometries in _hits(connection, layer, visible(layer), areas=areas, columns=columns, size=size):
         if rows:
-            yield to_batch(rows, geometries)
+            yield to_batch(rows, geometries, layer)
 
 
-def to_batch(rows: Sequence[RowMapping], geometries: NDArray[np.object_]) -> LabelBatch:
-    """Rows with the columns of one state to arrays."""
+def to_batch(rows: Sequence[RowMapping], geometries: NDArray[np.object_], layer: Layer) -> LabelBatch:
+    """Rows with the columns of one state to arrays; attributes of the past are there beside those of the schema."""
+    columns = {n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS}
+    if layer.project.attributes or any(row.get("attributes") for row in rows):
+        values = [attributes_in(row, layer) for row in rows]
+        names = dict.fromkeys([*(a.name for a in layer.project.attributes), *(n for some in values for n in some)])
+        columns |= {n: np.array([some.get(n) for some in values], dtype=object) for n in names}
     return LabelBatch(
         ids=np.array([row["id"] for row in rows], dtype=np.int64),
         class_names=np.array([row["class"] for row in rows], dtype=object),
         geometries=geometries,
-        columns={n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS},
+        columns=columns,
     )
 
 
@@ -178,11 +182,18 @@ def _holds(outer: Bounds, inner: Bounds) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
 
 
-def _limited(connection: Connection, seconds: float | None) -> AbstractContextManager[float | None]:
-    """A block in which nothing takes longer; gives the moment at which it is over."""
-    if seconds is None:
-        return nullcontext()
-    return spatial(connection).time_limit(connection, seconds)
+@contextmanager
+def _limited(connection: Connection, seconds: float | None) -> Iterator[float | None]:
+    """A block in which nothing takes longer; gives the moment at which it is over.
+
+    Raises:
+        InvalidInput: a filter reckons with numbers beyond the largest double.
+    """
+    try:
+        with nullcontext() if seconds is None else spatial(connection).time_limit(connection, seconds) as deadline:
+            yield deadline
+    except sa.exc.DataError as error:
+        raise InvalidInput("The filter reckons with numbers that grow too large.") from error
 
 
 def _hits(

@@ -429,6 +429,15 @@ def test_an_index_serves_a_filter_by_place(filled: Store) -> None:
     assert any(expected in str(row[-1]) for row in plan), plan
 
 
+def test_numbers_beyond_the_largest(filled: Store) -> None:
+    where = read("height * 1e300 * 1e300 > 1")
+    for search in (filled.query, filled.count):
+        try:
+            search("fields", where=where)
+        except InvalidInput as error:  # PostgreSQL knows no infinite result
+            assert str(error) == "The filter reckons with numbers that grow too large."  # noqa: PT017
+
+
 def alternating(depth: int, inner: str) -> str:
     for level in range(depth):
         inner = f"(note IS NULL {'AND' if level % 2 else 'OR'} {inner})"
