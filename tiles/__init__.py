@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tiles.app import create_app
+    from tiles.catalogue import Catalogue
     from tiles.errors import TilesError
-    from tiles.router import STATUS, Catalogue, create_router
+    from tiles.router import STATUS, create_router
     from tiles.settings import TilesSettings
     from tiles.sources import BandInfo, RasterInfo, Source, describe, inspect, local_source, open_raster
 
@@ -34,7 +35,8 @@ __all__ = [
 _HOME = {
     "app": ("create_app",),
     "errors": ("TilesError",),
-    "router": ("STATUS", "Catalogue", "create_router"),
+    "catalogue": ("Catalogue",),
+    "router": ("STATUS", "create_router"),
     "settings": ("TilesSettings",),
     "sources": ("BandInfo", "RasterInfo", "Source", "describe", "inspect", "local_source", "open_raster"),
 }

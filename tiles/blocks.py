@@ -92,6 +92,8 @@ def make_span(wanted: tuple[float, float], length: int, factor: float, anchor: f
     if factor <= SHARP:
         first, last = max(0, low), min(length, high)
         return Span(first, last - first, 0, 0, last - first)
+    if factor * 4 > length:  # a few pixels in all: what is copied around them would outgrow them
+        return Span(0, length, 0, 0, max(1, round(length / factor)))
     begin = round(anchor - math.ceil((anchor - low) / factor) * factor)
     into = math.ceil((high - begin) / factor)
     end = begin + round(into * factor)

@@ -7,6 +7,7 @@
     ├── SourceUnreadable     damaged or cut short: its pixels cannot be read
     ├── NotOnMap             readable, but without a place in the tile matrix set
     ├── OutsideMatrix        no such tile in the tile matrix set
+    ├── OutsideRaster        a place where the raster is not
     ├── InvalidParameter     a parameter that does not exist, or a value that cannot be used
     ├── Busy                 too many wait already
     └── InvalidSetting       a variable TILES_* of the environment that cannot be used
@@ -44,6 +45,10 @@ class NotOnMap(TilesError):
 
 class OutsideMatrix(TilesError):
     """The tile matrix set has no such tile."""
+
+
+class OutsideRaster(TilesError):
+    """Nothing of the raster lies there."""
 
 
 class InvalidParameter(TilesError):

@@ -239,6 +239,40 @@ def _zoom_for(info: RasterInfo, tms: str) -> int:
     return min(max(zoom, 0), int(matrices.maxzoom))
 
 
+def pixel_of(info: RasterInfo, lon: float, lat: float, name: str) -> tuple[float, float]:
+    """Continuous (column, row) of a place in a raster; may lie outside it.
+
+    Raises:
+        NotOnMap: the raster has no place on Earth.
+    """
+    x, y = _to_earth(info, name).transform(lon, lat, direction="INVERSE")
+    a, b, c, d, e, f = info.transform
+    columns = []
+    for turn in (0, 360, -360) if info.crs_wkt and CRS.from_wkt(info.crs_wkt).is_geographic else (0,):
+        u, v = x + turn - c, y - f
+        columns.append(((e * u - b * v) / (a * e - b * d), (a * v - d * u) / (a * e - b * d)))
+    return next(((i, j) for i, j in columns if 0 <= i < info.width), columns[0])
+
+
+def lonlat_of(info: RasterInfo, pixels: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """Longitude and latitude (n, 2) of continuous (column, row) positions (n, 2) in a raster.
+
+    Raises:
+        NotOnMap: the raster has no place on Earth.
+    """
+    x, y = _pixel_to_map(info, pixels[:, 0], pixels[:, 1])
+    return np.stack(_to_earth(info, name).transform(x, y), axis=1)
+
+
+def _to_earth(info: RasterInfo, name: str) -> Transformer:
+    if info.crs_wkt is None:
+        raise NotOnMap(f"{name!r} has no place on Earth: it has no coordinate reference system.")
+    try:
+        return _transformer(info.crs_wkt, _LONLAT)
+    except (CRSError, ProjError) as error:
+        raise NotOnMap(f"{name!r} has no place on Earth: {_reason(error)}.") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Locator:
     """The way from the CRS of a tile matrix set to a raster's pixels, by PROJ: `tiles.warp.Locator`.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tiles import grid, render
 from tiles.cache import Cache, make_etag
 from tiles.handles import Handles
-from tiles.read import read_preview, read_sample, read_tile
+from tiles.read import read_preview, read_tile, sample_channels
 from tiles.sources import inspect
 from tiles.style import needs_stretch, percentile_range
 
@@ -51,7 +51,7 @@ class Pictures:
         self._settings = settings
         self._headers: Cache[RasterInfo] = Cache(_HEADERS)
         self._placements: Cache[grid.Placement] = Cache(_HEADERS)
-        self._stretches: Cache[Range] = Cache(_STRETCHES)
+        self._stretches: Cache[tuple[Range, ...]] = Cache(_STRETCHES)
         self._bytes: Cache[bytes] = Cache(settings.cache_mb * 2**20, len)
         self._handles = Handles(settings.max_handles)
 
@@ -89,11 +89,11 @@ class Pictures:
         """The ranges that a style comes to on a raster: its own, the automatic ones, or None for bytes as they are."""
         if not needs_stretch(self.info(source), style):
             return style.stretch
-        return tuple(self._band_stretch(source, band) for band in style.bands)
-
-    def _band_stretch(self, source: Source, band: int) -> Range:
+        # Kept by what is measured: styles that differ in their colors only share it.
+        key = (source, style.bands, style.expression)
         return self._stretches.get(
-            (source, band), lambda: percentile_range(read_sample(source, band, settings=self._settings))
+            key,
+            lambda: tuple(map(percentile_range, sample_channels(source, style, settings=self._settings))),
         )
 
     def _picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
@@ -120,4 +120,5 @@ class Pictures:
 
     def _encode(self, source: Source, style: Style, fmt: Format, pixels: Pixels) -> bytes:
         palette = self.info(source).palette if style.palette else None
-        return render.encode(render.paint(pixels, stretch=self.stretch(source, style), palette=palette), fmt)
+        painted = render.paint(pixels, stretch=self.stretch(source, style), palette=palette, look=style.look)
+        return render.encode(painted, fmt)

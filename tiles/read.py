@@ -8,7 +8,7 @@ are there.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from rio_tiler.reader import read
 from tiles import grid, warp
 from tiles.blocks import SAMPLES, SHARP, read_block
 from tiles.errors import SourceRefused
+from tiles.expression import evaluate
 from tiles.sources import lend_raster, open_raster
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def read_tile(
         with lend_raster(handles, source, overview=level, settings=settings) as dataset:
             nearest = style.resampling == "nearest"
             block = read_block(dataset, info, style.bands, window, (steps, corner), nearest=nearest)
-        seen = _over(seen, _draw(block, info, net, style))
+        seen = _over(seen, _draw(_computed(block, style), info, net, style))
     return seen if seen is not None and seen.mask.any() else None
 
 
@@ -117,11 +118,13 @@ def read_preview(source: Source, info: RasterInfo, style: Style, *, max_size: in
         return _pixels(image, style)
 
 
-def read_sample(source: Source, band: int, *, settings: TilesSettings) -> NDArray[Any]:
-    """Valid pixels of one band, thinned to at most `SAMPLE_SIZE` along the longest side: what the stretch looks at.
+def read_sample(
+    source: Source, bands: tuple[int, ...], *, settings: TilesSettings
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Bands, thinned to at most `SAMPLE_SIZE` along the longest side: what the stretch and statistics look at.
 
     Returns:
-        (n,) finite values that no nodata, mask or alpha hides.
+        (bands, height, width) values, and where each is one: finite, and no nodata, mask or alpha hides it.
 
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
@@ -129,10 +132,23 @@ def read_sample(source: Source, band: int, *, settings: TilesSettings) -> NDArra
     with open_raster(source, settings=settings) as dataset:
         factor = max(dataset.width, dataset.height, SAMPLE_SIZE) / SAMPLE_SIZE
         shape = (math.ceil(dataset.height / factor), math.ceil(dataset.width / factor))
-        values = dataset.read(band, out_shape=shape)
-        seen = dataset.read_masks(band, out_shape=shape) > 0
-    valid: NDArray[Any] = values[seen & np.isfinite(values)]
-    return valid
+        values = dataset.read(bands, out_shape=shape)
+        seen = dataset.read_masks(bands, out_shape=shape) > 0
+    return values, seen & np.isfinite(values)
+
+
+def sample_channels(source: Source, style: Style, *, settings: TilesSettings) -> list[NDArray[Any]]:
+    """Valid values (n,) of each channel that a style shows, from a sample of the raster.
+
+    Raises:
+        SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
+    """
+    values, valid = read_sample(source, style.bands, settings=settings)
+    if style.expression is None:
+        return [band[seen] for band, seen in zip(values, valid, strict=True)]
+    seen = valid.all(axis=0)
+    bands = {band: plane[seen] for band, plane in zip(style.bands, values, strict=True)}
+    return [made[np.isfinite(made)] for made in (evaluate(node, bands) for node in style.expression)]
 
 
 def _check_type(source: Source, info: RasterInfo) -> None:
@@ -152,6 +168,20 @@ def _overview(info: RasterInfo, step: float) -> int | None:
 def _indexes(info: RasterInfo, style: Style) -> tuple[int, ...]:
     """The style's bands, and the alpha band where rio-tiler would pass over it because there is a nodata value too."""
     return (*style.bands, info.alpha) if info.alpha is not None and info.bands[0].nodata is not None else style.bands
+
+
+def _computed(block: Block, style: Style) -> Block:
+    """What the expression makes of the bands; where it has no value, there is no data."""
+    if style.expression is None:
+        return block
+    bands = {band: block.data[..., i] for i, band in enumerate(style.bands)}
+    values = np.stack([evaluate(node, bands) for node in style.expression], axis=-1).astype(np.float32)
+    known = np.isfinite(values).all(axis=-1)
+    if known.all():
+        return replace(block, data=values)
+    values[~known] = 0
+    weights = known if block.weights is None else known * block.weights
+    return replace(block, data=values, weights=np.asarray(weights, dtype=np.float32))
 
 
 def _draw(block: Block, info: RasterInfo, net: warp.Net, style: Style) -> Pixels:
@@ -185,7 +215,7 @@ def _draw(block: Block, info: RasterInfo, net: warp.Net, style: Style) -> Pixels
 def _typed(values: NDArray[Any], info: RasterInfo, style: Style) -> NDArray[Any]:
     """Values in the one type that holds those of all the style's bands."""
     kind = np.result_type(*(info.bands[band - 1].dtype for band in style.bands))
-    if values.dtype == kind:
+    if values.dtype == kind or style.expression is not None:
         return values
     if kind.kind in "iu":
         limits = np.iinfo(kind)
@@ -207,7 +237,12 @@ def _pixels(image: ImageData, style: Style) -> Pixels:
         mask = (np.clip(alpha / opaque, 0, 1) * 255).astype(np.uint8)
     # A pixel shows when any of its bands has a value: black in one band of three is not a hole.
     mask[~valid.any(axis=0)] = 0
-    return Pixels(data, mask)
+    if style.expression is None:
+        return Pixels(data, mask)
+    bands = dict(zip(style.bands, data, strict=True))
+    values = np.stack([evaluate(node, bands) for node in style.expression]).astype(np.float32)
+    mask[~np.isfinite(values).all(axis=0)] = 0
+    return Pixels(values, mask)
 
 
 def _over(below: Pixels | None, above: Pixels) -> Pixels:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tiles.look import Look, colorize, named, saturate
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,6 +30,7 @@ BACKGROUND: Final = (255, 255, 255)
 VERSION: Final = 2
 """Part of every ETag: raised when the same request would give other bytes."""
 
+_PLAIN: Final = Look()
 _OPENCV_OPTIONS: Final[dict[Format, list[int]]] = {
     "png": [cv2.IMWRITE_PNG_COMPRESSION, 1],
     "jpg": [cv2.IMWRITE_JPEG_QUALITY, 85],
@@ -37,7 +40,11 @@ _OPENCV_ORDER: Final = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
 
 def paint(
-    pixels: Pixels, *, stretch: Sequence[Range] | None, palette: Sequence[tuple[int, int, int, int]] | None
+    pixels: Pixels,
+    *,
+    stretch: Sequence[Range] | None,
+    palette: Sequence[tuple[int, int, int, int]] | None,
+    look: Look = _PLAIN,
 ) -> NDArray[np.uint8]:
     """Turn values into colors.
 
@@ -45,6 +52,7 @@ def paint(
         pixels: one band or three.
         stretch: values that become 0 and 255, per band; None for bytes that are shown as they are.
         palette: RGBA per value of the one band, or None.
+        look: what happens to the colors after that.
 
     Returns:
         (height, width, 1 to 4): gray or red, green, blue, then alpha unless all is opaque; all zero where there is no data.
@@ -56,18 +64,34 @@ def paint(
         painted = colors[np.where(known, index, 0)]
         painted[~known | (pixels.mask == 0)] = 0
         return painted
+    colormap = look.colormap
+    if colormap is not None and colormap.stops:
+        return _masked(colorize(pixels.data[0], colormap.stops), pixels.mask)
     channels = (
         pixels.data
         if stretch is None
         else np.stack([_stretched(b, r) for b, r in zip(pixels.data, stretch, strict=True)])
-    )
-    channels = channels.astype(np.uint8, copy=False)
+    ).astype(np.uint8, copy=False)
+    table = look.table()
+    if table is not None:
+        channels = table[channels]
+    if look.saturation and len(channels) == 3:
+        channels = saturate(channels, look.saturation)
+    if colormap is not None and colormap.name is not None:
+        return _masked(named(colormap.name)[channels[0]], pixels.mask)
     if (pixels.mask == 255).all():
         return np.ascontiguousarray(channels.transpose(1, 2, 0))
     painted = np.concatenate([channels, pixels.mask[np.newaxis]]).transpose(1, 2, 0)
     # What lies under a hole must not leak through a client that ignores alpha, and compresses better when it is even.
     painted[pixels.mask == 0] = 0
     return painted
+
+
+def _masked(colors: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colors (height, width, 4) with what the mask hides taken away."""
+    colors[..., 3] = np.minimum(colors[..., 3], mask)
+    colors[mask == 0] = 0
+    return colors
 
 
 def _stretched(band: NDArray[np.generic], values: Range) -> NDArray[np.uint8]:

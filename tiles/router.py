@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from tiles import grid
+from tiles import facts, grid
 from tiles.cache import etag_matches
 from tiles.errors import (
     Busy,
@@ -15,25 +15,27 @@ from tiles.errors import (
     InvalidSetting,
     NotOnMap,
     OutsideMatrix,
+    OutsideRaster,
     SourceNotFound,
     SourceRefused,
     SourceUnreadable,
     TilesError,
     UnknownScene,
 )
+from tiles.parameters import STYLE, read_format, read_number, read_style
 from tiles.pictures import Picture, Pictures
 from tiles.render import FORMATS, MEDIA_TYPES, Format
 from tiles.settings import TilesSettings, from_environment
-from tiles.style import RESAMPLINGS, Style, make_style
 from tiles.workers import Workers
 
 if TYPE_CHECKING:
-    from tiles.sources import Source
+    from tiles.catalogue import Catalogue
 
 STATUS: dict[type[TilesError], int] = {
     UnknownScene: 404,
     SourceNotFound: 404,
     OutsideMatrix: 404,
+    OutsideRaster: 404,
     InvalidParameter: 400,
     InvalidSetting: 500,
     NotOnMap: 422,
@@ -49,41 +51,10 @@ MAX_PREVIEW = 2048
 # The URL of a tile stays the same when the raster changes: clients keep it, and ask each time whether it still holds.
 _CACHE_CONTROL = "private, no-cache"
 
-_STYLE_PARAMETERS = frozenset({"bidx", "rescale", "resampling"})
-
 _Tms = Annotated[str, Path(description=f"Tile matrix set: {', '.join(grid.TILE_MATRIX_SETS)}.")]
 _Fmt = Annotated[
     str, Path(description=f"{', '.join(FORMATS)}. JPEG is white where there is no data, the others are transparent.")
 ]
-_Bidx = Annotated[
-    list[str] | None,
-    Query(
-        description="One band or three, from 1: `3,2,1`. By default red, green, blue as the file names them, else the first three, else the first."
-    ),
-]
-_Rescale = Annotated[
-    list[str] | None,
-    Query(
-        description="`min,max` that become black and white, once or per band. By default 8-bit values as they are, others between their 2nd and 98th percentile."
-    ),
-]
-_Resampling = Annotated[
-    list[str] | None, Query(description=f"{', '.join(RESAMPLINGS)}. By default bilinear, nearest for a palette.")
-]
-
-
-class Catalogue(Protocol):
-    """Where scenes are looked up: any callable from a scene's name to its source.
-
-    create_router({"a": local_source("a.tif")}.__getitem__)    # but raise UnknownScene rather than KeyError
-    """
-
-    def __call__(self, scene: str, /) -> Source:
-        """The source of a scene.
-
-        Raises:
-            UnknownScene: there is none of that name.
-        """
 
 
 def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -> APIRouter:
@@ -104,13 +75,12 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         304: {"description": "The image that the client has still holds (If-None-Match)."},
     }
 
-    def style_of(source: Source, request: Request, *more: str) -> Style:
-        _check_parameters(request, _STYLE_PARAMETERS.union(more))
-        given = {name: request.query_params.getlist(name) for name in _STYLE_PARAMETERS}
-        return make_style(pictures.info(source), **given)
-
     @router.get(
-        "/{scene}/tiles/{tms}/{z}/{x}/{y}.{fmt}", response_class=Response, responses=images, name="imagery_tile"
+        "/{scene}/tiles/{tms}/{z}/{x}/{y}.{fmt}",
+        response_class=Response,
+        responses=images,
+        name="imagery_tile",
+        openapi_extra=STYLE,
     )
     async def tile(
         *,
@@ -121,21 +91,18 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         x: str,
         y: Annotated[str, Path(description="Row, with `@2x` for a tile of 512 pixels instead of 256.")],
         fmt: _Fmt,
-        bidx: _Bidx = None,  # noqa: ARG001 - read from the request, named here for the API's description
-        rescale: _Rescale = None,  # noqa: ARG001
-        resampling: _Resampling = None,  # noqa: ARG001
     ) -> Response:
         """A tile of a scene.
 
         Outside the scene's footprint it is an empty tile, outside the tile matrix set 404.
         """
-        known = _format(fmt)
+        known = read_format(fmt)
         row = y.removesuffix("@2x")
-        cell = grid.make_tile(tms, _number("z", z), _number("x", x), _number("y", row))
+        cell = grid.make_tile(tms, read_number("z", z), read_number("x", x), read_number("y", row))
         source = catalogue(scene)
 
         def find() -> Picture:
-            style = style_of(source, request)
+            style = read_style(request, pictures.info(source))
             pictures.placement(source, tms)
             return pictures.tile(source, cell, style, known, scale=1 if row == y else 2)
 
@@ -150,45 +117,46 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
             content = await workers.run(picture.content, gone)
         return Response(content, media_type=MEDIA_TYPES[known], headers=headers)
 
-    @router.get("/{scene}/{tms}/tilejson.json", name="imagery_tilejson")
+    @router.get("/{scene}/{tms}/tilejson.json", name="imagery_tilejson", openapi_extra=STYLE)
     def tilejson(
         *,
         request: Request,
         scene: str,
         tms: _Tms,
-        bidx: _Bidx = None,  # noqa: ARG001
-        rescale: _Rescale = None,  # noqa: ARG001
-        resampling: _Resampling = None,  # noqa: ARG001
     ) -> dict[str, Any]:
         """The TileJSON 3.0.0 document of a scene; what is asked about the style is passed on to its tiles."""
         grid.check_tile_matrix_set(tms)
         source = catalogue(scene)
-        style_of(source, request)
+        read_style(request, pictures.info(source))
         placement = pictures.placement(source, tms)
         url = request.url_for("imagery_tile", scene=scene, tms=tms, z="{z}", x="{x}", y="{y}", fmt="webp")
         query = urlencode(request.query_params.multi_items(), safe=",")
         return grid.tilejson(placement, f"{url}?{query}" if query else str(url), scene)
 
-    @router.get("/{scene}/preview.{fmt}", response_class=Response, responses=images, name="imagery_preview")
+    @router.get(
+        "/{scene}/preview.{fmt}",
+        response_class=Response,
+        responses=images,
+        name="imagery_preview",
+        openapi_extra=STYLE,
+    )
     def preview(
         *,
         request: Request,
         scene: str,
         fmt: _Fmt,
         max_size: Annotated[str, Query(description=f"Longest side in pixels, 1 to {MAX_PREVIEW}.")] = "512",
-        bidx: _Bidx = None,  # noqa: ARG001
-        rescale: _Rescale = None,  # noqa: ARG001
-        resampling: _Resampling = None,  # noqa: ARG001
     ) -> Response:
         """The whole scene on its own pixel grid, smaller."""
-        known = _format(fmt)
-        size = _number("max_size", max_size)
+        known = read_format(fmt)
+        size = read_number("max_size", max_size)
         if not 1 <= size <= MAX_PREVIEW:
             raise InvalidParameter(f"max_size cannot be used: expected 1 to {MAX_PREVIEW} pixels; got {size}.")
         source = catalogue(scene)
-        style = style_of(source, request, "max_size")
+        style = read_style(request, pictures.info(source), "max_size")
         return _respond(request, pictures.preview(source, style, known, max_size=size), known)
 
+    facts.add_routes(router, catalogue, pictures, settings)
     return router
 
 
@@ -197,27 +165,3 @@ def _respond(request: Request, picture: Picture, fmt: Format) -> Response:
     if etag_matches(request.headers.get("if-none-match"), picture.etag):
         return Response(status_code=304, headers=headers)
     return Response(picture.content(), media_type=MEDIA_TYPES[fmt], headers=headers)
-
-
-def _format(text: str) -> Format:
-    for fmt in FORMATS:
-        if text == fmt:
-            return fmt
-    raise InvalidParameter(f"The format {text[:16]!r} is not served; expected one of {', '.join(FORMATS)}.")
-
-
-def _number(name: str, text: str) -> int:
-    # Digits only: int() would take '+1', '1_0' and numbers of any length.
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise InvalidParameter(
-            f"{name} cannot be used: expected a whole number of at most 10 digits; got {text[:32]!r}."
-        )
-    return int(text)
-
-
-def _check_parameters(request: Request, known: frozenset[str]) -> None:
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        raise InvalidParameter(
-            f"The parameter {unknown[0][:64]!r} is not known here; expected any of {', '.join(sorted(known))}."
-        )

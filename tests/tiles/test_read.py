@@ -14,7 +14,7 @@ from rio_tiler.io import Reader
 from tiles import grid, warp
 from tiles.errors import NotOnMap, SourceRefused, SourceUnreadable
 from tiles.handles import Handles
-from tiles.read import Pixels, read_preview, read_sample, read_tile
+from tiles.read import Pixels, read_preview, read_tile, sample_channels
 from tiles.settings import TilesSettings
 from tiles.sources import inspect, local_source
 from tiles.style import Style, make_style
@@ -377,7 +377,7 @@ def test_a_preview_needs_no_crs(data: Path) -> None:
 
 def test_a_sample_leaves_out_what_does_not_show(data: Path) -> None:
     source = local_source(data / "images/cog_nodata_nan.tif")
-    values = read_sample(source, 1, settings=SETTINGS)
+    [values] = sample_channels(source, make_style(inspect(source)), settings=SETTINGS)
     with rasterio.open(data / "images/cog_nodata_nan.tif") as oracle:
         array = oracle.read(1)
     assert np.array_equal(np.sort(values), np.sort(array[np.isfinite(array) & (array != 0)]))

@@ -24,6 +24,7 @@ from tiles.app import FolderCatalogue, create_app
 from tiles.errors import SourceNotFound, TilesError, UnknownScene
 from tiles.router import STATUS, create_router
 from tiles.settings import TilesSettings
+from tiles.style import PARAMETERS, Style
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,7 +212,17 @@ def test_a_changed_file_is_another_tile(data: Path, tmp_path: Path) -> None:
         ("kampala_z20_rgb/preview.png?max_size=0", 400, "max_size cannot be used: expected 1 to 2048 pixels; got 0."),
         ("kampala_z20_rgb/preview.png?max_size=100000", 400, "expected 1 to 2048 pixels; got 100000."),
         ("kampala_z20_rgb/preview.png?max_size=big", 400, "max_size cannot be used: expected a whole number"),
-        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?expression=b1", 400, "The parameter 'expression' is not known here; expected any of bidx, resampling, rescale."),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?expr=b1", 400, "The parameter 'expr' is not known here; expected any of bidx, brightness, colormap, contrast, expression"),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?expression=b4", 400, "The expression names band 4, which the raster does not have: it has 1 to 3."),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?expression=b1&bidx=1", 400, "bidx and expression cannot be used together"),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?gamma=0", 400, "gamma cannot be used: expected a number from 0.1 to 10; got '0'."),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?colormap=viridis", 400, "expected one band, as with bidx=1 or an expression; got three."),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?bidx=1&colormap=nope", 400, "there is no color map 'nope'"),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?preset=ndvi", 400, "the raster does not say which band is nir"),
+        ("kampala_z20_rgb/point/0,0", 404, "lies outside 'kampala_z20_rgb.tif'"),
+        ("kampala_z20_rgb/point/x,0", 400, "lon cannot be used: expected degrees; got 'x'."),
+        ("kampala_z20_rgb/legend", 400, "There is no legend of three bands"),
+        ("rotated/footprint", 422, "has no place on Earth"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?max_size=9", 400, "The parameter 'max_size' is not known here"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?bidx=4", 400, "bidx names a band that the raster does not have: expected one band or three, numbered 1 to 3"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?rescale=9,1", 400, "rescale cannot be used: expected min,max with min < max"),
@@ -282,14 +293,14 @@ def test_tilejson_behind_a_proxy_and_under_a_prefix(data: Path) -> None:
 
 
 def test_concurrent_requests_measure_the_stretch_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
+    read: list[tuple[int, ...]] = []
 
-    def counted(source: sources.Source, band: int, *, settings: TilesSettings) -> np.ndarray:
-        read.append(band)
-        return original(source, band, settings=settings)
+    def counted(source: sources.Source, style: Style, *, settings: TilesSettings) -> list[np.ndarray]:
+        read.append(style.bands)
+        return original(source, style, settings=settings)
 
-    original = pictures.read_sample
-    monkeypatch.setattr(pictures, "read_sample", counted)
+    original = pictures.sample_channels
+    monkeypatch.setattr(pictures, "sample_channels", counted)
     with TestClient(
         create_app(TilesSettings(paths=(data / "pairs/elkton_l8_uint16_landcover",), cache_mb=0))
     ) as client:
@@ -303,7 +314,7 @@ def test_concurrent_requests_measure_the_stretch_once(data: Path, monkeypatch: p
             answers = list(pool.map(client.get, addresses))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) <= 4
-    assert sorted(read) == [2, 3, 4]
+    assert read == [(4, 3, 2)]
 
 
 def test_the_cache_is_used_and_can_be_turned_off(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +344,7 @@ def test_the_standalone_server(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert "/scenes/{scene}/tiles/{tms}/{z}/{x}/{y}.{fmt}" in paths
     names = {p["name"] for p in paths["/scenes/{scene}/tiles/{tms}/{z}/{x}/{y}.{fmt}"]["get"]["parameters"]}
-    assert names == {"scene", "tms", "z", "x", "y", "fmt", "bidx", "rescale", "resampling"}
+    assert names == {"scene", "tms", "z", "x", "y", "fmt", *PARAMETERS}
 
 
 def test_a_folder_as_a_catalogue(data: Path, tmp_path: Path) -> None:

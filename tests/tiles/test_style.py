@@ -102,7 +102,9 @@ def test_ranges_that_cannot_be_used(elkton: RasterInfo, values: list[str]) -> No
 
 
 def test_resampling_that_cannot_be_used(elkton: RasterInfo) -> None:
-    for values in (["lanczos"], ["nearest", "nearest"], [""]):
+    with pytest.raises(InvalidParameter, match="resampling cannot be used: expected it once; got it 2 times"):
+        make_style(elkton, resampling=["nearest", "nearest"])
+    for values in (["lanczos"], [""]):
         with pytest.raises(InvalidParameter, match="expected one of nearest, bilinear, cubic"):
             make_style(elkton, resampling=values)
 
