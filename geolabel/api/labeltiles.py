@@ -12,8 +12,8 @@ from geolabel.api.context import ContextDep, known_parameters
 from geolabel.api.wire import JSON, Json, bad_parameter
 from geolabel.errors import NotFound
 from geolabel.geo import crs as crs_
-from geolabel.labeltiles.matrix import check_fits, matrix_set, served
 from geolabel.labeltiles.format import FIELDS, LAYER_NAME
+from geolabel.labeltiles.matrix import check_fits, matrix_set, served
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def tilejson(context: ContextDep, project: str, tms: _Tms) -> Response:
 
 
 @router.get("/{tms}/{z}/{x}/{y}.mvt", response_class=Response, responses=_TILE)
-def tile(request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -> Response:
+def tile(*, request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -> Response:
     """A tile of a project's labels in the layer `labels`: class, id and status of each, and its id as the feature's.
 
     Outside the tile matrix set it is 404, and without labels 204.
@@ -129,7 +129,7 @@ def tile(request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -> R
     if _still_holds(request, state):
         return Response(status_code=304, headers=headers)
     cache: Cache = app.label_tile_cache
-    body = cache.get((state, tms, place), lambda: app.label_tiles.tile(project, state, matrices, *place))
+    body = cache.get((state, tms, place), lambda: app.label_tiles.tile(project, state, matrices, place))
     if not body:
         return Response(status_code=204, headers=headers)
     if compressed and len(body) > _WORTH_GZIP:

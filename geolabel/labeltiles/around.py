@@ -68,4 +68,5 @@ def _copies(part: list[Coordinates], period: float) -> Iterator[list[Coordinates
     half = period / 2 * (1 - _LEAST)
     for turn in range(math.floor((-half - right) / period), math.ceil((half - left) / period) + 1):
         if left + turn * period < half and right + turn * period > -half:
-            yield [ring + (turn * period, 0.0) if turn else ring for ring in part]
+            shift = np.array([turn * period, 0.0])
+            yield [ring + shift if turn else ring for ring in part]

@@ -10,7 +10,7 @@ import numpy as np
 from geolabel.compiled import compiled
 from geolabel.labeltiles.polygons import to_grid
 from geolabel.labeltiles.rings import LINE
-from geolabel.labeltiles.wire import HEAD, feature, path
+from geolabel.labeltiles.wire import HEAD, feature, path, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,39 +36,45 @@ def _shares(ax: int, ay: int, bx: int, by: int, low: int, high: int) -> tuple[fl
 
 
 @compiled
+def _add(qx: Whole, qy: Whole, m: int, x: int, y: int) -> int:
+    """Put a point behind the m of a line, unless it is the last one again; straight on, it takes the place of the last."""
+    if x == qx[m - 1] and y == qy[m - 1]:
+        return m
+    if m > 1:
+        ux, uy = qx[m - 1] - qx[m - 2], qy[m - 1] - qy[m - 2]
+        vx, vy = x - qx[m - 1], y - qy[m - 1]
+        if ux * vy == uy * vx and ux * vx + uy * vy > 0:
+            m -= 1
+    qx[m], qy[m] = x, y
+    return m + 1
+
+
+@compiled
 def _clip_and_write(px: Whole, py: Whole, n: int, low: int, high: int, words: Whole, at: int, cursor: Whole) -> int:
     """Write what of a line lies in the square, as several lines when it leaves it; where the bytes end, or -1."""
     qx = np.empty(n + 1, dtype=np.int64)
     qy = np.empty(n + 1, dtype=np.int64)
-    m = np.int64(0)
+    m = whole(0)
     for i in range(n - 1):
         begin, end = _shares(px[i], py[i], px[i + 1], py[i + 1], low, high)
         dx, dy = px[i + 1] - px[i], py[i + 1] - py[i]
         if (begin > end or begin > 0.0) and m > 0:
             if m > 1:
-                at = path(qx, qy, np.int64(0), m, False, words, at, cursor)
+                at = path(qx, qy, whole(0), m, False, words, at, cursor)
                 if at < 0:
                     return -1
-            m = np.int64(0)
+            m = whole(0)
         if begin > end:
             continue
         if m == 0:
-            qx[0] = int(math.floor(px[i] + begin * dx + 0.5))
-            qy[0] = int(math.floor(py[i] + begin * dy + 0.5))
-            m = np.int64(1)
-        x = int(math.floor(px[i] + end * dx + 0.5))
-        y = int(math.floor(py[i] + end * dy + 0.5))
-        if x == qx[m - 1] and y == qy[m - 1]:
-            continue
-        if m > 1:
-            ux, uy = qx[m - 1] - qx[m - 2], qy[m - 1] - qy[m - 2]
-            vx, vy = x - qx[m - 1], y - qy[m - 1]
-            if ux * vy == uy * vx and ux * vx + uy * vy > 0:
-                m -= 1  # straight on
-        qx[m], qy[m] = x, y
-        m += 1
+            qx[0] = math.floor(px[i] + begin * dx + 0.5)
+            qy[0] = math.floor(py[i] + begin * dy + 0.5)
+            m = whole(1)
+        x = math.floor(px[i] + end * dx + 0.5)
+        y = math.floor(py[i] + end * dy + 0.5)
+        m = _add(qx, qy, m, x, y)
     if m > 1:
-        at = path(qx, qy, np.int64(0), m, False, words, at, cursor)
+        at = path(qx, qy, whole(0), m, False, words, at, cursor)
     return at
 
 
@@ -99,7 +105,7 @@ def encode(
     count = 0
     for i in range(len(rows)):
         row = rows[i]
-        end = np.int64(HEAD)
+        end = whole(HEAD)
         cursor[:] = 0
         for part in range(rings[row], rings[row + 1]):
             first, last = starts[part], starts[part + 1]
@@ -112,7 +118,7 @@ def encode(
         if end == HEAD:
             continue
         numbers = (class_values[classes[row]], value + count, status_values[statuses[row]])
-        if not feature(np.int64(LINE), ids[row], numbers, words, end, out, known, ends):
+        if not feature(whole(LINE), ids[row], numbers, words, end, out, known, ends):
             return out[: ends[0]], known[: ends[1]], count, i
         count += 1
     return out[: ends[0]], known[: ends[1]], count, len(rows)

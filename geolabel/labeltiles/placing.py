@@ -66,8 +66,10 @@ def place(
         if period_of(crs) is None:
             across = torn(rings, matrices.period)
         rings = go_around(rings, matrices.period)
-    kept = np.logical_and.reduceat(np.isfinite(rings.xy).all(axis=1), rings.starts[:-1]) if len(rings.owner) else []
-    lost = np.concatenate([across, rings.owner[~np.asarray(kept, dtype=np.bool_)]])
+    lost = across
+    finite = np.isfinite(rings.xy).all(axis=1)
+    if not finite.all():
+        lost = np.concatenate([across, np.repeat(rings.owner, np.diff(rings.starts))[~finite]])
     if len(lost):
         rings = rings.keep(~np.isin(rings.owner, lost))
     shapes = _shapes(rings, ids, classes, statuses) if len(rings.owner) else NOTHING

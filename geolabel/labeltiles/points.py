@@ -9,7 +9,7 @@ import numpy as np
 
 from geolabel.compiled import compiled
 from geolabel.labeltiles.rings import POINT
-from geolabel.labeltiles.wire import HEAD, MOVE_TO, feature
+from geolabel.labeltiles.wire import HEAD, MOVE_TO, feature, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +51,11 @@ def encode(
     for i in range(len(rows)):
         row = rows[i]
         first, last = starts[rings[row]], starts[rings[row + 1]]
-        end = np.int64(HEAD + 1)
-        before_x = before_y = np.int64(0)
+        end = whole(HEAD + 1)
+        before_x = before_y = whole(0)
         for j in range(first, last):
-            x = int(math.floor((xy[j, 0] - left) * scale + 0.5)) * step
-            y = int(math.floor((top - xy[j, 1]) * scale + 0.5)) * step
+            x = math.floor((xy[j, 0] - left) * scale + 0.5) * step
+            y = math.floor((top - xy[j, 1]) * scale + 0.5) * step
             if x < low or x > high or y < low or y > high:
                 continue
             if cells > 0:
@@ -72,7 +72,7 @@ def encode(
             continue
         words[HEAD] = (end - HEAD - 1) // 2 << 3 | MOVE_TO
         numbers = (class_values[classes[row]], value + count, status_values[statuses[row]])
-        if not feature(np.int64(POINT), ids[row], numbers, words, end, out, known, ends):
+        if not feature(whole(POINT), ids[row], numbers, words, end, out, known, ends):
             return out[: ends[0]], known[: ends[1]], count, i
         count += 1
     return out[: ends[0]], known[: ends[1]], count, len(rows)

@@ -14,7 +14,7 @@ import numpy as np
 
 from geolabel.compiled import compiled
 from geolabel.labeltiles.rings import POLYGON
-from geolabel.labeltiles.wire import HEAD, feature, path
+from geolabel.labeltiles.wire import HEAD, feature, path, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,8 @@ def to_grid(
     n = 0
     code = before = 0
     for i in range(first, last):
-        x = int(math.floor((xy[i, 0] - left) * scale + 0.5)) * step
-        y = int(math.floor((top - xy[i, 1]) * scale + 0.5)) * step
+        x = math.floor((xy[i, 0] - left) * scale + 0.5) * step
+        y = math.floor((top - xy[i, 1]) * scale + 0.5) * step
         if n > 0 and px[n - 1] == x and py[n - 1] == y:
             continue
         here = (x < low) | ((x > high) << 1) | ((y < low) << 2) | ((y > high) << 3)
@@ -73,7 +73,7 @@ def _clip_side(px: Whole, py: Whole, n: int, limit: int, above: bool, qx: Whole,
             turned = bx > x or (bx == x and by > y)
             x0, y0, x1, y1 = (x, y, bx, by) if turned else (bx, by, x, y)
             qx[m] = limit
-            qy[m] = int(math.floor(y0 + (limit - x0) / (x1 - x0) * (y1 - y0) + 0.5))
+            qy[m] = math.floor(y0 + (limit - x0) / (x1 - x0) * (y1 - y0) + 0.5)
             m += 1
         if now:
             qx[m], qy[m] = x, y
@@ -119,6 +119,66 @@ def _doubled_area(px: Whole, py: Whole, first: int, n: int) -> int:
         area += px[j] * py[i] - px[i] * py[j]
         j = i
     return area
+
+
+@compiled
+def _drawn(
+    xy: NDArray[np.float64], first: int, last: int, view: View, square: tuple[int, int, int], clip: bool
+) -> tuple[Whole, Whole, int, int, int]:
+    """A ring on the grid: its vertices, which of them count (the first and how many), and twice its area."""
+    step, low, high = square
+    ax, ay = np.empty(last - first, dtype=np.int64), np.empty(last - first, dtype=np.int64)
+    n = to_grid(xy, first, last, view, step, low, high, ax, ay)
+    for side in range(4):
+        if not clip or n < 3:
+            break
+        # A pass adds at most half of the vertices again.
+        bx, by = np.empty(n + n // 2 + 2, dtype=np.int64), np.empty(n + n // 2 + 2, dtype=np.int64)
+        limit = low if side % 2 == 0 else high
+        if side < 2:
+            n = _clip_side(ax, ay, n, limit, side % 2 == 0, bx, by)
+        else:
+            n = _clip_side(ay, ax, n, limit, side % 2 == 0, by, bx)
+        ax, ay = bx, by
+    begin, n = _straighten(ax, ay, n)
+    return ax, ay, begin, n, _doubled_area(ax, ay, begin, n) if n > 2 else 0
+
+
+@compiled
+def _geometry(
+    rings: Whole,
+    starts: Whole,
+    holes: NDArray[np.bool_],
+    xy: NDArray[np.float64],
+    row: int,
+    view: View,
+    square: tuple[int, int, int],
+    clip: bool,
+    words: Whole,
+) -> int:
+    """Put the geometry of a polygon into the words; where it ends, -1 when it has no room."""
+    cursor, home = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    end = begin = whole(HEAD)
+    left_over = 0  # area of the part so far
+    for ring in range(rings[row], rings[row + 1]):
+        hole = holes[ring]
+        if hole and left_over == 0:
+            continue
+        px, py, first, n, area = _drawn(xy, starts[ring], starts[ring + 1], view, square, clip)
+        if not hole:
+            left_over = max(area, 0)
+            begin = end
+            home[:] = cursor
+        elif area < 0:
+            left_over = max(left_over + area, 0)
+        if left_over == 0:
+            end = begin  # nothing, or all of it is a hole
+            cursor[:] = home
+        elif (area < 0) == hole and area != 0:  # a ring that the grid turned inside out is thinner than the grid
+            end = path(px, py, first, n, True, words, end, cursor)
+            if end < 0:
+                break
+    return end
 
 
 @compiled
@@ -170,10 +230,6 @@ def encode(
     known = np.empty(budget, dtype=np.uint8)
     words = np.empty(budget + HEAD, dtype=np.int64)
     ends = np.zeros(2, dtype=np.int64)
-    cursor = np.empty(2, dtype=np.int64)
-    home = np.empty(2, dtype=np.int64)
-    px = np.empty(1024, dtype=np.int64)
-    py = np.empty(1024, dtype=np.int64)
     count = 0
     for i in range(len(rows)):
         row = rows[i]
@@ -184,53 +240,11 @@ def encode(
         if min_x == max_x or min_y == max_y or max_x < low or min_x > high or max_y < low or min_y > high:
             continue  # thinner than the grid, or beside the tile
         clip = min_x < low or max_x > high or min_y < low or max_y > high
-        end = begin = np.int64(HEAD)
-        cursor[:] = 0
-        left_over = 0  # area of the part so far
-        for ring in range(rings[row], rings[row + 1]):
-            hole = holes[ring]
-            if hole and left_over == 0:
-                continue
-            first, last = starts[ring], starts[ring + 1]
-            if last - first > len(px):
-                px = np.empty(last - first, dtype=np.int64)
-                py = np.empty(last - first, dtype=np.int64)
-            n = to_grid(xy, first, last, view, step, low, high, px, py)
-            ax, ay = px, py
-            for side in range(4):
-                if not clip or n < 3:
-                    break
-                # A pass adds at most half of the vertices again.
-                bx = np.empty(n + n // 2 + 2, dtype=np.int64)
-                by = np.empty(n + n // 2 + 2, dtype=np.int64)
-                limit = low if side % 2 == 0 else high
-                if side < 2:
-                    n = _clip_side(ax, ay, n, limit, side % 2 == 0, bx, by)
-                else:
-                    n = _clip_side(ay, ax, n, limit, side % 2 == 0, by, bx)
-                ax, ay = bx, by
-            a, n = _straighten(ax, ay, n)
-            # A ring that the grid turned inside out is thinner than the grid.
-            area = _doubled_area(ax, ay, a, n) if n > 2 else 0
-            if not hole:
-                left_over = max(area, 0)
-                begin = end
-                home[:] = cursor
-            elif area < 0:
-                left_over = max(left_over + area, 0)
-            if left_over == 0:
-                end = begin  # nothing, or all of it is a hole
-                cursor[:] = home
-                continue
-            if (area < 0) != hole or area == 0:
-                continue
-            end = path(ax, ay, a, n, True, words, end, cursor)
-            if end < 0:
-                return out[: ends[0]], known[: ends[1]], count, i
+        end = _geometry(rings, starts, holes, xy, row, view, square, clip, words)
         if end == HEAD:
             continue
         numbers = (class_values[classes[row]], value + count, status_values[statuses[row]])
-        if not feature(np.int64(POLYGON), ids[row], numbers, words, end, out, known, ends):
+        if end < 0 or not feature(whole(POLYGON), ids[row], numbers, words, end, out, known, ends):
             return out[: ends[0]], known[: ends[1]], count, i
         count += 1
     return out[: ends[0]], known[: ends[1]], count, len(rows)

@@ -123,23 +123,21 @@ class LabelTiles:
         check_fits(state.crs, project)
         return state
 
-    def tile(self, project: str, state: LabelsState, matrices: MatrixSet, z: int, x: int, y: int) -> bytes:
+    def tile(self, project: str, state: LabelsState, matrices: MatrixSet, tile: tuple[int, int, int]) -> bytes:
         """A Mapbox Vector Tile; no bytes when nothing is in it.
 
         Args:
             project: its id.
             state: of its labels that is to be drawn, or a later one.
             matrices: the tile matrix set.
-            z: matrix.
-            x: column, from the west.
-            y: row, from the north.
+            tile: zoom, column from the west, row from the north.
 
         Raises:
             NotFound: there is no such tile, or no such project any more.
         """
         from geolabel.labeltiles.tile import encode_tile  # noqa: PLC0415 (numba takes a second to load)
 
-        box = matrices.box(z, x, y)
+        box = matrices.box(*tile)
         held = self._find(project, state, matrices) if self._memory else None
         layer, complete = self._now(held, project, state, matrices) if held else (None, False)
         if not complete:

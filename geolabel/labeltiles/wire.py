@@ -6,17 +6,22 @@ time of a call for each.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from geolabel.compiled import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Whole = NDArray[np.int64]
     Bytes = NDArray[np.uint8]
+
+whole = cast("Callable[[int], int]", np.int64)
+"""A number as any other: for numba each literal has a type of its own, and what takes it is compiled once more for it."""
 
 HEAD = 24
 """Where the geometry begins in the numbers of a feature: what stands before it takes less."""
@@ -87,7 +92,7 @@ def feature(
         ids: the values of their ids, as fields of a layer.
         ends: where both end; moved on.
     """
-    geometry = _size(words, np.int64(HEAD), end)
+    geometry = _size(words, whole(HEAD), end)
     # Backwards from the geometry: its length, type, tags with their length, id.
     words[HEAD - 1] = geometry
     words[HEAD - 2] = 4 << 3 | 2
@@ -96,19 +101,19 @@ def feature(
     for i in range(3):
         words[HEAD - 6 - 2 * i] = 2 - i
         words[HEAD - 5 - 2 * i] = values[2 - i]
-    words[HEAD - 11] = _size(words, np.int64(HEAD - 10), np.int64(HEAD - 4))
+    words[HEAD - 11] = _size(words, whole(HEAD - 10), whole(HEAD - 4))
     words[HEAD - 12] = 2 << 3 | 2
     words[HEAD - 13] = number
     words[HEAD - 14] = 1 << 3
-    words[HEAD - 15] = _size(words, np.int64(HEAD - 14), np.int64(HEAD)) + geometry
+    words[HEAD - 15] = _size(words, whole(HEAD - 14), whole(HEAD)) + geometry
     words[HEAD - 16] = 2 << 3 | 2
-    size = _size(words, np.int64(HEAD - 16), np.int64(HEAD)) + geometry
+    size = _size(words, whole(HEAD - 16), whole(HEAD)) + geometry
     if ends[0] + ends[1] + size + _LARGEST_VALUE > len(out):
         return False
-    ends[0] = _write(words, np.int64(HEAD - 16), end, out, ends[0])
+    ends[0] = _write(words, whole(HEAD - 16), end, out, ends[0])
     words[3] = number
     words[2] = 5 << 3
-    words[1] = _size(words, np.int64(2), np.int64(4))
+    words[1] = _size(words, whole(2), whole(4))
     words[0] = 4 << 3 | 2
-    ends[1] = _write(words, np.int64(0), np.int64(4), ids, ends[1])
+    ends[1] = _write(words, whole(0), whole(4), ids, ends[1])
     return True

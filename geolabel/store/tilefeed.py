@@ -105,7 +105,7 @@ def _state(connection: Connection, project: str) -> LabelsState:
     rows = connection.execute(_STATE, {"project": project}).all()
     if not rows:
         raise NotFound(f"There is no project {project!r} in this workspace.")
-    key, created_at, crs, number, seen_from, _ = rows[0]
+    key, created_at, crs, number, seen_from = rows[0][:-1]
     hidden = tuple(row[-1] for row in rows if row[-1] is not None)
     return LabelsState(key, created_at, crs, max(number or 0, seen_from or 0), hidden)
 
@@ -122,7 +122,7 @@ def _batches(
     select = sa.select(c.id, c["class"], c.status, c.geom).where(*wanted).order_by(c.id)
     with connection.execute(select, execution_options={"yield_per": size}) as result:
         for rows in result.partitions(size):
-            ids, names, statuses, shapes = zip(*rows, strict=True)
+            ids, names, statuses, shapes = (list(column) for column in zip(*rows, strict=True))
             yield LabelBatch(
                 ids=np.array(ids, dtype=np.int64),
                 class_names=np.array(names, dtype=object),

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 R = 20_037_508.342789244
 
 
-def covered(kit: Kit, layer: Layer, tms: str, z: int, x: int, y: int) -> BaseGeometry:
+def covered(kit: Kit, layer: Layer, tms: str, *tile: int) -> BaseGeometry:
     """What the visible part of a tile shows of label 1, in units of the tile."""
-    shape = kit.decode(kit.draw(layer, matrix_set(tms).box(z, x, y))).get(1, Polygon())
+    shape = kit.decode(kit.draw(layer, matrix_set(tms).box(*tile))).get(1, Polygon())
     return kit.mended(shape).intersection(shapely.box(0, 0, 4096, 4096))
 
 

@@ -73,7 +73,7 @@ def serve() -> Iterator[Callable[..., LabelTiles]]:
 
 
 def draw(tiles: LabelTiles, z: int = 14, project: str = "landuse", **at: float) -> bytes:
-    return tiles.tile(project, tiles.state(project), WEB, *place(z, **at))
+    return tiles.tile(project, tiles.state(project), WEB, place(z, **at))
 
 
 def settle(tiles: LabelTiles) -> None:
@@ -217,7 +217,7 @@ def test_a_project_across_the_antimeridian_before_and_after_it_is_in_memory(
     store.create("fiji", [NewAnnotation(geometry=box, class_name="water") for box in boxes])
     tiles = serve(store)
     for column in (0, 1023):
-        first = tiles.tile("fiji", tiles.state("fiji"), WEB, 10, column, 561)
+        first = tiles.tile("fiji", tiles.state("fiji"), WEB, (10, column, 561))
         settle(tiles)
-        assert tiles.tile("fiji", tiles.state("fiji"), WEB, 10, column, 561) == first
+        assert tiles.tile("fiji", tiles.state("fiji"), WEB, (10, column, 561)) == first
         assert 3 < len(features(first)) < 15
