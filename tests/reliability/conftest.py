@@ -40,6 +40,7 @@ for line in sys.stdin:
         os.dup2(os.open(order["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
         os.dup2(1, 2)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.environ.update(order["settings"])
         sys.argv = ["geolabel", *order["arguments"]]
         code = 1
         try:
@@ -109,7 +110,9 @@ class Nursery:
     def start(self, *arguments: object) -> Child:
         output = self._folder / f"output-{next(self._numbers)}"
         output.touch()
-        return Child(self, self.ask({"arguments": [str(a) for a in arguments], "output": str(output)}), output)
+        settings = {name: value for name, value in os.environ.items() if name.startswith("GEOLABEL_")}
+        order = {"arguments": [str(a) for a in arguments], "output": str(output), "settings": settings}
+        return Child(self, self.ask(order), output)
 
     def close(self) -> None:
         assert self._process.stdin is not None

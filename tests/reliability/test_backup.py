@@ -66,7 +66,7 @@ def test_the_drill(store: Store, tmp_path: Path) -> None:
         assert made[0].id == 301, "an id is never given out twice"
 
 
-@pytest.mark.parametrize("rounds", [20, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [8, pytest.param(100, marks=pytest.mark.soak)])
 def test_backups_while_others_write(store: Store, tmp_path: Path, rounds: int) -> None:
     """Each is one whole file of one moment: every batch of ten is in it as a whole."""
     stop = threading.Event()
@@ -106,13 +106,13 @@ def test_gdal_reads_a_backup(store: Store, tmp_path: Path) -> None:
     assert backup.verify(tmp_path / "ws.gpkg").projects["landuse"] == 299, "reading changes nothing"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_bit_is_flipped_nothing_wrong_is_restored(store: Store, tmp_path: Path, seed: int) -> None:
     manifest = store.backup(tmp_path / "ws.gpkg")
     whole = (tmp_path / "ws.gpkg").read_bytes()
     chance = random.Random(seed)
     refused = []
-    for number in range(12):
+    for number in range(10):
         damaged = bytearray(whole)
         at = chance.randrange(len(damaged))
         damaged[at] ^= 1 << chance.randrange(8)
@@ -127,7 +127,7 @@ def test_whatever_bit_is_flipped_nothing_wrong_is_restored(store: Store, tmp_pat
             continue
         assert not (tmp_path / str(number)).exists()
     assert all("damaged" in said or "is not a backup" in said for said in refused)
-    assert len(refused) > 4
+    assert len(refused) > 3
 
 
 def test_a_row_that_somebody_changed_is_found(store: Store, tmp_path: Path) -> None:

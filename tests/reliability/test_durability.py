@@ -160,7 +160,7 @@ def unforced(calls: list[Call]) -> tuple[int, int]:
 
 
 def test_every_answer_to_an_edit_comes_after_its_log_was_forced(record: Any) -> None:
-    assert unforced(record(24, content=False)) == (24, 0)
+    assert unforced(record(12, content=False)) == (12, 0)
 
 
 @pytest.mark.soak
@@ -225,7 +225,7 @@ def _change(content: bytearray, change: tuple[int, bytes | None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edits", "cuts"), [pytest.param(24, 15, id="sample"), pytest.param(400, 1000, id="full", marks=pytest.mark.soak)]
+    ("edits", "cuts"), [pytest.param(12, 8, id="sample"), pytest.param(400, 1000, id="full", marks=pytest.mark.soak)]
 )
 def test_a_power_cut_at_any_moment_loses_nothing_acknowledged(
     record: Any, tmp_path: Path, edits: int, cuts: int

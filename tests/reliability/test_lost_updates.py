@@ -180,7 +180,7 @@ def run_clients(url: str, clients: int, steps: int, seed: int, pause: float) -> 
 
 @pytest.mark.parametrize(
     ("clients", "steps", "pause"),
-    [pytest.param(50, 6, 0.05, id="sample"), pytest.param(50, 2000, 0.2, id="full", marks=pytest.mark.soak)],
+    [pytest.param(50, 5, 0.05, id="sample"), pytest.param(50, 2000, 0.2, id="full", marks=pytest.mark.soak)],
 )
 def test_no_acknowledged_write_is_lost(
     *, location: str, serve: Callable[..., Any], square: Callable[[int], Any], clients: int, steps: int, pause: float
