@@ -43,7 +43,7 @@ def export_folder(store: Store, job_id: int) -> Path:
 
 def import_file(store: Store, job: Job) -> Path:
     """Where the body of an import job is; the folder of the workspace may have another name by now."""
-    given = store.folder / job.params["file"]
+    given = store.folder / str(job.params["file"])
     return given if given.exists() else store.folder / "imports" / given.name
 
 
