@@ -7,7 +7,6 @@ the past costs a look at what has changed since, and replays nothing.
 from __future__ import annotations
 
 import heapq
-from datetime import date, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -64,9 +63,7 @@ def _at_time(connection: Connection, layer: Layer, moment: str) -> int:
             f"change set, or the name of a snapshot; got {moment!r:.80}.",
         ) from error
     c = changesets.c
-    until = c.at <= instant
-    if "T" not in instant:  # a date is the whole day
-        until = c.at < f"{date.fromisoformat(instant) + timedelta(days=1)}T"
+    until = c.at <= (instant if "T" in instant else f"{instant}T23:59:59.999Z")  # a date is its whole day
     last = sa.select(sa.func.max(sa.func.coalesce(c.seen_from, c.number))).where(
         c.project == layer.key, until, c.published
     )
@@ -190,10 +187,10 @@ def batches(connection: Connection, project: str, *, at: int, bbox: Bounds | Non
     for hit in states(connection, layer, at, areas=_areas(bbox, None)):
         part.append(hit)
         if len(part) == size:
-            yield _batch(part)
+            yield _batch(part, layer)
             part = []
     if part:
-        yield _batch(part)
+        yield _batch(part, layer)
 
 
 def _is_now(connection: Connection, layer: Layer, at: int) -> bool:
@@ -206,9 +203,9 @@ def _is_now(connection: Connection, layer: Layer, at: int) -> bool:
     )
 
 
-def _batch(part: list[Hit]) -> LabelBatch:
+def _batch(part: list[Hit], layer: Layer) -> LabelBatch:
     geometries = np.array([*(geometry for _, _, geometry in part), None], dtype=object)[:-1]
-    return to_batch([row for _, row, _ in part], geometries)
+    return to_batch([row for _, row, _ in part], geometries, layer)
 
 
 def states(
