@@ -337,7 +337,10 @@ class AnnotationPatch:
     track: str | None = None
 
 
-BATCH_COLUMNS = ("note", "status", "source", "confidence", "scene", "version")
+RARE_COLUMNS = ("valid_from", "valid_to", "track")
+"""Properties that a dataset has only when a label has them."""
+
+BATCH_COLUMNS = ("note", "status", "source", "confidence", "scene", "version", *RARE_COLUMNS)
 """Properties of an annotation that go into datasets: no people and no clock times."""
 
 
@@ -349,7 +352,7 @@ class LabelBatch:
         ids: int64 (n,).
         class_names: str objects (n,).
         geometries: shapely objects (n,), in the project's CRS.
-        columns: what else map formats carry, (n,) each, by the names of `BATCH_COLUMNS`.
+        columns: what else map formats carry, (n,) each, by the names of `BATCH_COLUMNS` and of the project's attributes.
     """
 
     ids: NDArray[np.int64]

@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
 from geolabel.attributes import make_attributes
@@ -25,6 +27,7 @@ from geolabel.jobs import export_folder, import_file
 from geolabel.mapping import SchemaMapping, read_mapping
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
 from geolabel.store import copying, open_store
+from geolabel.store.room import check_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -332,16 +335,27 @@ def export(
     project, state = store.state(project_id, snapshot)
     scenes = [store.scene(scene) for scene in project.scenes]
     tell(0.0, "Reading annotations")
-    labels = build.gather(project, store.batches(project_id, at=state["changeset"]))
+    coverage = store.coverage(project_id, at=state["changeset"])
+    labels = build.gather(project, store.batches(project_id, at=state["changeset"]), coverage)
     chipped = any(f.space == "pixel" for f in wanted)
     plan = (build.plan if chipped else build.plan_without_chips)(project, scenes, labels, spec)
     if dry_run:
         names = [f.name for f in wanted]
         return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
+    check_room(out.absolute().parent, _size_of_images(plan), "The export")
     with staging.staged(out) as folder:
         report = write_dataset(plan, labels, wanted, folder, tell, snapshot=state)
     tell(1.0, f"Wrote {out.name}")
     return report
+
+
+def _size_of_images(plan: build.Plan) -> int:
+    """Bytes that the chips' images will take at least: a third of their pixels."""
+    total = 0
+    for chip in plan.chips:
+        bands = plan.spec.bands or [band.index for band in chip.scene.bands]
+        total += chip.window[2] * chip.window[3] * len(bands) * np.dtype(chip.scene.bands[0].dtype).itemsize
+    return total // 3
 
 
 def copy_workspace(source: str | Path, target: str | Path, *, progress: Progress | None = None) -> CopyReport:

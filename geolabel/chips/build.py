@@ -13,6 +13,7 @@ import shapely
 
 from geolabel.chips.assign import assign
 from geolabel.chips.burn import burn, mask_type
+from geolabel.chips.cover import Cover, cover_of, matching
 from geolabel.chips.grid import chip_grid, chip_name
 from geolabel.chips.read import chosen_bands, open_scene
 from geolabel.chips.split import block_grid, draw, shared_ground, split_chips
@@ -27,14 +28,13 @@ from geolabel.geo.pixels import (
     shift,
     window_grid,
 )
-from geolabel.model import BATCH_COLUMNS, Status
+from geolabel.model import BATCH_COLUMNS, RARE_COLUMNS, Coverage, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from geolabel.chips.grid import ChipGrid
     from geolabel.chips.spec import ChipSpec
     from geolabel.geo.pixels import Window
     from geolabel.model import Grid, LabelBatch, Project, Scene
@@ -52,9 +52,11 @@ class Labels:
         ids: int64 (n,).
         class_ids: int64 (n,).
         geometries: (n,) in the project's CRS.
-        columns: (n,) each, by the names of `BATCH_COLUMNS`.
+        columns: (n,) each, by the names of `BATCH_COLUMNS` and of the project's attributes; `RARE_COLUMNS` that are
+            empty are not there.
         left_out: how many were left out, by status.
         digest: sha256 over ids, classes, columns and exact geometries: the same labels give the same digest.
+        coverage: ground that was seen, and ground to be ignored.
     """
 
     ids: NDArray[np.int64]
@@ -63,6 +65,7 @@ class Labels:
     columns: Mapping[str, NDArray[np.object_]]
     left_out: Mapping[str, int]
     digest: str
+    coverage: Coverage
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,13 +77,19 @@ class Labels:
         ]
 
 
-def gather(project: Project, batches: Iterable[LabelBatch]) -> Labels:
+def gather(project: Project, batches: Iterable[LabelBatch], coverage: Coverage | None = None) -> Labels:
     """Bring together the annotations that go into a dataset.
+
+    Args:
+        project: with the schema that they have.
+        batches: its annotations.
+        coverage: its ground; None when nobody has drawn any.
 
     Raises:
         UnknownClass: an annotation of a class that the project does not have.
     """
     id_of = {c.name: c.id for c in project.classes}
+    names = (*BATCH_COLUMNS, *(attribute.name for attribute in project.attributes))
     digest = hashlib.sha256()
     left_out: Counter[str] = Counter()
     parts = []
@@ -92,15 +101,24 @@ def gather(project: Project, batches: Iterable[LabelBatch]) -> Labels:
         left_out.update(status[~wanted])
         ids, geometries = batch.ids[wanted], batch.geometries[wanted]
         class_ids = np.array([id_of[name] for name in batch.class_names[wanted]], dtype=np.int64)
-        columns = [batch.columns[name][wanted] for name in BATCH_COLUMNS]
+        nothing = np.full(len(batch.ids), None, dtype=object)
+        columns = [batch.columns.get(name, nothing)[wanted] for name in names]
         for annotation, class_id, wkb, *rest in zip(ids, class_ids, shapely.to_wkb(geometries), *columns, strict=True):
             digest.update(f"{annotation} {class_id} {rest!r} {len(wkb)} ".encode() + wkb)
         parts.append((ids, class_ids, geometries, *columns))
     none = np.array([], dtype=object)
-    empty = (none.astype(np.int64), none.astype(np.int64), none, *(none for _ in BATCH_COLUMNS))
+    empty = (none.astype(np.int64), none.astype(np.int64), none, *(none for _ in names))
     ids, class_ids, geometries, *rest = (np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True))
-    found = dict(zip(BATCH_COLUMNS, rest, strict=True))
-    return Labels(ids, class_ids, geometries, found, dict(sorted(left_out.items())), digest.hexdigest())
+    found = {
+        name: column
+        for name, column in zip(names, rest, strict=True)
+        if name not in RARE_COLUMNS or any(value is not None for value in column)
+    }
+    ground = coverage or Coverage(none, none)
+    for mark, shapes in (("seen", ground.seen), ("ignore", ground.ignored)):
+        for wkb in shapely.to_wkb(shapes):
+            digest.update(f"{mark} {len(wkb)} ".encode() + wkb)
+    return Labels(ids, class_ids, geometries, found, dict(sorted(left_out.items())), digest.hexdigest(), ground)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +146,8 @@ class Drawn:
     """What a mask of a chip is burnt from: whole shapes near it, in the order in which they are drawn.
 
     Attributes:
-        geometries: (n,) in pixels of the SCENE.
-        class_ids: int64 (n,).
+        geometries: (n,) in pixels of the SCENE: seen ground, annotations, ignored ground.
+        class_ids: int64 (n,); 0 for seen ground, the mask's "ignore" for ignored ground.
     """
 
     geometries: NDArray[np.object_]
@@ -223,7 +241,9 @@ class Tally:
         padding: pieces that lie in the padding of a chip as a whole, left out of it.
         small: pieces under `min_area_px`, left out of chips.
         partial: pieces under `min_overlap`, left out of chips.
+        unmatched: touch a scene, and belong to none that they touch (`match`).
         negatives: chips without annotations, left out because of `negatives`.
+        unseen: chips without annotations, left out because nobody has looked at their ground, or it is to be ignored.
         straddling: chips left out because they lie on, or too near to, ground of two splits.
         scenes_without_labels: ids.
         scenes_without_chips: ids of scenes smaller than a chip, with `drop`.
@@ -236,7 +256,9 @@ class Tally:
     padding: int
     small: int
     partial: int
+    unmatched: int
     negatives: int
+    unseen: int
     straddling: int
     scenes_without_labels: tuple[str, ...]
     scenes_without_chips: tuple[str, ...]
@@ -273,6 +295,11 @@ def plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSp
         chosen_bands(scene, spec.bands)
     laid = [_lay(project, scene, labels, spec) for scene in scenes]
     chips = [chip for one in laid for chip in one.chips]
+    if not chips and any(one.unseen for one in laid):
+        raise InvalidSpec(
+            f"No chip of project {project.id!r} holds anything to learn from: there are no labels, and all ground is unseen or to "
+            "be ignored. Draw seen ground in its coverage, or let unlabelled ground be background.",
+        )
     if not chips:
         raise InvalidSpec(
             f"No chip of {spec.size} px fits into any of the {len(scenes)} scenes; take a smaller size, or edges='pad'.",
@@ -286,18 +313,21 @@ def plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSp
             f"The splits share the ground of {shared:.3g} chips, which must not be; nothing was written."
         )
     inside = np.logical_or.reduce([one.inside for one in laid])
+    matched = np.logical_or.reduce([one.inside & one.matched for one in laid])
     used = np.isin(labels.ids, np.concatenate([c.labels.ids for c in chips]) if chips else [])
     tally = Tally(
         annotations=len(labels),
         outside=int((~inside).sum()),
-        unused=int((inside & ~used).sum()),
+        unused=int((matched & ~used).sum()),
         padding=sum(one.padding for one in laid),
         small=sum(one.small for one in laid),
         partial=sum(one.partial for one in laid),
+        unmatched=int((inside & ~matched).sum()),
         negatives=negatives,
+        unseen=sum(one.unseen for one in laid),
         straddling=straddling,
         scenes_without_labels=tuple(s.id for s, one in zip(scenes, laid, strict=True) if not one.inside.any()),
-        scenes_without_chips=tuple(s.id for s, one in zip(scenes, laid, strict=True) if not one.chips),
+        scenes_without_chips=tuple(s.id for s, one in zip(scenes, laid, strict=True) if not (one.chips or one.unseen)),
         shared_ground=shared,
     )
     return Plan(project, tuple(scenes), spec, tuple(chips), tally, labels.digest)
@@ -305,17 +335,19 @@ def plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSp
 
 def plan_without_chips(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSpec) -> Plan:
     """The plan of an export in map formats only."""
-    tally = Tally(len(labels), 0, 0, 0, 0, 0, 0, 0, (), (), 0.0)
+    tally = Tally(len(labels), 0, 0, 0, 0, 0, 0, 0, 0, 0, (), (), 0.0)
     return Plan(project, tuple(scenes), spec, (), tally, labels.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class _Laid:
-    """One scene's chips; `inside` says which of ALL annotations touch the scene."""
+    """One scene's chips; `inside` says which of ALL annotations touch the scene, `matched` which may be on its chips."""
 
     chips: list[PlannedChip]
     footprints: NDArray[np.object_]
     inside: NDArray[np.bool_]
+    matched: NDArray[np.bool_]
+    unseen: int
     padding: int
     small: int
     partial: int
@@ -324,23 +356,35 @@ class _Laid:
 def _lay(project: Project, scene: Scene, labels: Labels, spec: ChipSpec) -> _Laid:
     """The chips of one scene with their annotations, all in `train` for now."""
     grid = chip_grid(scene.grid, spec)
-    near = np.flatnonzero(_near(project, scene, labels))
+    near = np.flatnonzero(_near(project, scene, labels.geometries))
     shapes = map_to_pixel(MapGeometry(labels.geometries[near], project.crs), scene.grid).geometries
     extent = shapely.box(0, 0, scene.grid.width, scene.grid.height)
     inside = np.zeros(len(labels), dtype=bool)
     inside[near] = shapely.intersects(shapes, extent)
-    shapes, near = shapes[inside[near]], near[inside[near]]
+    matched = matching(scene, labels.columns, spec, len(labels))
+    taken = inside[near] & matched[near]
+    shapes, near = shapes[taken], near[taken]
     found = assign(shapes, grid, spec, (scene.grid.width, scene.grid.height))
     starts = np.searchsorted(found.chip, np.arange(len(grid) + 1))
     priority = {c.id: c.priority for c in project.classes}
     ids, class_ids = labels.ids[near], labels.class_ids[near]
     rank = np.array([priority[int(c)] for c in class_ids], dtype=np.int64)
+    corners = np.array(list(grid.windows()), dtype=np.float64).reshape(-1, 4)
+    boxes = shapely.box(corners[:, 0], corners[:, 1], corners[:, 0] + grid.size, corners[:, 1] + grid.size)
+    cover = _cover(project, scene, labels.coverage, boxes)
+    _, ignore = mask_type(project.classes)
     chips = []
     for index, window in enumerate(grid.windows()):
         pairs = slice(int(starts[index]), int(starts[index + 1]))
         label, kept = found.label[pairs], found.kept[pairs]
         on = label[kept]
         order = label[np.lexsort((ids[label], rank[label]))]
+        seen, ignored = cover.on(index)
+        drawn = (
+            (seen, np.zeros(len(seen), dtype=np.int64)),
+            (shapes[order], class_ids[order]),
+            (ignored, np.full(len(ignored), ignore, dtype=np.int64)),
+        )
         chips.append(
             PlannedChip(
                 chip_name(scene.id, window),
@@ -348,37 +392,43 @@ def _lay(project: Project, scene: Scene, labels: Labels, spec: ChipSpec) -> _Lai
                 window,
                 "train",
                 ChipLabels(ids[on], class_ids[on], found.pieces[pairs][kept], found.truncated[pairs][kept]),
-                Drawn(shapes[order], class_ids[order]),
+                Drawn(np.concatenate([part[0] for part in drawn]), np.concatenate([part[1] for part in drawn])),
             )
         )
-    return _Laid(chips, _footprints(project, scene, grid), inside, found.padding, found.small, found.partial)
+    telling = cover.known(boxes) | (np.diff(starts) > 0)
+    footprints = pixel_to_map(PixelGeometry(boxes[telling], scene.grid), project.crs).geometries
+    chips = [chip for chip, tells in zip(chips, telling.tolist(), strict=True) if tells]
+    unseen = int((~telling).sum())
+    return _Laid(chips, footprints, inside, matched, unseen, found.padding, found.small, found.partial)
 
 
-def _near(project: Project, scene: Scene, labels: Labels) -> NDArray[np.bool_]:
-    """Which annotations may touch the scene: only these are brought into its CRS, which may not reach the others."""
+def _cover(project: Project, scene: Scene, coverage: Coverage, boxes: NDArray[np.object_]) -> Cover:
+    """The project's coverage on the chips of a scene."""
+    seen, ignored = (
+        map_to_pixel(MapGeometry(shapes[_near(project, scene, shapes)], project.crs), scene.grid).geometries
+        for shapes in (coverage.seen, coverage.ignored)
+    )
+    return cover_of(seen, ignored, boxes, only_seen=project.unlabelled == "ignore")
+
+
+def _near(project: Project, scene: Scene, shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Which shapes may touch the scene: only these are brought into its CRS, which may not reach the others."""
     if project.crs is None or scene.grid.crs is None or crs_.same(project.crs, scene.grid.crs):
-        return np.ones(len(labels), dtype=bool)
+        return np.ones(len(shapes), dtype=bool)
     try:
         x0, y0, x1, y1 = crs_.bounds_to(footprint(scene.grid).bounds, scene.grid.crs, project.crs)
     except InvalidCRS:
-        return np.ones(len(labels), dtype=bool)
+        return np.ones(len(shapes), dtype=bool)
     if x0 > x1:  # across the antimeridian
         x0, x1 = -np.inf, np.inf
     margin_x, margin_y = (x1 - x0) * 0.01, (y1 - y0) * 0.01
-    bounds = shapely.bounds(labels.geometries).reshape(-1, 4)
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
     return np.asarray(
         (bounds[:, 2] >= x0 - margin_x)
         & (bounds[:, 0] <= x1 + margin_x)
         & (bounds[:, 3] >= y0 - margin_y)
         & (bounds[:, 1] <= y1 + margin_y)
     )
-
-
-def _footprints(project: Project, scene: Scene, grid: ChipGrid) -> NDArray[np.object_]:
-    """Outlines of the chips in the project's CRS."""
-    corners = np.array(list(grid.windows()), dtype=np.float64).reshape(-1, 4)
-    boxes = shapely.box(corners[:, 0], corners[:, 1], corners[:, 0] + grid.size, corners[:, 1] + grid.size)
-    return pixel_to_map(PixelGeometry(boxes, scene.grid), project.crs).geometries
 
 
 def _split(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 """Names of the splits, in the order of the fractions in `ChipSpec.split`."""
 
+MATCHES = ("date", "scene", "all")
 EDGES = ("pad", "shift", "drop")
 MAX_SIZE = 16_384
 _MAX_BAND = 65_535
@@ -37,6 +38,8 @@ class ChipSpec:
         split: fractions for train, val and test that sum to 1; None puts everything in train.
         split_block: edge of a block of ground that goes to one split as a whole, in chips.
         split_buffer: ground left out on both sides of the border between splits, in chips.
+        match: which annotations a scene's chips take: those valid at its `date` and those without a time, those drawn
+            on the `scene`, or `all`.
         seed: of everything drawn by lot.
         coco_holes: how COCO says a polygon with holes: `rle`, or `keyhole` (one ring with bridges to the holes).
         image_format: `tif` (any dtype, any number of bands, CRS and transform inside) or `png` (8 bit; 1, 3 or 4 bands).
@@ -52,6 +55,7 @@ class ChipSpec:
     split: tuple[float, float, float] | None = None
     split_block: int = 4
     split_buffer: float = 0.0
+    match: Literal["date", "scene", "all"] = "date"
     seed: int = 0
     coco_holes: Literal["rle", "keyhole"] = "rle"
     image_format: Literal["tif", "png"] = "tif"
@@ -73,6 +77,7 @@ class ChipSpec:
             object.__setattr__(self, "split", _split(self.split))
         _whole("split_block", self.split_block, 1, 100_000, "chips")
         _number("split_buffer", self.split_buffer, 0, 100_000)
+        _one_of("match", self.match, MATCHES)
         _whole("seed", self.seed, 0, 2**63 - 1)
         _one_of("coco_holes", self.coco_holes, ("rle", "keyhole"))
         _one_of("image_format", self.image_format, ("tif", "png"))

@@ -136,14 +136,16 @@ def make_report(
         chips_with_labels={split: positive[split] for split in splits} if chipped else {},
         labels=labels if chipped else {},
         annotations=tally.annotations,
-        exported=tally.annotations - tally.outside - tally.unused,
+        exported=tally.annotations - tally.outside - tally.unmatched - tally.unused,
         left_out={
             "outside": tally.outside,
             "unused": tally.unused,
             "padding": tally.padding,
             "small": tally.small,
             "partial": tally.partial,
+            "unmatched": tally.unmatched,
             "negatives": tally.negatives,
+            "unseen": tally.unseen,
             "straddling": tally.straddling,
         },
         shared_ground=tally.shared_ground,
@@ -168,6 +170,13 @@ def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, 
             tally.unused,
             f"{_many(tally.unused, 'annotation')} on scenes fell on no chip (edges, gaps, size limits, splits).",
         ),
+        (
+            tally.unmatched,
+            f"{_many(tally.unmatched, 'annotation')} not of the time of any scene that they lie on left out."
+            if spec.match == "date"
+            else f"{_many(tally.unmatched, 'annotation')} drawn on another scene than they lie on left out.",
+        ),
+        (tally.unseen, f"{_many(tally.unseen, 'chip')} without annotations on unseen or ignored ground left out."),
         (tally.padding, f"{_many(tally.padding, 'piece')} in the padding beyond a scene left out."),
         (tally.small, f"{_many(tally.small, 'piece')} of less than {spec.min_area_px:g} px² left out (min_area_px)."),
         (

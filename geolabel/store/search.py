@@ -52,22 +52,72 @@ def query(
     seconds: float | None = None,
 ) -> list[Annotation]:
     """Annotations by id. See Store.query."""
+    layer = layers.find(connection, project)
+    rows, geometries = page(
+        connection,
+        layer,
+        tuple(layer.table.c),
+        bbox=bbox,
+        class_name=class_name,
+        status=status,
+        after=after,
+        limit=limit,
+        areas=areas,
+        where=where,
+        seconds=seconds,
+    )
+    return [to_annotation(row, geometry, layer) for row, geometry in zip(rows, geometries, strict=True)]
+
+
+def page(
+    connection: Connection,
+    layer: Layer,
+    columns: tuple[ColumnElement[Any], ...],
+    *,
+    bbox: Bounds | None = None,
+    class_name: str | None = None,
+    status: Status | None = None,
+    after: int = 0,
+    limit: int | None = None,
+    areas: Sequence[Area] | None = None,
+    where: Where | None = None,
+    seconds: float | None = None,
+) -> tuple[list[RowMapping], NDArray[np.object_]]:
+    """Annotations by id in bulk, for those who write them out without making objects of them.
+
+    Args:
+        connection: that reads.
+        layer: whose.
+        columns: that are wanted, `geom` among them.
+        bbox: see Store.query, also for what follows.
+        class_name: only those of this class.
+        status: only those that stand there.
+        after: only ids above this one.
+        limit: at most so many; None for all.
+        areas: only those that meet one of them.
+        where: only those that a filter chooses.
+        seconds: how long it may take.
+
+    Returns:
+        The rows, and their geometries (n,) in the CRS of the layer.
+    """
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, got {limit}.")
-    layer = layers.find(connection, project)
+    rows: list[RowMapping] = []
+    parts: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
     areas = _areas(connection, layer, bbox, areas)
     if limit == 0 or after >= MAX_KEY or areas == ():
-        return []
+        return rows, parts[0]
     wanted = [*_filters(connection, layer, class_name, status, where), layer.table.c.id > max(after, 0)]
-    found: list[Annotation] = []
     with _limited(connection, seconds) as deadline:
-        for rows, geometries in _hits(
-            connection, layer, wanted, areas=areas, columns=tuple(layer.table.c), limit=limit, deadline=deadline
+        for found, geometries in _hits(
+            connection, layer, wanted, areas=areas, columns=columns, limit=limit, deadline=deadline
         ):
-            found += [to_annotation(row, geometry, layer) for row, geometry in zip(rows, geometries, strict=True)]
-            if limit is not None and len(found) >= limit:
+            rows += found
+            parts.append(geometries)
+            if limit is not None and len(rows) >= limit:
                 break
-    return found[:limit]
+    return rows[:limit], np.concatenate(parts)[:limit]
 
 
 def count(

@@ -123,7 +123,9 @@ def state(connection: Connection, project: str, name: str | None) -> tuple[Proje
     """A project and where its labels are read. See Store.state."""
     now = layers.find(connection, project).project
     if name is None:
-        return now, {"name": None, "changeset": last_changeset(connection, project), "hash": None}
+        covered = [] if (coverage := _coverage_of(connection, now)) is None else [coverage.project.id]
+        last = max(last_changeset(connection, layer) for layer in (project, *covered))
+        return now, {"name": None, "changeset": last, "hash": None}
     found = find(connection, project, name)
     return _project(found.project), {"name": name, "changeset": found.changeset, "hash": found.hash}
 
