@@ -11,6 +11,7 @@ from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.items import ContentCrs, view_of
 from geolabel.api.negotiate import of_content, refuse_old_crs_member
 from geolabel.api.once import IdempotencyKey, read_once, replayed
+from geolabel.api.races import ATTEMPTS, step_aside
 from geolabel.api.wire import BodyDep, Json, Refused, bad_member
 from geolabel.errors import InvalidInput, Problem, VersionConflict
 from geolabel.model import AnnotationPatch, NewAnnotation
@@ -34,7 +35,6 @@ _UPDATE = ("type", "id", "version", "geometry", "properties", "bbox", "links")
 _DELETE = ("id", "version")
 _MAX_COMMENT = 1000
 _MAX_ID = 2**63 - 1
-_ATTEMPTS = 20
 _SHOWN = 20
 
 
@@ -125,7 +125,7 @@ class _Asked:
         named = {
             f"/{n}/{i}" for n in ("update", "delete") for i, item in enumerate(getattr(self, n)) if "version" in item
         }
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             ids = [int(item["id"]) for item in (*self.update, *self.delete)]
             current = self._context.store.annotations(self._view.project.id, ids)
             try:
@@ -134,9 +134,10 @@ class _Asked:
                 raced = all(p.pointer not in named and self._id(p.pointer) in current for p in error.problems)
                 if not raced:
                     raise self._conflict(error) from error
-                if attempt == _ATTEMPTS - 1:
+                if attempt == ATTEMPTS - 1:
                     message = "The labels of the batch are being changed by many at once; try again."
                     raise Refused(503, message, headers={"Retry-After": "1"}) from error
+                step_aside(attempt + 1)
         raise AssertionError
 
     def _edits(self, current: dict[int, Annotation]) -> Batch:

@@ -15,6 +15,7 @@ from geolabel.api.filters import Asked, read_search
 from geolabel.api.negotiate import media_type, of_content, refuse_old_crs_member, requested, storage_crs
 from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.past import At, link_to, moment_of
+from geolabel.api.races import ATTEMPTS, step_aside
 from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused, bad_parameter
 from geolabel.errors import NotFound, VersionConflict
 
@@ -33,7 +34,6 @@ router = APIRouter(
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
-_ATTEMPTS = 20
 _URL = "%:/?#[]@!$&'()*+;="  # all that an address is made of, without the comma that separates links
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the label.")]
@@ -312,7 +312,7 @@ def _change(
     def past() -> list[Annotation]:
         return [change.annotation for change in context.store.history(project, id_)]
 
-    attempts = 1 if condition is not None else _ATTEMPTS
+    attempts = 1 if condition is not None else ATTEMPTS
     while True:
         attempts -= 1
         current = _current(context, project, id_, bring_back=bring_back, condition=condition)
@@ -323,6 +323,7 @@ def _change(
             made = context.store.replace(project, id_, new, expected=current.version)
         except VersionConflict as error:
             if attempts:
+                step_aside(ATTEMPTS - attempts)
                 continue
             if condition is None:
                 raise Refused(
