@@ -25,6 +25,8 @@ REPO = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    databases = ("geopackage", "postgis")
+    parser.addoption("--database", choices=databases, default="geopackage", help="where the tests of the API work")
     parser.addoption("--soak", action="store_true", help="run the hours of fuzzing, kills and floods, too")
 
 

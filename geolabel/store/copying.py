@@ -136,8 +136,11 @@ class _Sum:
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         # The ASCII form of a row tells types apart, keeps every bit of a double, and is the same in every Python.
-        plain = [{**row, "geom": shapely.to_wkb(row["geom"], flavor="iso")} if "geom" in row else row for row in rows]
-        self._hash.update("".join(ascii(tuple(row.values())) for row in plain).encode())
+        if rows and "geom" in rows[0]:
+            for wkb in shapely.to_wkb(np.array([row["geom"] for row in rows], dtype=object), flavor="iso"):
+                self._hash.update(wkb)
+        plain = (tuple(value for name, value in row.items() if name != "geom") for row in rows)
+        self._hash.update("".join(map(ascii, plain)).encode())
         self.rows += len(rows)
 
     @property
@@ -175,8 +178,10 @@ class _Page:
             if "geom" in self._table.c:
                 for row, shape in zip(rows, spatial(connection).decode([row["geom"] for row in rows]), strict=True):
                     row["geom"] = shape
-            # Each database has a number of its own for a CRS, and `crs` says which one it is.
-            yield [{name: value for name, value in row.items() if name != "srs_id"} for row in rows]
+            if self._table is projects:
+                for row in rows:  # each database has a number of its own for a CRS, and `crs` says which one it is
+                    del row["srs_id"]
+            yield rows
 
     def write(self, rows: Sequence[dict[str, Any]]) -> None:
         """Put rows into the copy."""

@@ -51,7 +51,12 @@ def template(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def workspace(template: Path, tmp_path: Path) -> Path:
+def workspace(request: pytest.FixtureRequest, template: Path, tmp_path: Path) -> Path | str:
+    """A workspace of its own for each test; `--database postgis` runs all of these tests on the other database."""
+    if request.config.getoption("--database") == "postgis":
+        url: str = request.getfixturevalue("postgis_workspace")()
+        workflows.copy_workspace(template, url)
+        return url
     return shutil.copytree(template, tmp_path / "ws")
 
 
