@@ -206,7 +206,7 @@ tree = st.recursive(
 
 
 def only_refused(text: str, lang: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     said = ""
     try:
         read(text, lang)
@@ -214,7 +214,7 @@ def only_refused(text: str, lang: str) -> None:
         said = str(error)
     assert said[-1:] in {".", ")", ""}, said
     assert len(said) < 700
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 @given(text=soup)
