@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import cv2
@@ -140,7 +140,7 @@ def read_block(
         "out_shape": (math.ceil(down.count / thinning), math.ceil(across.count / thinning)),
         "resampling": Thinning.nearest if nearest else Thinning.average,
     }
-    values = dataset.read(indexes, out_dtype=_dtype(info, indexes), **options)
+    values = read_values(dataset, info, indexes, **options)
     mask = dataset.read_masks(1, **options) if info.has_mask else None
     data, weights = _weigh(values, mask, info, bands)
     if thinning == 1:
@@ -154,9 +154,21 @@ def read_block(
     return Block(data, weights, into, offset, max(steps[0] * into[0], steps[1] * into[1]))
 
 
-def _dtype(info: RasterInfo, indexes: tuple[int, ...]) -> str:
-    """The one type that holds the values of all these bands."""
-    return str(np.result_type(*(info.bands[index - 1].dtype for index in indexes)))
+def read_values(dataset: DatasetReader, info: RasterInfo, indexes: tuple[int, ...], **options: Any) -> NDArray[Any]:
+    """Bands (n, height, width) in the one type that holds the values of all; complex ones as their magnitude.
+
+    Args:
+        dataset: the raster, or one of its overviews.
+        info: the raster's header.
+        indexes: 1-based.
+        options: of rasterio's `read`.
+    """
+    kinds = [info.bands[index - 1].dtype for index in indexes]
+    if any(kind.startswith("complex") for kind in kinds):
+        magnitude: NDArray[Any] = np.abs(dataset.read(indexes, out_dtype="complex64", **options))
+        return magnitude
+    values: NDArray[Any] = dataset.read(indexes, out_dtype=str(np.result_type(*kinds)), **options)
+    return values
 
 
 def _weigh(
@@ -216,6 +228,15 @@ def _shrunk(
     sums = _averaged(data * weights[..., np.newaxis].astype(np.float64), across, down)
     means = np.divide(sums, shares, out=np.zeros_like(sums), where=shares > 0)
     return (np.rint(means) if data.dtype.kind in "iu" else means).astype(data.dtype), shares[..., 0]
+
+
+def fit(block: Block, width: int, height: int) -> Block:
+    """Bring a block of a whole raster to a size, by averages or between pixels."""
+    if block.data.shape[:2] == (height, width):
+        return block
+    across, down = (Span(0, n, 0, 0, into) for n, into in zip(block.data.shape[1::-1], (width, height), strict=True))
+    data, weights = _shrunk(block.data, block.weights, across, down)
+    return replace(block, data=data, weights=weights)
 
 
 def _averaged(pixels: NDArray[Any], across: Span, down: Span) -> NDArray[Any]:

@@ -12,17 +12,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from rio_tiler.reader import read
 
 from tiles import grid, warp
-from tiles.blocks import SAMPLES, SHARP, read_block
-from tiles.errors import SourceRefused
+from tiles.blocks import SAMPLES, SHARP, fit, read_block, read_values
 from tiles.expression import evaluate
-from tiles.sources import lend_raster, open_raster
+from tiles.sources import inspect, lend_raster, open_raster
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from rio_tiler.models import ImageData
 
     from tiles.blocks import Block
     from tiles.handles import Handles
@@ -79,7 +76,6 @@ def read_tile(
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
     """
-    _check_type(source, info)
     seen: Pixels | None = None
     for shift in placement.shifts(tile):
         net = warp.cast(grid.Locator(info, tile.tms, shift), grid.tile_bounds(tile), size)
@@ -112,10 +108,19 @@ def read_preview(source: Source, info: RasterInfo, style: Style, *, max_size: in
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
     """
-    _check_type(source, info)
-    with open_raster(source, settings=settings) as dataset:
-        image = read(dataset, max_size=max_size, indexes=_indexes(info, style), resampling_method=style.resampling)
-        return _pixels(image, style)
+    factor = max(1.0, max(info.width, info.height) / max_size)
+    width, height = (max(1, min(max_size, round(side / factor))) for side in (info.width, info.height))
+    steps = (info.width / width, info.height / height)
+    whole = (0, 0, info.width, info.height)
+    with open_raster(source, overview=_overview(info, min(steps)), settings=settings) as dataset:
+        block = read_block(dataset, info, style.bands, whole, (steps, (0.0, 0.0)), nearest=style.palette)
+    if style.palette:  # values stay as they are
+        rows, columns = (np.arange(n) * size // n for n, size in zip((height, width), block.data.shape, strict=False))
+        weights = None if block.weights is None else block.weights[np.ix_(rows, columns)]
+        block = replace(block, data=block.data[np.ix_(rows, columns)], weights=weights)
+    block = _computed(fit(block, width, height), style)
+    mask = np.full((height, width), 255, dtype=np.uint8) if block.weights is None else _mask(block.weights, info)
+    return Pixels(_typed(block.data.transpose(2, 0, 1), info, style), mask)
 
 
 def read_sample(
@@ -129,10 +134,11 @@ def read_sample(
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
     """
+    info = inspect(source, settings=settings)
     with open_raster(source, settings=settings) as dataset:
         factor = max(dataset.width, dataset.height, SAMPLE_SIZE) / SAMPLE_SIZE
         shape = (math.ceil(dataset.height / factor), math.ceil(dataset.width / factor))
-        values = dataset.read(bands, out_shape=shape)
+        values = read_values(dataset, info, bands, out_shape=shape)
         seen = dataset.read_masks(bands, out_shape=shape) > 0
     return values, seen & np.isfinite(values)
 
@@ -151,23 +157,11 @@ def sample_channels(source: Source, style: Style, *, settings: TilesSettings) ->
     return [made[np.isfinite(made)] for made in (evaluate(node, bands) for node in style.expression)]
 
 
-def _check_type(source: Source, info: RasterInfo) -> None:
-    if info.bands[0].dtype.startswith("complex"):
-        raise SourceRefused(
-            f"{source.name!r} holds complex values, which are not drawn; export their magnitude as a real raster."
-        )
-
-
 def _overview(info: RasterInfo, step: float) -> int | None:
     """The coarsest overview that still has a pixel for every output pixel; None for the full resolution."""
     # A hair of slack, so that overviews made of the tile grid itself are found.
     fine_enough = [level for level, factor in enumerate(info.overviews) if factor <= step * 1.01]
     return fine_enough[-1] if fine_enough else None
-
-
-def _indexes(info: RasterInfo, style: Style) -> tuple[int, ...]:
-    """The style's bands, and the alpha band where rio-tiler would pass over it because there is a nodata value too."""
-    return (*style.bands, info.alpha) if info.alpha is not None and info.bands[0].nodata is not None else style.bands
 
 
 def _computed(block: Block, style: Style) -> Block:
@@ -205,44 +199,29 @@ def _draw(block: Block, info: RasterInfo, net: warp.Net, style: Style) -> Pixels
     there = bring(weights)
     summed = bring(block.data * weights.astype(np.result_type(block.data.dtype, np.float32)))
     values = np.divide(summed, there, out=np.zeros_like(summed), where=there > _TRACE)
-    shown = there[0]
-    if info.alpha is None:  # a mask says yes or no; an alpha band may be soft
-        shown = (shown >= 0.5).astype(np.float32)
-    mask = np.clip(np.rint(shown * 255), 0, 255).astype(np.uint8)
+    mask = _mask(there[0], info)
     return Pixels(_typed(values, info, style), mask if inside is None else np.minimum(mask, inside))
+
+
+def _mask(opacity: NDArray[np.float32], info: RasterInfo) -> NDArray[np.uint8]:
+    """0 to 255: a mask or nodata says yes or no; an alpha band may be soft."""
+    if info.alpha is None:
+        return np.where(opacity >= 0.5, np.uint8(255), np.uint8(0))
+    return np.clip(np.rint(opacity * 255), 0, 255).astype(np.uint8)
 
 
 def _typed(values: NDArray[Any], info: RasterInfo, style: Style) -> NDArray[Any]:
     """Values in the one type that holds those of all the style's bands."""
-    kind = np.result_type(*(info.bands[band - 1].dtype for band in style.bands))
-    if values.dtype == kind or style.expression is not None:
+    kinds = [info.bands[band - 1].dtype for band in style.bands]
+    if style.expression is not None or any(kind.startswith("complex") for kind in kinds):
+        return values
+    kind = np.result_type(*kinds)
+    if values.dtype == kind:
         return values
     if kind.kind in "iu":
         limits = np.iinfo(kind)
         values = np.clip(np.rint(values), limits.min, limits.max)
     return values.astype(kind)
-
-
-def _pixels(image: ImageData, style: Style) -> Pixels:
-    count = len(style.bands)
-    data = image.array.data[:count]
-    valid = np.isfinite(data)
-    alpha = image.alpha_mask
-    if alpha is None:
-        valid &= ~np.ma.getmaskarray(image.array)[:count]
-        alpha = image.array.data[count] if len(image.array) > count else None
-    mask = np.full(data.shape[1:], 255, dtype=np.uint8)
-    if alpha is not None:
-        opaque = np.iinfo(alpha.dtype).max if np.issubdtype(alpha.dtype, np.integer) else 1
-        mask = (np.clip(alpha / opaque, 0, 1) * 255).astype(np.uint8)
-    # A pixel shows when any of its bands has a value: black in one band of three is not a hole.
-    mask[~valid.any(axis=0)] = 0
-    if style.expression is None:
-        return Pixels(data, mask)
-    bands = dict(zip(style.bands, data, strict=True))
-    values = np.stack([evaluate(node, bands) for node in style.expression]).astype(np.float32)
-    mask[~np.isfinite(values).all(axis=0)] = 0
-    return Pixels(values, mask)
 
 
 def _over(below: Pixels | None, above: Pixels) -> Pixels:

@@ -12,7 +12,7 @@ from pyproj import Transformer
 from rio_tiler.io import Reader
 
 from tiles import grid, warp
-from tiles.errors import NotOnMap, SourceRefused, SourceUnreadable
+from tiles.errors import NotOnMap, SourceUnreadable
 from tiles.handles import Handles
 from tiles.read import Pixels, read_preview, read_tile, sample_channels
 from tiles.settings import TilesSettings
@@ -359,11 +359,18 @@ def test_every_type_is_read(tmp_path: Path, dtype: str) -> None:
     assert np.allclose(pixels.data[0][pixels.mask > 0], 5)
 
 
-def test_complex_values_are_refused_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(
-        SourceRefused, match=r"'a\.tif' holds complex values, which are not drawn; export their magnitude"
-    ):
-        native_tile(made(tmp_path / "a.tif", np.full((1, 200, 200), 3 + 4j, "complex64")))
+@pytest.mark.parametrize("dtype", ["complex_int16", "complex64"])
+def test_complex_values_show_their_magnitude(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "a.tif"
+    profile = {"crs": "EPSG:3857", "transform": Affine(10, 0, 0, 0, -10, 0), "width": 200, "height": 200, "count": 1}
+    with rasterio.open(path, "w", driver="GTiff", dtype=dtype, **profile) as out:
+        out.write(np.full((1, 200, 200), 3 + 4j, "complex64"))
+    pixels = native_tile(path)
+    assert (pixels.data[0][pixels.mask > 0] == 5).all()
+    source = local_source(path)
+    info = inspect(source)
+    small = read_preview(source, info, make_style(info), max_size=64, settings=SETTINGS)
+    assert np.allclose(small.data, 5)
 
 
 def test_a_preview_needs_no_crs(data: Path) -> None:
