@@ -94,6 +94,12 @@ def export_(
     split: Annotated[str | None, typer.Option("--split", help="Shares of train,val,test, such as 0.7,0.2,0.1.")] = None,
     split_block: Annotated[int, typer.Option("--split-block", help="Side of a split block, in chips.")] = 4,
     split_buffer: Annotated[int, typer.Option("--split-buffer", help="Chips left out between splits.")] = 0,
+    match: Annotated[
+        str,
+        typer.Option(
+            "--match", help="Labels valid at the scene's date, those drawn on the scene, or all: date, scene, all."
+        ),
+    ] = "date",
     seed: Annotated[int, typer.Option("--seed", help="Which blocks go where.")] = 0,
     coco_holes: Annotated[str, typer.Option("--coco-holes", help="Polygons with holes as rle or keyhole.")] = "rle",
     image_format: Annotated[str, typer.Option("--image-format", help="tif or png.")] = "tif",
@@ -118,6 +124,7 @@ def export_(
         split=_numbers(split, float, "--split"),
         split_block=split_block,
         split_buffer=split_buffer,
+        match=match,  # type: ignore[arg-type]
         seed=seed,
         coco_holes=coco_holes,  # type: ignore[arg-type]
         image_format=image_format,  # type: ignore[arg-type]

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 from shapely.geometry import Point, box
 
-from geolabel.errors import NotFound, VersionConflict
+from geolabel.errors import InvalidInput, NotFound, VersionConflict
 from geolabel.model import Annotation, AnnotationPatch, NewAnnotation, Status
+from geolabel.store.batch import Batch, Edit
 
 if TYPE_CHECKING:
     from geolabel.store import Store
@@ -71,6 +72,7 @@ class Versions(RuleBasedStateMachine):
         self.states: dict[int, list[tuple[str, Annotation]]] = {}
         self.before = self.store.changes()
         self.writes = 0
+        self.moments: list[tuple[int, list[Annotation]]] = [(self.before, [])]
 
     runs = 0
     shapes = st.builds(Point, st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
@@ -126,6 +128,46 @@ class Versions(RuleBasedStateMachine):
         self.states[id_].append(("delete", self.store.delete(self.project, id_).annotation))
         self.writes += 1
 
+    @rule(
+        ids=st.sets(annotations, max_size=5),
+        shape=shapes,
+        name=names,
+        new=st.integers(0, 2),
+        wrong=st.sampled_from(["", "", "version", "shape", "id"]),
+        data=st.data(),
+    )
+    def batch(self, ids, shape, name, new, wrong, data):  # noqa: PLR0917 (a rule gets what it draws)
+        living = [id_ for id_ in sorted(ids) if not self.gone(id_)]
+        going = [id_ for id_ in living if data.draw(st.booleans())]
+        update = [
+            Edit(id_, NewAnnotation(shape, name), self.states[id_][-1][1].version) for id_ in set(living) - {*going}
+        ]
+        create = [NewAnnotation(shape, name)] * new
+        if wrong == "version" and update:
+            update[-1] = Edit(update[-1].id, update[-1].new, update[-1].expected + 1)
+        elif wrong == "shape":
+            create.append(NewAnnotation(Point(), name))
+        elif wrong == "id":
+            update.append(Edit(10**6, NewAnnotation(shape, name)))
+        edits = Batch(create, update, [Edit(id_) for id_ in going])
+        if wrong and (wrong != "version" or update):
+            with pytest.raises((VersionConflict, InvalidInput)):
+                self.store.batch(self.project, edits)
+            return
+        result = self.store.batch(self.project, edits)
+        for made in result.created:
+            assert made.id not in self.states
+            self.states[made.id] = [("create", made)]
+        for operation, after in (("update", result.updated), ("delete", result.deleted)):
+            for annotation in after:
+                self.states[annotation.id].append((operation, annotation))
+        self.writes += result.changeset is not None
+
+    @rule(data=st.data())
+    def look_at_the_past(self, data):
+        number, there = data.draw(st.sampled_from(self.moments))
+        assert self.store.query(self.project, at=number) == there
+
     @rule(id_=consumes(annotations))
     def look_back(self, id_):
         changes = self.store.history(self.project, id_)
@@ -137,15 +179,25 @@ class Versions(RuleBasedStateMachine):
     @invariant()
     def what_is_there_is_what_was_written(self):
         assert self.store.query(self.project) == self.living()
+        self.moments.append((self.store.changes(), self.living()))
         assert self.store.changes() == self.before + self.writes
         assert sum(self.store.counts(self.project).values()) == len(self.living())
 
 
-def test_versions_are_gapless_whatever_is_done(store):
+def play(store: Store, games: int, steps: int) -> None:
     Versions.store = store
     run_state_machine_as_test(
         Versions,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=games, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_versions_are_gapless_whatever_is_done(store):
+    play(store, games=6, steps=20)
+
+
+@pytest.mark.soak
+def test_versions_are_gapless_for_long(store):
+    play(store, games=100, steps=50)
