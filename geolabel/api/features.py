@@ -12,7 +12,7 @@ from geolabel.api.shapes import read_shape
 from geolabel.api.wire import Refused, bad_member
 from geolabel.errors import Problem
 from geolabel.geo import crs as crs_
-from geolabel.geo.geometry import MAX_VERTICES, kind_of, to_geojson
+from geolabel.geo.geometry import MAX_VERTICES, all_to_geojson, kind_of
 from geolabel.geo.shown import shown
 from geolabel.geo.tolerance import tolerance_of
 from geolabel.model import Annotation, NewAnnotation, Provenance, Status
@@ -57,10 +57,12 @@ class View:
             {
                 "type": "Feature",
                 "id": annotation.id,
-                "geometry": to_geojson(geometry),
-                "properties": show(annotation, self.project, float(area)),
+                "geometry": geometry,
+                "properties": show(annotation, self.project, area),
             }
-            for annotation, geometry, area in zip(annotations, self.edge.turn_all(visible), areas, strict=True)
+            for annotation, geometry, area in zip(
+                annotations, all_to_geojson(self.edge.turn_all(visible)), areas.tolist(), strict=True
+            )
         ]
 
     def feature(self, annotation: Annotation) -> dict[str, Any]:

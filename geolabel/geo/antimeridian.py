@@ -44,6 +44,9 @@ def unroll(degrees: NDArray[np.object_], given: NDArray[np.object_], image: Imag
         (n,) with continuous longitudes; the very objects where nothing was wrapped. A polygon that holds a pole is given
         the pole's edge and the antimeridian as its border, as RFC 7946 has it.
     """
+    west, _, east, _ = shapely.bounds(degrees).T
+    if not (east - west > 180).any():
+        return degrees
     lines, owner = linework(degrees)
     if len(lines) == 0:
         return degrees

@@ -53,8 +53,14 @@ class Area:
                 if self.bounds
                 else np.ones(len(geometries), bool)
             )
+        hits = np.zeros(len(geometries), bool)
+        if self.inner is not None:
+            low_x, low_y, high_x, high_y = shapely.bounds(geometries).T
+            west, south, east, north = self.inner
+            hits = (low_x >= west) & (low_y >= south) & (high_x <= east) & (high_y <= north)
         # As the client is shown them: cut where its CRS ends, as its boxes are.
-        hits: NDArray[np.bool_] = shapely.intersects(box_shape(self.box), shown(geometries, self.storage, self.crs))
+        rest = np.flatnonzero(~hits)
+        hits[rest] = shapely.intersects(box_shape(self.box), shown(geometries[rest], self.storage, self.crs))
         return hits
 
     def choose(self, candidates: Sequence[Annotation]) -> list[Annotation]:

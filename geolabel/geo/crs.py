@@ -19,7 +19,8 @@ from pyproj.exceptions import CRSError
 from geolabel.errors import InvalidCRS
 from geolabel.geo.antimeridian import unroll
 from geolabel.geo.boxes import image_box
-from geolabel.geo.edges import densify
+from geolabel.geo.edges import densify, may_bend
+from geolabel.geo.measure import small_areas
 from geolabel.geo.operations import way
 from geolabel.geo.seam import end_of
 from geolabel.model import CRS84
@@ -309,9 +310,14 @@ def densify_for(
     """
     if tolerance is None or same(source, target):
         return geometries
+
+    def image(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return transform_coordinates(xy, source, target)
+
+    if is_geographic(target) and not may_bend(geometries, image, tolerance, 1e6 / unit_metres(source)):
+        return geometries
     end = end_of(target, degrees=is_geographic(target))
-    period = None if end is None else 2 * end
-    return densify(geometries, lambda xy: transform_coordinates(xy, source, target), tolerance, period=period)
+    return densify(geometries, image, tolerance, period=None if end is None else 2 * end)
 
 
 def _refuse_lost(
@@ -391,8 +397,10 @@ def ground_area(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64
     if ground is None:
         return np.full(len(geometries), np.nan)
     degrees, geod = ground
-    oriented: Any = shapely.orient_polygons(degrees)
-    return np.array([abs(geod.geometry_area_perimeter(g)[0]) if not g.is_empty else 0.0 for g in oriented])
+    areas = small_areas(degrees, geod.a, geod.f)
+    for index in np.flatnonzero(np.isnan(areas)):
+        areas[index] = abs(geod.geometry_area_perimeter(shapely.orient_polygons(degrees[index]))[0])
+    return areas
 
 
 def ground_length(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64]:

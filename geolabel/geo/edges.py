@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     """Coordinates (n, 2) of one CRS to those of another."""
 
 _TURN = 360.0
+_PROBES = 5
+_SAFETY = 8.0
+"""Between two probes in a small place the bend of an edge changes by less than this factor."""
+
+_DIRECTIONS = np.array([(1.0, 0.0), (0.0, 1.0), (0.70710678, 0.70710678), (0.70710678, -0.70710678)])
 
 
 def densify(
@@ -56,6 +61,52 @@ def densify(
     result = np.array(geometries, dtype=object)
     result[chosen] = shapely.segmentize(result[chosen], longest[chosen])
     return result
+
+
+def may_bend(geometries: NDArray[np.object_], image: Image, tolerance: float, widest: float) -> bool:
+    """Whether an edge of these shapes may bend by more than the tolerance on its way to degrees; a quick look.
+
+    Args:
+        geometries: (n,) shapely objects, in a projected CRS.
+        image: leads to longitudes and latitudes.
+        tolerance: in degrees.
+        widest: of a place that is small enough for a look at some edges to tell of all, in the units of the shapes.
+    """
+    xy, owner = shapely.get_coordinates(geometries, return_index=True)
+    if len(xy) < 2:
+        return False
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    if not (high - low).max() <= widest:
+        return True
+    steps = np.abs(np.diff(xy, axis=0))[owner[1:] == owner[:-1]]  # those from ring to ring are no edges, but not longer
+    corners = image(np.array([low, high, (low[0], high[1]), (high[0], low[1])]))
+    if not np.isfinite(corners).all() or np.abs(corners[:, 1]).max() > 80 or np.ptp(corners[:, 0]) > 90:
+        return True
+    longest = float(np.hypot(*steps.max(axis=0, initial=0.0)))
+    if longest > 0.1 * widest:
+        return True
+    return longest_straight(low, high, longest, image, tolerance) < longest
+
+
+def longest_straight(
+    low: NDArray[np.float64], high: NDArray[np.float64], longest: float, image: Image, tolerance: float
+) -> float:
+    """How long an edge between two corners may be to bend by less than the tolerance for certain; infinity for any.
+
+    Edges of the greatest length that there is are tried, in four directions all over the place.
+    """
+    if longest == 0.0:
+        return np.inf
+    across = np.linspace(low, high, _PROBES)
+    places = np.array([(x, y) for x in across[:, 0] for y in across[:, 1]])
+    half = 0.5 * longest * np.tile(_DIRECTIONS, (len(places), 1))
+    middles = np.repeat(places, len(_DIRECTIONS), axis=0)
+    begin, middle, end = np.split(image(np.concatenate([middles - half, middles, middles + half])), 3)
+    with np.errstate(invalid="ignore"):
+        worst = _SAFETY * float(np.hypot(*(middle - 0.5 * (begin + end)).T).max())
+    if not np.isfinite(worst):
+        return 0.0
+    return np.inf if worst <= tolerance else longest * float(np.sqrt(tolerance / worst))
 
 
 def _bends(

@@ -18,9 +18,10 @@ from shapely.geometry import (
 )
 
 from geolabel.errors import InvalidGeometry, Problem
+from geolabel.geo.ragged import Ragged, from_shapely
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -190,31 +191,51 @@ _READERS: dict[str, Callable[[Any, str], BaseGeometry]] = {
 
 def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:
     """The GeoJSON object with the full doubles, in the order in which the vertices are stored."""
-    match geometry:
-        case Point():
-            coordinates: list[Any] = _rows(geometry)[0]
-        case LineString():
-            coordinates = _rows(geometry)
-        case Polygon():
-            coordinates = _ring_rows(geometry)
-        case MultiPoint():
-            coordinates = [_rows(part)[0] for part in geometry.geoms]
-        case MultiLineString():
-            coordinates = [_rows(part) for part in geometry.geoms]
-        case MultiPolygon():
-            coordinates = [_ring_rows(part) for part in geometry.geoms]
-        case _:
-            raise InvalidGeometry(f"A label is never a {geometry.geom_type}.")
-    return {"type": geometry.geom_type, "coordinates": coordinates}
+    if geometry.geom_type not in KINDS:
+        raise InvalidGeometry(f"A label is never a {geometry.geom_type}.")
+    return all_to_geojson(np.array([geometry, None], dtype=object)[:-1])[0]
 
 
-def _rows(geometry: BaseGeometry) -> list[list[float]]:
-    rows: list[list[float]] = shapely.get_coordinates(geometry, include_z=geometry.has_z).tolist()
-    return rows
+def all_to_geojson(geometries: NDArray[np.object_]) -> list[dict[str, Any]]:
+    """The same for (n,) shapes, none of them empty or a collection; their vertices are taken out all at once."""
+    result: list[dict[str, Any]] = [{}] * len(geometries)
+    plain = (
+        (shapely.get_type_id(geometries) == 3)
+        & (shapely.get_num_interior_rings(geometries) == 0)
+        & ~shapely.has_z(geometries)
+    )
+    rows = np.flatnonzero(plain)
+    flat: list[list[float]] = shapely.get_coordinates(geometries[rows]).tolist()
+    end = 0
+    for row, count in zip(rows.tolist(), shapely.get_num_coordinates(geometries[rows]).tolist(), strict=True):
+        result[row] = {"type": "Polygon", "coordinates": [flat[end : end + count]]}
+        end += count
+    rest = np.flatnonzero(~plain)
+    if len(rest):
+        for row, made in zip(rest.tolist(), _ragged_to_geojson(from_shapely(geometries[rest])), strict=True):
+            result[row] = made
+    return result
 
 
-def _ring_rows(polygon: Polygon) -> list[list[list[float]]]:
-    return [_rows(ring) for ring in (polygon.exterior, *polygon.interiors)]
+def _ragged_to_geojson(shapes: Ragged) -> Iterator[dict[str, Any]]:
+    flat: list[list[float]] = shapes.xy.tolist()
+    if shapes.z is not None:
+        flat = [[*xy, z] if z == z else xy for xy, z in zip(flat, shapes.z.tolist(), strict=True)]  # noqa: PLR0124 (NaN)
+    rings, parts, begins = shapes.rings.tolist(), shapes.parts.tolist(), shapes.shapes.tolist()
+    for kind, first, last in zip(shapes.kinds.tolist(), begins[:-1], begins[1:], strict=True):
+        lines = [flat[rings[r] : rings[r + 1]] for r in range(parts[first], parts[last])]
+        coordinates: list[Any] = lines
+        if kind == 0:
+            coordinates = lines[0][0]
+        elif kind in {1, 4}:
+            coordinates = lines[0]
+        elif kind == 6:
+            at = parts[first]
+            coordinates = [lines[parts[p] - at : parts[p + 1] - at] for p in range(first, last)]
+        yield {"type": _NAMES[kind], "coordinates": coordinates}
+
+
+_NAMES = ("Point", "LineString", "", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
 
 
 def pointer_near(geometry: BaseGeometry, x: float, y: float) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geolabel.geo import crs as crs_
+from geolabel.geo.edges import longest_straight
 from geolabel.geo.ragged import Ragged, from_shapely
 from geolabel.model import CRS84
 
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
     from geolabel.geo.tolerance import Tolerance
 
-_PROBES = 9
-_WIDEST = 10.0  # degrees: on less, the bend of an edge changes by less than _SAFETY between two probes
-_SAFETY = 8.0
+_WIDEST = 10.0  # degrees: small enough for `longest_straight`
 
 
 def reproject(shapes: Ragged, source: str, target: str, tolerance: Tolerance) -> Ragged:
@@ -71,37 +70,19 @@ def _short_way(shapes: Ragged, source: str, target: str, tolerance: Tolerance) -
     if low[0] < west or low[1] < south or high[0] > east or high[1] > north:
         x, y = shapes.xy.T
         away |= (x < west) | (x > east) | (y < south) | (y > north)
-    limit = _longest_straight(low, high, source, target, tolerance.bend(target) / _SAFETY, shapes)
-    if np.isfinite(limit):
-        edges = np.hypot(*np.diff(shapes.xy, axis=0).T)
-        edges[shapes.rings[1:-1] - 1] = 0.0  # from the end of one ring to the start of the next is no edge
-        away[:-1] |= edges > limit
+    edges = np.hypot(*np.diff(shapes.xy, axis=0).T)
+    edges[shapes.rings[1:-1] - 1] = 0.0  # from the end of one ring to the start of the next is no edge
+    limit = longest_straight(
+        low,
+        high,
+        float(edges.max(initial=0.0)),
+        lambda xy: crs_.transform_coordinates(xy, source, target),
+        tolerance.bend(target),
+    )
+    away[:-1] |= edges > limit
     owners = np.searchsorted(shapes.vertices, np.flatnonzero(away), side="right") - 1
     result = Ragged(shapes.kinds, moved, shapes.z, shapes.rings, shapes.parts, shapes.shapes)
     return result, np.unique(owners)
-
-
-def _longest_straight(
-    low: NDArray[np.float64], high: NDArray[np.float64], source: str, target: str, bend: float, shapes: Ragged
-) -> float:
-    """How long an edge between two corners may be, in units of `source`, to bend by no more than `bend`; infinity for any."""
-    longest = float(np.hypot(*np.abs(np.diff(shapes.xy, axis=0)).max(axis=0))) if len(shapes.xy) > 1 else 0.0
-    longest = min(longest, float(np.hypot(*(high - low))))
-    if longest == 0.0:
-        return np.inf
-    across = np.linspace(low, high, _PROBES)
-    places = np.array([(x, y) for x in across[:, 0] for y in across[:, 1]])
-    turns = np.array([(1.0, 0.0), (0.0, 1.0), (0.70710678, 0.70710678), (0.70710678, -0.70710678)])
-    half = 0.5 * longest * np.tile(turns, (len(places), 1))
-    middles = np.repeat(places, len(turns), axis=0)
-    begin, middle, end = (
-        crs_.transform_coordinates(middles + share * half, source, target) for share in (-1.0, 0.0, 1.0)
-    )
-    with np.errstate(invalid="ignore"):
-        worst = float(np.hypot(*(middle - 0.5 * (begin + end)).T).max())
-    if not np.isfinite(worst):
-        return 0.0
-    return np.inf if worst <= bend else longest * float(np.sqrt(bend / worst))
 
 
 def _refuse_nowhere(shapes: Ragged, crs: str) -> None:

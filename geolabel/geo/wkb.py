@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geolabel.compiled import compiled
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from geolabel.geo.ragged import Ragged
 
 
