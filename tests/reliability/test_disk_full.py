@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from geolabel import jobs
+from geolabel import jobs, workflows
+from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.errors import StorageFull, StoreFailed
 from geolabel.model import JobState, Project
-from geolabel.store import open_store
+from geolabel.store import open_store, room
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.room import RESERVE, check_room, megabytes
 from geolabel.store.sums import damage
@@ -139,6 +140,20 @@ def test_a_job_says_that_the_disk_was_full_and_not_where(tmp_path: Path) -> None
 
         assert jobs.run_job(store, job, {"export": full}) is JobState.FAILED
         assert store.job(job.id).message == "The work was stopped: No space left on device."
+
+
+def test_an_export_that_does_not_fit_is_refused_before_it_begins(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(tmp_path / "ws", create=True) as store:
+        scene = workflows.add_scene(store, data / "pairs/elkton_l8_uint16_landcover/l8_elkton_uint16.tif")
+        project = workflows.create_project(store, "Land", scenes=[scene.id], classes=["water"])
+        monkeypatch.setattr(room, "RESERVE", 10**18)
+        with pytest.raises(StorageFull, match=r"The export needs about 0.\d MB and a reserve of") as caught:
+            workflows.export(store, project.id, tmp_path / "out", ["coco"], ChipSpec(size=64))
+        # 9 chips of 64 x 64 pixels, 8 bands of 2 bytes: a third of that.
+        assert caught.value.needed == 9 * 64 * 64 * 8 * 2 // 3
+        assert [path.name for path in tmp_path.iterdir()] == ["ws"]
 
 
 def test_the_numbers_of_a_refusal(tmp_path: Path) -> None:
