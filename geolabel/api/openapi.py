@@ -44,6 +44,13 @@ _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 }
 """Schema and media types of each body, by path and method."""
 
+_ANSWERS: dict[tuple[str, str], tuple[str, str]] = {
+    (_ITEMS, "get"): ("200", "Page"),
+    (_ITEMS, "post"): ("201", "Feature"),
+    **{(f"{_ITEMS}/{{id}}", method): ("200", "Feature") for method in ("get", "put", "patch")},
+}
+"""Status and schema of an answer in GeoJSON, by path and method."""
+
 _GEOMETRY = {
     "type": "object",
     "required": ["type", "coordinates"],
@@ -60,6 +67,10 @@ _FEATURE = {
     "geometry": {"$ref": "#/components/schemas/Geometry"},
     "properties": {"type": "object", "description": "See `schema` of the collection: `class` first."},
 }
+_FEATURES = {
+    "type": {"type": "string", "enum": ["FeatureCollection"]},
+    "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+}
 _VERSION = {"id": {"type": "integer"}, "version": {"type": "integer"}}
 _SCHEMAS: dict[str, Any] = {
     "Geometry": _GEOMETRY,
@@ -68,9 +79,28 @@ _SCHEMAS: dict[str, Any] = {
     "FeatureCollection": {
         "type": "object",
         "required": ["type", "features"],
+        "properties": _FEATURES,
+    },
+    "Page": {
+        "type": "object",
+        "required": ["type", "features", "links", "timeStamp", "numberReturned"],
         "properties": {
-            "type": {"type": "string", "enum": ["FeatureCollection"]},
-            "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+            **_FEATURES,
+            "links": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["href", "rel"],
+                    "properties": {name: {"type": "string"} for name in ("href", "rel", "type", "title")},
+                },
+            },
+            "timeStamp": {"type": "string", "format": "date-time"},
+            "numberReturned": {"type": "integer", "minimum": 0},
+            "numberMatched": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "On all pages; left out when counting takes too long.",
+            },
         },
     },
     "Batch": {
@@ -180,6 +210,9 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         name, media_types = _BODIES[path, method]
         schema = {"schema": {"$ref": f"#/components/schemas/{name}"}}
         operation["requestBody"] = {"required": name not in _OPTIONAL, "content": dict.fromkeys(media_types, schema)}
+    if (path, method) in _ANSWERS:
+        status, name = _ANSWERS[path, method]
+        operation["responses"][status]["content"] = {GEOJSON: {"schema": {"$ref": f"#/components/schemas/{name}"}}}
     if path == _ITEMS:
         for parameter in operation.get("parameters", ()):
             parameter.update(_PARAMETERS.get(parameter["name"], {}))

@@ -121,6 +121,27 @@ def test_documents_conform_to_the_schemas_of_ogc(
     assert errors == []
 
 
+def test_answers_are_what_the_api_description_says(labels: Api) -> None:
+    described = labels("GET", "/api/openapi.json").json()
+    feature = labels("GET", f"{ITEMS}/1").json()
+    own = {"type": "Feature", "geometry": feature["geometry"], "properties": {"class": "building"}}
+    template = ITEMS.replace("atlanta", "{project}")
+    for method, path, at, status, body in (
+        ("get", template, ITEMS, 200, None),
+        ("get", f"{template}/{{id}}", f"{ITEMS}/1", 200, None),
+        ("post", template, ITEMS, 201, own),
+        ("put", f"{template}/{{id}}", f"{ITEMS}/1", 200, own),
+        ("patch", f"{template}/{{id}}", f"{ITEMS}/1", 200, {"properties": {"note": None}}),
+        ("get", template, f"{ITEMS}?colour=red", 400, None),
+    ):
+        answer = labels(method.upper(), at, status, json=body)
+        responses = described["paths"][path][method]["responses"]
+        [schema] = responses.get(str(status), responses["default"])["content"].values()
+        whole = {**schema["schema"], "components": described["components"]}
+        assert [e.message for e in jsonschema.Draft4Validator(whole).iter_errors(answer.json())] == []
+        assert answer.headers["Content-Type"] in responses.get(str(status), responses["default"])["content"]
+
+
 def test_features_conform_to_the_schema_of_their_collection(labels: Api) -> None:
     for path in ("schema", "queryables"):
         described = labels("GET", f"{COLLECTION}/{path}").json()
