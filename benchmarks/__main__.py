@@ -16,10 +16,10 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import chips, tiles
+from benchmarks import chips, label_tiles, tiles
 from geolabel import __version__, sample
 
-BENCHMARKS = {"tiles": tiles.run, "chips": chips.run}
+BENCHMARKS = {"tiles": tiles.run, "chips": chips.run, "label_tiles": label_tiles.run}
 
 
 def main() -> None:

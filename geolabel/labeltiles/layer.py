@@ -11,8 +11,6 @@ from geolabel.labeltiles.shapes import Room, Shapes
 from geolabel.labeltiles.tree import Tree, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from geolabel.model import Bounds
@@ -87,11 +85,11 @@ class Layer:
         return Layer(self.room.shapes(), alive, self.tree, self.room)
 
 
-def make_layer(parts: Sequence[Shapes], *, spare: float = _SPARE) -> Layer:
+def make_layer(parts: list[Shapes], *, spare: float = _SPARE) -> Layer:
     """Index labels.
 
     Args:
-        parts: the labels; no id twice.
+        parts: the labels; no id twice. The list is empty afterwards.
         spare: room for edits; 0 for a layer that is drawn once.
     """
     room = Room(parts, spare)

@@ -10,8 +10,6 @@ import numpy as np
 from geolabel.labeltiles.rings import starts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 
@@ -94,11 +92,11 @@ class Room:
     What was given out stays as it is when labels are added behind it.
 
     Args:
-        parts: the labels to begin with.
+        parts: the labels to begin with; they are taken out of the list one by one, for a million of them are needed once.
         spare: room for so many labels more, in parts of what there is.
     """
 
-    def __init__(self, parts: Sequence[Shapes], spare: float = 0.0) -> None:
+    def __init__(self, parts: list[Shapes], spare: float = 0.0) -> None:
         self._labels = self._rings = self._vertices = 0
         labels, rings, vertices = (
             int(sum(sizes) * (1 + spare)) + (1024 if spare else 0)
@@ -115,8 +113,8 @@ class Room:
             xy=np.empty((vertices, 2)),
             boxes=np.empty((labels, 4)),
         )
-        for part in parts:
-            self.add(part)
+        while parts:
+            self.add(parts.pop(0))
 
     @property
     def nbytes(self) -> int:
@@ -167,13 +165,13 @@ def _sizes(shapes: Shapes) -> tuple[int, int, int]:
     return len(shapes.ids), len(shapes.holes), len(shapes.xy)
 
 
-def join(parts: Sequence[Shapes]) -> Shapes:
-    """The labels of several, one after the other."""
+def join(parts: list[Shapes]) -> Shapes:
+    """The labels of several, one after the other; the list may be empty afterwards."""
     return parts[0] if len(parts) == 1 else Room(parts).shapes()
 
 
-def largest(parts: Sequence[Shapes], nbytes: int) -> Shapes:
-    """The labels with the largest boxes, as many as take no more memory than that, in their order."""
+def largest(parts: list[Shapes], nbytes: int) -> Shapes:
+    """The labels with the largest boxes, as many as take no more memory than that, in their order; see `join`."""
     shapes = join(parts)
     size = np.hypot(*(shapes.boxes[:, 2:] - shapes.boxes[:, :2]).T)
     order = np.argsort(-size, kind="stable")
