@@ -253,6 +253,15 @@ class Project:
         """
         return self._store.revert(self.id, changeset, comment=comment, skip_conflicts=skip_conflicts)
 
+    def to_parquet(self, path: str | Path, *, at: str | int | None = None) -> int:
+        """Write all annotations to one GeoParquet file, a batch at a time; how many there were.
+
+        Args:
+            path: of the file; one that is there is replaced when the new one is whole.
+            at: a moment of the past: a time, the number of a change set, or the name of a snapshot.
+        """
+        return workflows.write_parquet(self._store, self.id, Path(path), at=at)
+
     def export(
         self,
         out: str | Path,

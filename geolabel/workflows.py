@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -377,6 +378,32 @@ def copy_workspace(source: str | Path, target: str | Path, *, progress: Progress
 
 PIXEL_CRS = "pixel"
 """Asked for as a project's CRS: labels are pixels of its one scene."""
+
+def write_parquet(store: Store, project_id: str, path: Path, *, at: str | int | None = None) -> int:
+    """Write all annotations of a project to one GeoParquet file, with memory for one batch.
+
+    Args:
+        store: the workspace.
+        project_id: slug.
+        path: of the file; one that is there is replaced when the new one is whole.
+        at: a moment of the past (`Store.changeset_at`); now when None.
+
+    Returns:
+        How many annotations were written.
+    """
+    from geolabel.formats.geoparquet_writer import write_annotations  # noqa: PLC0415 (pyarrow is heavy)
+
+    project = store.project(project_id)
+    moment = None if at is None else store.changeset_at(project_id, at)
+    part = path.with_name(f".{path.name}.partial")
+    try:
+        with ExitStack() as files:
+            count = write_annotations(files, part, project, store.batches(project_id, at=moment))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
 
 DEMO_PROJECT = "Land use"
 

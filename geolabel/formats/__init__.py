@@ -20,7 +20,13 @@ _BUILT_IN = (
     Format("coco", "pixel", "COCO object detection, polygons and RLE", writer="geolabel.formats.coco:CocoWriter"),
     Format("flatgeobuf", "map", "FlatGeobuf", reader=_VECTOR),
     Format("geojson", "map", "GeoJSON (RFC 7946)", writer="geolabel.formats.geojson:GeoJSONWriter", reader=_VECTOR),
-    Format("geoparquet", "map", "GeoParquet", reader=_VECTOR),
+    Format(
+        "geoparquet",
+        "map",
+        "GeoParquet",
+        writer="geolabel.formats.geoparquet_writer:GeoParquetWriter",
+        reader=_VECTOR,
+    ),
     Format("gpkg", "map", "GeoPackage", reader=_VECTOR),
     Format("kml", "map", "KML", reader=_VECTOR),
     Format(

@@ -36,7 +36,7 @@ def open_geoparquet(file: Path) -> tuple[str | None, Generator[Features]]:
     """
     try:
         with pq.ParquetFile(file) as opened:
-            meta = (opened.schema_arrow.metadata or {}).get(b"geo")
+            meta = (opened.metadata.metadata or {}).get(b"geo")
             names = opened.schema_arrow.names
     except (ValueError, OSError, pa.ArrowException) as error:
         raise InvalidInput(f"{file.name} cannot be read as GeoParquet: {_first_line(error)}") from error

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 
+import geolabel
 from geolabel import formats, workflows
 from geolabel.errors import InvalidInput
 from geolabel.formats.vector import read_labels
@@ -69,7 +70,7 @@ def test_a_format_that_is_not_the_files_own_is_refused(data: Path) -> None:
 
 
 def test_the_registry() -> None:
-    assert formats.names() == ("coco", "geojson", "mask-semantic")
+    assert formats.names() == ("coco", "geojson", "geoparquet", "mask-semantic")
     assert formats.reader_names() == ("flatgeobuf", "geojson", "geoparquet", "gpkg", "kml", "shapefile")
     for found in formats.registry().values():
         for reference in (found.writer, found.reader):
@@ -83,10 +84,48 @@ def test_a_shape_that_cannot_be_held_is_said(tmp_path: Path) -> None:
     file = tmp_path / "broken.geojson"
     broken = '{"type":"Feature","properties":{},"geometry":{"type":"LineString","coordinates":[[0,0]]}}'
     file.write_text(f'{{"type":"FeatureCollection","features":[{broken}]}}')
-    with pytest.raises(InvalidInput, match=r"broken.geojson cannot be read: a LineString needs at least 2 positions, got 1 at /features/0"):
+    with pytest.raises(
+        InvalidInput,
+        match=r"broken.geojson cannot be read: a LineString needs at least 2 positions, got 1 at /features/0",
+    ):
         read_labels(file)
 
 
 def test_a_name_that_no_file_can_have_is_said() -> None:
     with pytest.raises(InvalidInput, match="cannot be read: File name too long"):
         read_labels("x" * 5000)
+
+
+def test_geoparquet_goes_out_as_it_rests_and_comes_back(data: Path, tmp_path: Path) -> None:
+    with geolabel.open(tmp_path / "ws", create=True) as workspace:
+        scene = workspace.add_scene(data / "pairs/atlanta_pan16_buildings/atlanta_pan.tif")
+        project = workspace.create_project("Atlanta", scenes=[scene], classes=["building"])
+        project.add(data / "pairs/atlanta_pan16_buildings/buildings_epsg32616.geojson", class_name="building")
+        stored = project.annotations()
+        assert project.to_parquet(tmp_path / "all.parquet") == len(stored)
+        report = project.export(tmp_path / "out", formats=["geoparquet"])
+        assert report is not None
+        for file in (tmp_path / "all.parquet", tmp_path / "out/geoparquet/atlanta.parquet"):
+            read = gpd.read_parquet(file).set_index("id")
+            assert read.crs == stored.crs
+            assert read["class"].tolist() == stored["class"].tolist()
+            assert shapely.equals_identical(read.geometry.array, stored.geometry.array).all()
+            assert tuple(read.total_bounds) == tuple(stored.total_bounds)
+        again = workspace.create_project("Again", scenes=[scene], classes=["building"])
+        assert again.add(tmp_path / "all.parquet").imported == len(stored)
+        assert shapely.equals_identical(again.annotations().geometry.array, stored.geometry.array).all()
+
+
+@pytest.mark.parametrize("encoding", ["WKB", "geoarrow"])
+def test_geoparquet_is_read_in_both_encodings(tmp_path: Path, encoding: str) -> None:
+    kinds = ["POINT (1 2)", "LINESTRING (0 0, 1 1)", "POLYGON ((0 0, 9 0, 9 9, 0 0), (1 0.5, 2 1, 2 1.5, 1 0.5))"]
+    kinds += ["MULTIPOINT (1 1, 2 2)", "MULTILINESTRING ((0 0, 1 1), (2 2, 3 3, 4 4))"]
+    kinds += ["MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((2 2, 9 2, 9 9, 2 2)))", "POINT Z (1 2 3)"]
+    for number, wkt in enumerate(kinds):
+        shapes = [shapely.from_wkt(wkt), None, shapely.from_wkt(wkt)]
+        frame = gpd.GeoDataFrame({"n": [1, 2, 3]}, geometry=shapes, crs=32616)
+        file = tmp_path / f"{number}.parquet"
+        frame.to_parquet(file, geometry_encoding=encoding)
+        labels = read_labels(file)
+        assert labels.crs == "EPSG:32616"
+        assert [g and g.wkt for g in labels.geometries] == [g and g.wkt for g in shapes], wkt
