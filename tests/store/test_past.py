@@ -238,6 +238,6 @@ def test_every_moment_reads_back_at_length(store):
     run_state_machine_as_test(
         Past,
         settings=settings(
-            max_examples=300, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
