@@ -58,51 +58,51 @@ def test_an_empty_batch_is_nothing(store):
         store.batch("nowhere", Batch())
 
 
-@pytest.mark.parametrize(
-    ("edits", "error", "message", "pointer"),
-    [
-        (Batch(create=[water(), NewAnnotation(Point(), "water")]), InvalidGeometry, "empty", "/create/1/geometry"),
-        (Batch(create=[water(), NewAnnotation(SHAPE, "road")]), UnknownClass, "road", "/create/1/properties/class"),
-        (
-            Batch(create=[NewAnnotation(SHAPE, "water", attributes={"leaf": 1})]),
-            InvalidInput,
-            "'leaf' is none of the project's",
-            "/create/0/properties/leaf",
-        ),
-        (
-            Batch(update=[Edit(1, water()), Edit(2, AnnotationPatch(geometry=Point()))]),
-            InvalidGeometry,
-            "empty",
-            "/update/1/geometry",
-        ),
-        (Batch(update=[Edit(1, water()), Edit(1, water())]), InvalidInput, "1 is edited twice", "/update/0/id"),
-        (Batch(update=[Edit(1, water())], delete=[Edit(1)]), InvalidInput, "at /delete/0/id", "/update/0/id"),
-        (Batch(delete=[Edit(1), Edit(99)]), InvalidInput, "there is no annotation 99", "/delete/1/id"),
-        (Batch(delete=[Edit(10**30)]), InvalidInput, "there is no annotation 10000", "/delete/0/id"),
-        (Batch(create=[water()] * (MAX_EDITS + 1)), InvalidInput, "at most 10,000 annotations, got 10,001", None),
-        (Batch(update=[Edit(1, water(), expected=2)]), VersionConflict, "1 is at version 1, not 2", "/update/0"),
-        (Batch(update=[Edit(2, water()), Edit(3, water())]), VersionConflict, "3 was deleted", "/update/1"),
-    ],
-)
-def test_one_wrong_edit_and_nothing_is_written(store, edits, error, message, pointer):
+WRONG = [
+    (Batch(create=[water(), NewAnnotation(Point(), "water")]), InvalidGeometry, "empty", "/create/1/geometry"),
+    (Batch(create=[water(), NewAnnotation(SHAPE, "road")]), UnknownClass, "road", "/create/1/properties/class"),
+    (
+        Batch(create=[NewAnnotation(SHAPE, "water", attributes={"leaf": 1})]),
+        InvalidInput,
+        "'leaf' is none of the project's",
+        "/create/0/properties/leaf",
+    ),
+    (
+        Batch(update=[Edit(1, water()), Edit(2, AnnotationPatch(geometry=Point()))]),
+        InvalidGeometry,
+        "empty",
+        "/update/1/geometry",
+    ),
+    (Batch(update=[Edit(1, water()), Edit(1, water())]), InvalidInput, "1 is edited twice", "/update/0/id"),
+    (Batch(update=[Edit(1, water())], delete=[Edit(1)]), InvalidInput, "at /delete/0/id", "/update/0/id"),
+    (Batch(delete=[Edit(1), Edit(99)]), InvalidInput, "there is no annotation 99", "/delete/1/id"),
+    (Batch(delete=[Edit(10**30)]), InvalidInput, "there is no annotation 10000", "/delete/0/id"),
+    (Batch(create=[water()] * (MAX_EDITS + 1)), InvalidInput, "at most 10,000 annotations, got 10,001", None),
+    (Batch(update=[Edit(1, water(), expected=2)]), VersionConflict, "1 is at version 1, not 2", "/update/0"),
+    (Batch(update=[Edit(2, water()), Edit(3, water())]), VersionConflict, "3 was deleted", "/update/1"),
+]
+
+
+def test_one_wrong_edit_and_nothing_is_written(store):
     store.create("landuse", [water(), water(1), water(2)])
     store.delete("landuse", 3)
     before = store.query("landuse")
-    with pytest.raises(error, match=message) as caught:
-        store.batch("landuse", edits)
-    assert [p.pointer for p in caught.value.problems][:1] == ([] if pointer is None else [pointer])
-    assert store.query("landuse") == before
-    assert store.changes() == 2
+    for edits, error, message, pointer in WRONG:
+        with pytest.raises(error, match=message) as caught:
+            store.batch("landuse", edits)
+        assert [p.pointer for p in caught.value.problems][:1] == ([] if pointer is None else [pointer])
+        assert store.query("landuse") == before
+        assert store.changes() == 2
 
 
-@pytest.mark.parametrize("where", random.Random(20).sample(range(1000), 5))
-def test_nothing_is_seen_when_item_k_of_a_thousand_fails(store, where):
-    new = [water(i) for i in range(1000)]
-    new[where] = NewAnnotation(Point(0, float("nan")), "water")
-    with pytest.raises(InvalidGeometry) as caught:
-        store.batch("landuse", Batch(create=new))
-    assert caught.value.problems[0].pointer == f"/create/{where}/geometry"
-    assert store.count("landuse") == store.changes() == 0
+def test_nothing_is_seen_when_item_k_of_a_thousand_fails(store):
+    for where in random.Random(20).sample(range(1000), 5):
+        new = [water(i) for i in range(1000)]
+        new[where] = NewAnnotation(Point(0, float("nan")), "water")
+        with pytest.raises(InvalidGeometry) as caught:
+            store.batch("landuse", Batch(create=new))
+        assert caught.value.problems[0].pointer == f"/create/{where}/geometry"
+        assert store.count("landuse") == store.changes() == 0
 
 
 def test_an_id_of_a_source_is_one_annotations(store):
