@@ -34,6 +34,7 @@ router = APIRouter(
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
+_LONG_URL = 4000  # clients read headers up to a limit, and the body has the link, too
 _URL = "%:/?#[]@!$&'()*+;="  # all that an address is made of, without the comma that separates links
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the label.")]
@@ -116,11 +117,11 @@ def list_items(
 
 def _header(context: Context, project: str, request: Request) -> str:
     """The links that are of use before the body is read, as a header (RFC 8288)."""
-    at = context.url(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+    at = quote(context.url(request.url.path) + (f"?{request.url.query}" if request.url.query else ""), safe=_URL)
+    own = f'<{at}>; rel="self"; type="{GEOJSON}", ' if len(at) <= _LONG_URL else ""
     queryables = context.url(f"/api/collections/{project}/queryables")
     return (
-        f'<{quote(at, safe=_URL)}>; rel="self"; type="{GEOJSON}", '
-        f'<{queryables}>; rel="http://www.opengis.net/def/rel/ogc/1.0/queryables"; type="application/schema+json"'
+        f'{own}<{queryables}>; rel="http://www.opengis.net/def/rel/ogc/1.0/queryables"; type="application/schema+json"'
     )
 
 

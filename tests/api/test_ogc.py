@@ -351,6 +351,14 @@ def test_pages_of_a_filter_by_their_links(labels: Api) -> None:
     assert pages == -(-len(expected) // 4)
 
 
+def test_long_filters_do_not_come_back_in_the_headers(labels: Api) -> None:
+    points = ", ".join(f"-84.4{i:05d} 33.63{i:04d}" for i in range(2000))
+    answer = labels("GET", ITEMS, params={"filter": f"S_DISJOINT(geometry, MULTIPOINT({points}))"})
+    assert len(answer.headers["Link"]) < 1000
+    assert "queryables" in answer.headers["Link"]
+    assert max(map(len, answer.headers.values())) < 4096
+
+
 def test_six_numbers_are_a_box_with_heights(labels: Api) -> None:
     assert ids(labels, bbox="-84.4805,33.6355,-100,-84.4785,33.637,100") == ids(
         labels, bbox="-84.4805,33.6355,-84.4785,33.637"
