@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from geolabel.errors import InvalidCRS
+from geolabel.errors import Cancelled, InvalidCRS
 from geolabel.geo import crs as crs_
 from geolabel.labeltiles.matrix import check_fits, period_of
 from geolabel.labeltiles.placing import place
@@ -106,10 +106,12 @@ class LabelTiles:
         self._memory = memory
         self._held: OrderedDict[tuple[int, str], _Held] = OrderedDict()
         self._lock = threading.Lock()
+        self._closed = False
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="label-tiles")
 
     def close(self) -> None:
         """Stop reading."""
+        self._closed = True
         self._readers.shutdown(cancel_futures=True)
 
     def state(self, project: str) -> LabelsState:
@@ -230,6 +232,8 @@ class LabelTiles:
         seen = np.empty(0, dtype=np.int64)
         for box in boxes:
             for batch in self._feed.tile_batches(project, bbox=box):
+                if self._closed:
+                    raise Cancelled("The server stops: ask another time.")
                 shapes = self._placed(batch, held, matrices)
                 if len(seen):
                     shapes = shapes.take(np.flatnonzero(~np.isin(shapes.ids, seen)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import mapbox_vector_tile
@@ -226,3 +228,9 @@ def test_small_answers_are_sent_at_once() -> None:
     """Asyncio turns Nagle's algorithm off only on sockets that say TCP; with it an answer takes 40 ms more."""
     with _listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
+
+
+def test_the_server_starts_without_the_compiler() -> None:
+    """Loading numba takes a second, which the first tile pays for and nobody else."""
+    code = "import sys, geolabel.app, geolabel.cli; sys.exit('numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 from typing import TYPE_CHECKING, Any
 
 import mapbox_vector_tile
@@ -14,6 +15,7 @@ import shapely
 from pyproj import Transformer
 
 from geolabel.classes import make_classes
+from geolabel.errors import Cancelled
 from geolabel.labeltiles import service
 from geolabel.labeltiles.matrix import matrix_set
 from geolabel.labeltiles.service import LabelTiles
@@ -221,3 +223,25 @@ def test_a_project_across_the_antimeridian_before_and_after_it_is_in_memory(
         settle(tiles)
         assert tiles.tile("fiji", tiles.state("fiji"), WEB, (10, column, 561)) == first
         assert 3 < len(features(first)) < 15
+
+
+def test_a_server_that_stops_does_not_wait_for_labels(
+    store: Store, serve: Callable[..., LabelTiles], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = serve(store)
+    read, begun, go_on = store.tile_batches, threading.Event(), threading.Event()
+
+    def slow(project: str, *, bbox: Any) -> Iterator[Any]:
+        for batch in read(project, bbox=bbox, size=10):
+            begun.set()
+            go_on.wait(30)
+            yield batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "tile_batches", slow)
+        held = tiles._find("landuse", tiles.state("landuse"), WEB)
+        assert begun.wait(30)
+        threading.Timer(0.2, go_on.set).start()
+        tiles.close()
+        with pytest.raises(Cancelled, match="The server stops"):
+            held.layer.result(0)
