@@ -1,4 +1,4 @@
-"""Coordinate reference systems: the only module that imports pyproj.
+"""Coordinate reference systems; with `geolabel.geo.operations` the only module that imports pyproj.
 
 A CRS is a string everywhere else: `EPSG:32636`, `OGC:CRS84`, or WKT when no code says the same. Coordinates are always
 (x, y), easting or longitude first, whatever order the authority lists its axes in; `swaps_axes` tells an edge that must

@@ -172,7 +172,7 @@ def test_a_body_over_the_limit(workspace: Path, start: Callable[..., Api]) -> No
         assert "1 MB" in refused["detail"]
         chunks = (b" " * 100_000 for _ in range(11))  # no Content-Length
         api("POST", path, 413, content=chunks, headers=headers)
-    assert not list((workspace / "imports").glob("*"))
+    assert not list((api.app.state.store.folder / "imports").glob("*"))
 
 
 @pytest.mark.parametrize("value", [math.pi * 1e-300, 5e-324, -0.0])

@@ -128,7 +128,7 @@ def test_a_label_across_the_antimeridian(project: Callable[..., Api], crs: str) 
     bbox = {"bbox": "-20000000,-1914000,-19926188,-1900000", "bbox-crs": "http://www.opengis.net/def/crs/EPSG/0/3857"}
     assert api("GET", api.items("p"), params=bbox).json()["numberMatched"] == 1
     west, _, east, _ = api("GET", "/api/collections/p").json()["extent"]["spatial"]["bbox"][0]
-    assert (west, east) == pytest.approx((179.5, -179.5), abs=1e-6)
+    assert (west, east) == pytest.approx((179.5, -179.5), abs=0.02)  # the box of a box
     api(
         "PUT",
         at,
@@ -305,9 +305,7 @@ def test_every_type_goes_in_and_comes_out_or_is_refused(
     at = answer.headers["Location"]
     text = json.dumps(geometry)
     changed = json.loads(text.replace("1.001", "1.002") if "1.001" in text else text.replace("33.0,", "33.0005,", 1))
-    assert api("PUT", at, json={**answer.json(), "geometry": changed}).json()["geometry"] == changed or kind.endswith(
-        "Polygon"
-    )
+    assert api("PUT", at, json={**answer.json(), "geometry": changed}).json()["geometry"] == changed
     labels = labels_from_geojson({"type": "FeatureCollection", "features": [feature(geometry)]}, name="x.geojson")
     report = workflows.import_labels(store, "p", labels, class_field="class")
     assert report.imported == 1

@@ -37,8 +37,9 @@ def test_a_collection_of_one_kind_is_repaired_to_a_multi() -> None:
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_coordinates_and_heights_that_are_not_finite_are_told(number: float) -> None:
-    solid = LineString([(0, 0, 1), (1, 1, number)])
-    flat = LineString([(0, 0), (1, number)])
+    with np.errstate(invalid="ignore"):
+        solid = LineString([(0, 0, 1), (1, 1, number)])
+        flat = LineString([(0, 0), (1, number)])
     assert list(find_invalid(array(Point(0, 0), solid, Point(0, 0, 1), flat))) == [1, 3]
 
 
