@@ -16,10 +16,16 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import chips, label_tiles, tiles
+from benchmarks import chips, import_, label_tiles, queries, tiles
 from geolabel import __version__, sample
 
-BENCHMARKS = {"tiles": tiles.run, "chips": chips.run, "label_tiles": label_tiles.run}
+BENCHMARKS = {
+    "tiles": tiles.run,
+    "chips": chips.run,
+    "label_tiles": label_tiles.run,
+    "import": import_.run,
+    "queries": queries.run,
+}
 
 
 def main() -> None:

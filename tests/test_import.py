@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -13,7 +15,9 @@ import shapely
 from shapely.geometry import LineString, Point, Polygon, box
 
 import geolabel
+from geolabel import workflows
 from geolabel.errors import InvalidCRS, InvalidGeometry, InvalidInput, UnknownClass
+from geolabel.formats.memory import labels_from_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +155,11 @@ def test_some_labels_outside_are_counted(kampala: geolabel.Project) -> None:
         ("empty.geojson", b"", "empty.geojson is empty: it has no bytes"),
         ("none.geojson", b'{"type": "FeatureCollection", "features": []}', "no features|no layer"),
         ("text.geojson", b"hello", "cannot be read as vector data"),
-        ("cut.geojson", b'{"type": "FeatureCollection", "features": [{"type": "Fea', "is not JSON at byte 56: unexpected end"),
+        (
+            "cut.geojson",
+            b'{"type": "FeatureCollection", "features": [{"type": "Fea',
+            "is not JSON at byte 56: unexpected end",
+        ),
         ("table.csv", b"a,b\n1,2\n", "no layer with geometry"),
         ("broken.parquet", b"PAR1nope", "cannot be read as GeoParquet"),
         ("broken.zip", b"PK\x03\x04nope", "cannot be read as vector data"),
@@ -315,3 +323,87 @@ def test_titles_in_any_script_make_projects(workspace: geolabel.Workspace, data:
     made = [workspace.create_project(title, scenes=[scene], classes=["树"]) for title in ("土地", "森林")]
     assert [project.id for project in made] == ["unnamed", "unnamed-2"]
     assert [project.info.title for project in made] == ["土地", "森林"]
+
+
+def test_columns_find_their_places(workspace: geolabel.Workspace, data: Path) -> None:
+    scene = workspace.add_scene(data / KAMPALA / "kampala_z20_rgb.tif")
+    made = workflows.create_project(
+        workspace._store,
+        "Typed",
+        scenes=[scene.id],
+        classes=["building"],
+        attributes=[
+            {"name": "storeys", "kind": "number", "minimum": 1, "maximum": 200},
+            {"name": "roof", "kind": "enum", "values": ["flat", "gabled"]},
+            {"name": "lived_in", "kind": "boolean"},
+        ],
+    )
+    project = workspace.project(made.id)
+    point = Point(32.594, 0.351)
+    frame = gpd.GeoDataFrame(
+        {
+            "class": ["building", "building"],
+            "storeys": [2, 3],
+            "roof": ["flat", None],
+            "lived_in": [1, 0],
+            "confidence": [0.5, 1.0],
+            "status": ["accepted", "labelled"],
+            "valid_from": ["2020-01-01", None],
+            "source": ["survey", "survey"],
+            "Colour": ["red", "blue"],
+        },
+        geometry=[point, point],
+        crs=4326,
+    )
+    report = project.add(frame)
+    assert (report.external_columns, report.dropped_columns) == (("source",), ("Colour",))
+    one, two = workspace._store.query(project.id)
+    assert (one.attributes, two.attributes) == (
+        {"storeys": 2.0, "roof": "flat", "lived_in": True},
+        {"storeys": 3.0, "lived_in": False},
+    )
+    assert (one.provenance.confidence, one.status.value, one.valid_from) == (0.5, "accepted", "2020-01-01")
+    assert (one.provenance.source, one.external) == ("import:GeoDataFrame", {"source": "survey"})
+    with pytest.raises(
+        InvalidInput, match="Feature 1 was refused: 'storeys': is a number from 1 to 200, got 500"
+    ) as caught:
+        project.add(frame.assign(storeys=[2, 500], roof=["flat", "green"]))
+    assert [p.pointer for p in caught.value.problems] == ["feature 1", "feature 1"]
+    other = frame.assign(status=["built", "planned"], confidence=["high", "low"])
+    report = project.add(other)
+    assert report.external_columns == ("confidence", "status", "source"), "columns of another kind are kept, not used"
+
+
+def test_a_shape_with_too_many_vertices_goes_by_the_policy(kampala: geolabel.Project) -> None:
+    around = Point(32.594, 0.351).buffer(1e-4, quad_segs=500)
+    frame = gpd.GeoDataFrame(geometry=[around, Point(32.594, 0.351)], crs=4326)
+    report = workflows.import_labels(
+        kampala._store,
+        kampala.id,
+        labels_from_frame(frame),
+        class_name="building",
+        on_invalid="skip",
+        max_vertices=1000,
+    )
+    assert (report.imported, report.skipped) == (1, 1)
+    assert report.problems[0].pointer == "feature 0"
+    assert "2001 vertices, and a label holds at most 1000" in report.problems[0].message
+
+
+@pytest.mark.soak
+def test_a_million_vertices_come_in_within_ten_seconds(kampala: geolabel.Project, tmp_path: Path) -> None:
+    angle = np.linspace(0, 2 * np.pi, 1_000_000, endpoint=False)
+    ring = np.column_stack((32.594 + 1e-3 * np.cos(angle), 0.351 + 1e-3 * np.sin(angle))).tolist()
+    file = tmp_path / "coast.geojson"
+    file.write_text(json.dumps(feature({"type": "Polygon", "coordinates": [[*ring, ring[0]]]})))
+    code = (
+        "import sys, time, resource, geolabel; started = time.perf_counter()\n"
+        "with geolabel.open(sys.argv[1]) as ws: ws.project('kampala').add(sys.argv[2], class_name='building')\n"
+        "print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)"
+    )
+    folder = str(kampala._store.folder)
+    done = subprocess.run([sys.executable, "-c", code, folder, str(file)], capture_output=True, text=True, check=True)
+    seconds, megabytes = map(float, done.stdout.split())
+    assert shapely.get_num_coordinates(kampala.annotations().geometry.iloc[0]) == 1_000_001
+    assert seconds < 10
+    assert megabytes < 600
