@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -275,3 +276,62 @@ def _check(folder: Path, files: dict[str, bytes], expected: list[dict[int, str]]
         assert {a.id: a.note for a in store.query("land")} in expected
         with store._read() as connection:
             assert damage(connection.connection.driver_connection) is None
+
+
+@pytest.fixture
+def durable(postgres: Any) -> Iterator[Any]:
+    """The tests' PostgreSQL server with its defaults: it waits for the disk."""
+    options = f"-p {postgres.port} -k {postgres.folder} -c listen_addresses=127.0.0.1"
+    postgres.stop()
+    postgres.run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+    yield postgres
+    postgres.stop()
+    postgres.start()
+
+
+@pytest.mark.soak
+@pytest.mark.postgis
+@pytest.mark.parametrize("careless", [False, True])
+def test_postgresql_forces_its_log_before_an_answer(
+    *,
+    strace: str,
+    postgis_workspace: Callable[[], str],
+    durable: Any,
+    serve: Callable[..., Any],
+    square: Callable[[int], Any],
+    tmp_path: Path,
+    careless: bool,
+) -> None:
+    """Also where somebody has turned `synchronous_commit` off: the store turns it on for its own writes."""
+    location = postgis_workspace()
+    with open_store(location, create=True) as store:
+        store.create_project(Project("land", "Land", "EPSG:32616", make_classes(["water"])))
+    if careless:
+        durable.sql("ALTER SYSTEM SET synchronous_commit = off")
+        durable.sql("SELECT pg_reload_conf()")
+    trace = tmp_path / "trace"
+    postmaster = (durable.folder / "data/postmaster.pid").read_text().split()[0]
+    command = [strace, "-f", "-ttt", "-y", "-e", "trace=fsync,fdatasync", "-e", "signal=none", "-o", trace]
+    watch = subprocess.Popen([*command, "-p", postmaster], stderr=subprocess.PIPE, text=True)
+    try:
+        assert watch.stderr is not None
+        assert "attached" in watch.stderr.readline()
+        _, url = serve(location)
+        moments = []
+        with httpx.Client(base_url=url, timeout=60) as http:
+            for number in range(30):
+                body = {"type": "Feature", "geometry": square(number), "properties": {"class": "water"}}
+                begun = time.time()
+                assert http.post(ITEMS, json=body).status_code == 201
+                moments.append((begun, time.time()))
+    finally:
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=30)
+        if careless:
+            durable.sql("ALTER SYSTEM RESET synchronous_commit")
+    forced = [
+        float(found[1])
+        for found in re.finditer(r"^\d+ +([\d.]+) f(?:data)?sync\(\d+<[^>]*pg_wal", trace.read_text(), re.MULTILINE)
+    ]
+    unforced = [index for index, (begun, ended) in enumerate(moments) if not any(begun < at < ended for at in forced)]
+    assert unforced == []
