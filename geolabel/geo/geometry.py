@@ -248,7 +248,8 @@ def pointer_near(geometry: BaseGeometry, x: float, y: float) -> str:
     for number, part in enumerate(parts):
         for ring, path in enumerate(shapely.get_rings(part) if part.geom_type == "Polygon" else [part]):
             vertices = shapely.get_coordinates(path)
-            distances = shapely.distance(shapely.linestrings(np.stack([vertices[:-1], vertices[1:]], axis=1)), place)
+            edges = shapely.linestrings(np.stack([vertices[:-1], vertices[1:]], axis=1))
+            distances = np.atleast_1d(shapely.distance(edges, place))
             edge = int(np.argmin(distances))
             names = [str(number)] if geometry.geom_type.startswith("Multi") else []
             names += [str(ring)] if part.geom_type == "Polygon" else []
