@@ -190,6 +190,13 @@ def test_a_delete_that_was_followed_by_another_life_is_a_conflict(store):
         store.revert(LAND, 2, skip_conflicts=True)
 
 
+def test_a_shape_that_was_moved_by_one_bit_since_is_a_conflict(store):
+    add(store, box(0, 0, 1, 1))
+    store.update(LAND, 1, AnnotationPatch(geometry=box(0, 0, 1, 1 + 2**-52)))
+    with pytest.raises(Conflicts, match="annotation 1 was changed since by change set 2"):
+        store.revert(LAND, 1)
+
+
 def with_attributes(store: Store, *attributes: Attribute) -> None:
     store.change_project(LAND, lambda p: Project(**{**fields_of(p), "attributes": attributes}))
 
