@@ -35,10 +35,8 @@ def powers_of_ten() -> Table:
     """The leading 128 bits of 10^LOWEST .. 10^HIGHEST, rounded down: (n, 2) as low and high half."""
     table = np.empty((HIGHEST - LOWEST + 1, 2), dtype=np.uint64)
     for row, power in enumerate(range(LOWEST, HIGHEST + 1)):
-        if power >= 0:
-            bits = 10**power << 128
-        else:
-            bits = (1 << (127 + 2 * (10**-power).bit_length())) // 10**-power
+        below = 10**-power if power < 0 else 1
+        bits = (10 ** max(power, 0) << (128 + 2 * below.bit_length())) // below
         bits >>= bits.bit_length() - 128
         table[row] = bits & (2**64 - 1), bits >> 64
     return table

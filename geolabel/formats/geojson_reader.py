@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from geolabel.formats.scan import Found
+
 SMALL = 2_000_000
 """Bytes up to which the compiled scanner is not worth loading."""
 
@@ -190,16 +192,7 @@ def read_head(stream: BinaryIO, name: str) -> Head | None:
             break
         text += more
     if found is not None:
-        try:
-            members = orjson.loads(text[:found] + b"]}")
-        except orjson.JSONDecodeError as error:
-            raise InvalidInput(f"{name} is not JSON: {error} (byte {begin + error.pos}).") from None
-        del members["features"]
-        if members.get("type", "FeatureCollection") != "FeatureCollection" or "fieldAliases" in members:
-            return None
-        if "type" not in members and ("geometryType" in members or "spatialReference" in members):
-            return None
-        return Head(begin + found, members, "/features", separated=True)
+        return _head_of_collection(text[:found], begin, name)
     if (kind := _first_type(text)) == "Feature":
         return Head(begin, {}, "", separated=False)
     if kind in {"Topology", None}:
@@ -207,6 +200,19 @@ def read_head(stream: BinaryIO, name: str) -> Head | None:
     raise InvalidInput(
         f"{name} is not GeoJSON labels: expected a FeatureCollection, a Feature or a list of Features, got {kind!r}."
     )
+
+
+def _head_of_collection(text: bytes, begin: int, name: str) -> Head | None:
+    """The head of an object with a list `features`, cut behind its bracket; None when the features are Esri's."""
+    try:
+        members = orjson.loads(text + b"]}")
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"{name} is not JSON: {error} (byte {begin + error.pos}).") from None
+    del members["features"]
+    esri = {"fieldAliases", "geometryType", "spatialReference"} & members.keys()
+    if members.get("type", "FeatureCollection") != "FeatureCollection" or (esri and "type" not in members):
+        return None
+    return Head(begin + len(text), members, "/features", separated=True)
 
 
 def _features_member(text: bytes) -> int | None:
@@ -324,7 +330,7 @@ def _read_large(stream: BinaryIO, head: Head, size: int, name: str) -> Generator
         why, behind, rows, after_one = scan.scan(buffer, len(text), head.separated, after_one, found)
         if rows:
             share = min(1.0, (at + behind) / size)
-            yield _features_found(found, rows, text, number, head, at, share, name)
+            yield _features_found(found, rows, text, number, head=head, at=at, share=share, name=name)
             number += rows
         if why == scan.END:
             stream.seek(at + behind)
@@ -386,7 +392,7 @@ def _crs_of(head: Head) -> str:
 
 
 def _features_found(
-    found: Any, rows: int, text: bytes, first: int, head: Head, at: int, share: float, name: str
+    found: Found, rows: int, text: bytes, first: int, *, head: Head, at: int, share: float, name: str
 ) -> Features:
     """What a scan has found, with the features that it left to us."""
     from geolabel.formats import scan  # noqa: PLC0415
@@ -407,7 +413,7 @@ def _features_found(
         shapes.copy(),
     )
     spans = found.spans[:rows]
-    by_hand = _by_hand(unusual, spans, text, first, head, at, name)
+    by_hand = _by_hand(unusual, spans, text, first, head=head, at=at, name=name)
     properties = _properties(spans, text, first, at, name)
     ids: list[str | None] = [None] * rows
     for row in np.flatnonzero(spans[:, 4] >= 0).tolist():
@@ -430,7 +436,7 @@ def _features_found(
 
 
 def _by_hand(
-    rows: NDArray[np.int64], spans: NDArray[np.int64], text: bytes, first: int, head: Head, at: int, name: str
+    rows: NDArray[np.int64], spans: NDArray[np.int64], text: bytes, first: int, *, head: Head, at: int, name: str
 ) -> dict[int, _Read]:
     result = {}
     for row in rows.tolist():

@@ -84,7 +84,7 @@ def _skip_space(text: NDArray[np.uint8], at: int) -> int:
 
 @compiled
 def _starts(text: NDArray[np.uint8], at: int, word: NDArray[np.uint8]) -> bool:
-    for i in range(len(word)):  # noqa: SIM110 (numba has no all())
+    for i in range(len(word)):
         if text[at + i] != word[i]:
             return False
     return True

@@ -66,7 +66,7 @@ def _short_way(shapes: Ragged, source: str, target: str, tolerance: Tolerance) -
         return shapes, np.flatnonzero(shapes.kinds >= 0)
     moved = crs_.transform_coordinates(shapes.xy, source, target)
     west, south, east, north = home
-    away: NDArray[np.bool_] = ~np.isfinite(moved).all(axis=1)
+    away = ~(np.isfinite(moved[:, 0]) & np.isfinite(moved[:, 1]))
     if low[0] < west or low[1] < south or high[0] > east or high[1] > north:
         x, y = shapes.xy.T
         away |= (x < west) | (x > east) | (y < south) | (y > north)

@@ -163,7 +163,7 @@ def run(
         ground = ground_of(scenes, project.crs).outline if scenes and project.crs else None
 
         def prepare(features: Features) -> _Prepared:
-            return _prepare(project, plan, way, ground, stage, features)
+            return _prepare(project, plan, way, ground, stage=stage, features=features)
 
         total = _Sum()
         for prepared in _ahead(pool, prepare, chain([first], labels.batches)):
@@ -211,7 +211,7 @@ def _ahead(
 
 
 def _prepare(
-    project: Project, plan: Plan, way: Way, ground: BaseGeometry | None, stage: ImportStage, features: Features
+    project: Project, plan: Plan, way: Way, ground: BaseGeometry | None, *, stage: ImportStage, features: Features
 ) -> _Prepared:
     values = read_columns(project, plan, features)
     settled = settle(features, way)

@@ -364,7 +364,7 @@ class ImportStage:
 
     def _changed(self, connection: Connection, rows: Rows, there: list[int], before: list[RowMapping]) -> list[int]:
         """Which of the rows differ from what the source said last time; the others are counted."""
-        given = [name for name in rows.columns if name not in {"external_id"}]
+        given = [name for name in rows.columns if name != "external_id"]
         shapes = spatial(connection).decode([rows.blobs[row] for row in there])
         last = self._last_imported(connection, before)
         known = spatial(connection).decode([state["geom"] for state in last])
@@ -402,7 +402,7 @@ class ImportStage:
             for start in range(0, len(edited), _ROWS_AT_ONCE):
                 some = past.where(h.id.in_(edited[start : start + _ROWS_AT_ONCE]))
                 older |= {row["id"]: row for row in connection.execute(some).mappings()}
-        return [older[row["id"]] if row["id"] in older else row for row in before]
+        return [older.get(row["id"], row) for row in before]
 
     def _stage_changes(self, connection: Connection, rows: Rows, before: list[RowMapping]) -> None:
         """The next states of rows that are there, under the negative of their ids."""

@@ -59,10 +59,8 @@ class BulkGeoPackage:
                     f"({', '.join([*shared, *(f'?{next(free)}' for _ in columns)])})" for _ in range(rows)
                 )
                 some = zip(*(column[start : start + rows] for column in columns.values()), strict=True)
-                raw.execute(
-                    f'INSERT INTO "{table.name}" ({names}) VALUES {values}',  # noqa: S608 (names of ours)
-                    [*fixed, *chain.from_iterable(some)],
-                )
+                statement = f'INSERT INTO "{table.name}" ({names}) VALUES {values}'  # noqa: S608 (names of ours)
+                raw.execute(statement, [*fixed, *chain.from_iterable(some)])
 
     def index_early(self, present: int, staged: int) -> bool:
         """See Bulk."""
@@ -79,10 +77,8 @@ class BulkGeoPackage:
                 ((id_, *box) for id_, box in zip(ids.tolist(), boxes, strict=True)),
             )
             return
-        old = np.array(
-            raw.execute(f'SELECT id, minx, miny, maxx, maxy FROM "{name}"').fetchall(),
-            dtype=np.float64,  # noqa: S608
-        ).reshape(-1, 5)
+        boxes_there = f'SELECT id, minx, miny, maxx, maxy FROM "{name}"'  # noqa: S608
+        old = np.array(raw.execute(boxes_there).fetchall(), dtype=np.float64).reshape(-1, 5)
         old = old[~np.isin(old[:, 0], ids)]
         packing.pack(
             raw,

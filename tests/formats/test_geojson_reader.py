@@ -184,27 +184,28 @@ def test_real_files_come_as_shapely_reads_them(data: Path, monkeypatch: pytest.M
 
 
 POINT = '{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}'
+COLLECTION = '{"type":"FeatureCollection","features":['
 
 
 @pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"type":"FeatureCollection","features":[%s,%s' % (POINT, POINT), "not JSON at .*byte|does not end"),
-        ('{"type":"FeatureCollection","features":[%s,%s]' % (POINT, POINT), "not JSON"),
+        (f"{COLLECTION}{POINT},{POINT}", "not JSON at .*byte|does not end"),
+        (f"{COLLECTION}{POINT},{POINT}]", "not JSON"),
         (
-            '{"type":"FeatureCollection","features":[%s,]}' % POINT,
+            f"{COLLECTION}{POINT},]}}",
             "not JSON at (feature 1, byte 123: expected a Feature, got|byte 12[0-9])",
         ),
-        ('{"type":"FeatureCollection","features":[%s %s]}' % (POINT, POINT), "not JSON at (feature 1, )?byte 12[0-9]"),
-        ('{"type":"FeatureCollection","features":[%s]} trailing' % POINT, "not JSON"),
+        (f"{COLLECTION}{POINT} {POINT}]}}", "not JSON at (feature 1, )?byte 12[0-9]"),
+        (f"{COLLECTION}{POINT}]}} trailing", "not JSON"),
         (POINT.replace("[1,2]", "[NaN,2]"), "not JSON at feature 0, byte 7[0-9]"),
         (POINT.replace("[1,2]", "[1,Infinity]"), "not JSON at feature 0"),
         (POINT.replace("[1,2]", "[01,2]"), "not JSON at feature 0"),
         (POINT.replace("{}", '{"a":\x01"b"}'), "not JSON at feature 0"),
         (POINT.replace("{}", '{"a":NaN}'), "not JSON at feature 0"),
         (POINT + "\n" + POINT.replace("{}", '{"a":tru}'), "not JSON at feature 1"),
-        ("[%s,7]" % POINT, "expected a GeoJSON Feature at /1|not JSON at feature 1"),
+        (f"[{POINT},7]", "expected a GeoJSON Feature at /1|not JSON at feature 1"),
         (POINT.replace("[1,2]", "[1e999,2]"), "cannot be read|not JSON"),
         (POINT.replace("[1,2]", '["1",2]'), "a coordinate is a number, got str at /geometry|/0/geometry"),
         ('{"type":"Topology","objects":{}}', "is not GeoJSON"),
@@ -237,7 +238,7 @@ def test_broken_utf_8_is_refused_in_both_ways(tmp_path: Path, monkeypatch: pytes
 
 def test_measures_are_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "some.json"
-    file.write_text("[%s,%s]" % (POINT, POINT.replace("[1,2]", "[1,2,3,4]")))
+    file.write_text(f"[{POINT},{POINT.replace('[1,2]', '[1,2,3,4]')}]")
     for size in (2_000_000, 0):
         monkeypatch.setattr(geojson_reader, "SMALL", size)
         [batch] = open_body(file, crs=None, name="x").batches

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import shapely
@@ -67,7 +69,7 @@ def test_compiled_wkb_is_that_of_geos() -> None:
     ragged = from_shapely(ALL_KINDS).take(HELD)
     written, begins = write_wkb(ragged, np.full((len(HELD), 3), 7, dtype=np.uint8))
     raw = written.tobytes()
-    got = [raw[a:b] for a, b in zip(begins[:-1], begins[1:], strict=True)]
+    got = [raw[a:b] for a, b in pairwise(begins.tolist())]
     assert got == [b"\7\7\7" + body for body in shapely.to_wkb(ALL_KINDS[HELD], output_dimension=3, flavor="iso")]
 
 

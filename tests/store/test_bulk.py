@@ -83,9 +83,17 @@ def test_staged_rows_are_seen_by_nobody_and_edits_go_on(store: Store) -> None:
 def test_what_is_not_published_leaves_no_trace(store: Store) -> None:
     take(store, feature(0))
     changes = store.changes()
-    with pytest.raises(Cancelled), store.stage_import("landuse", source="import:b") as stage:
-        stage.add(rows(stage, *range(1, 30)))
-        raise Cancelled("enough")
+    stages = []
+
+    def stop_halfway() -> None:
+        with store.stage_import("landuse", source="import:b") as stage:
+            stages.append(stage)
+            stage.add(rows(stage, *range(1, 30)))
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        stop_halfway()
+    [stage] = stages
     assert store.count("landuse") == 1
     assert store.changes() == changes
     with store._read() as connection:
@@ -200,13 +208,14 @@ def test_two_imports_at_once_are_both_seen_when_they_are_done(store: Store) -> N
 
 
 def test_a_project_deleted_meanwhile_ends_the_import(store: Store) -> None:
-    with (
-        pytest.raises(NotFound, match="was deleted while labels were imported"),
-        store.stage_import("landuse", source="import:a") as stage,
-    ):
-        stage.add(rows(stage, 0))
-        store.delete_project("landuse")
-        stage.add(rows(stage, 1))
+    def import_and_delete() -> None:
+        with store.stage_import("landuse", source="import:a") as stage:
+            stage.add(rows(stage, 0))
+            store.delete_project("landuse")
+            stage.add(rows(stage, 1))
+
+    with pytest.raises(NotFound, match="was deleted while labels were imported"):
+        import_and_delete()
     assert store.projects() == []
 
 
