@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from geolabel.attributes import Attribute
 from geolabel.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from geolabel.attributes import Attribute
     from geolabel.classes import LabelClass
 
 _MEMBERS = ("classes", "attributes", "values", "fill")

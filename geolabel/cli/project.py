@@ -31,14 +31,18 @@ def project_create(
     scene: Annotated[list[str] | None, typer.Option("--scene", help="Scenes to label; repeat the option.")] = None,
     classes: Annotated[str, typer.Option("--classes", help=_CLASSES)] = "",
     crs: Annotated[
-        str, typer.Option("--crs", help="CRS in which the labels rest: auto (the first scene's), a code such as EPSG:32633, WKT, or pixel.")
+        str,
+        typer.Option(
+            "--crs",
+            help="CRS in which the labels rest: auto (the first scene's), a code such as EPSG:32633, WKT, or pixel.",
+        ),
     ] = "auto",
     attributes: Annotated[Path | None, typer.Option("--attributes", help=_ATTRIBUTES)] = None,
     guidelines: Annotated[Path | None, typer.Option("--guidelines", help="A Markdown file: how to label.")] = None,
     require_if_match: Annotated[
         bool, typer.Option("--require-if-match", help="A change must name the version that it changes.")
     ] = False,
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Make a project: scenes, label schema, and the CRS in which the labels rest."""
@@ -82,7 +86,7 @@ def project_update(
             "with classes, attributes, values, fill. Repeat the option.",
         ),
     ] = None,
-    workspace: Workspace = Path(),
+    workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Change a project's title, label schema or settings; what is not given stays.

@@ -152,14 +152,15 @@ def _check_current(connection: Connection, layer: Layer, edits: Batch, rows: dic
     last = 0
     for place, edit in edits.edits():
         row = rows.get(edit.id)
-        if row is None and (gone := history.tombstone(connection, layer, edit.id)) is None:
-            unknown.append(Problem(f"{place}/id", f"there is no annotation {edit.id} in project {layer.project.id!r}"))
-        elif row is None:
+        if row is not None:
+            if edit.expected not in {None, row["version"]}:
+                last = row["version"]
+                conflicts.append(Problem(place, f"annotation {edit.id} is at version {last}, not {edit.expected}"))
+        elif (gone := history.tombstone(connection, layer, edit.id)) is not None:
             last = gone["version"]
             conflicts.append(Problem(place, f"annotation {edit.id} was deleted (version {last})"))
-        elif edit.expected not in {None, row["version"]}:
-            last = row["version"]
-            conflicts.append(Problem(place, f"annotation {edit.id} is at version {last}, not {edit.expected}"))
+        else:
+            unknown.append(Problem(f"{place}/id", f"there is no annotation {edit.id} in project {layer.project.id!r}"))
     if unknown:
         raise InvalidInput(
             f"Nothing of the batch was written: {unknown[0].message} (at {unknown[0].pointer}).", unknown

@@ -43,7 +43,7 @@ def add(
     }
     row = connection.execute(sa.insert(jobs).values(values).returning(*jobs.c)).mappings().one()
     if once is not None:
-        idempotency.keep(connection, layer, once, row, at=at)
+        idempotency.keep(connection, layer, once, dict(row), at=at)
     return _job(row)
 
 

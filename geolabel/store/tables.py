@@ -251,7 +251,12 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 
-COLUMN_TYPES: dict[AttributeKind, TypeEngine[Any]] = {"enum": Text(), "number": Double(), "text": Text(), "boolean": Boolean()}
+COLUMN_TYPES: dict[AttributeKind, TypeEngine[Any]] = {
+    "enum": Text(),
+    "number": Double(),
+    "text": Text(),
+    "boolean": Boolean(),
+}
 """Column type by kind of attribute."""
 
 

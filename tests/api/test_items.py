@@ -122,8 +122,8 @@ def test_a_label_that_comes_from_the_web_map_says_so(api: Api) -> None:
 
 def test_options_name_what_can_be_done(api: Api) -> None:
     items = api.items("atlanta")
-    assert api("OPTIONS", items, 204).headers["Allow"] == "GET, POST, OPTIONS"
-    assert api("OPTIONS", f"{items}/1", 204).headers["Allow"] == "GET, PUT, PATCH, DELETE, OPTIONS"
+    assert api("OPTIONS", items, 204).headers["Allow"] == "GET, POST, HEAD, OPTIONS"
+    assert api("OPTIONS", f"{items}/1", 204).headers["Allow"] == "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"
 
 
 def test_pages_walk_over_all_labels(api: Api) -> None:
@@ -252,8 +252,8 @@ def test_what_is_not_there(api: Api, path: str, what: str) -> None:
 
 def test_a_method_that_does_nothing_names_those_that_do(api: Api) -> None:
     refused = api("DELETE", api.items("atlanta"), 405)
-    assert refused.headers["Allow"] == "GET, POST, OPTIONS"
-    assert api("POST", "/api/projects/atlanta", 405, json={}).headers["Allow"] == "GET, PATCH, DELETE, OPTIONS"
+    assert refused.headers["Allow"] == "GET, POST, HEAD, OPTIONS"
+    assert api("POST", "/api/projects/atlanta", 405, json={}).headers["Allow"] == "GET, PATCH, DELETE, HEAD, OPTIONS"
 
 
 def test_a_label_may_keep_a_scene_that_the_project_has_left(api: Api) -> None:

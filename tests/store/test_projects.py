@@ -96,7 +96,8 @@ def test_a_class_that_annotations_carry_stays(store):
     project = store.project("landuse")
     store.create("landuse", [NewAnnotation(SHAPE, "water")] * 3 + [NewAnnotation(SHAPE, "forest")])
     with pytest.raises(
-        InvalidInput, match="'landuse' was not changed, .*: 3 labels carry class 'water', which the new schema leaves out"
+        InvalidInput,
+        match="'landuse' was not changed, .*: 3 labels carry class 'water', which the new schema leaves out",
     ):
         store.update_project(replace(project, classes=make_classes(["forest"])))
     for id_ in (1, 2, 3):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -50,6 +52,7 @@ def upgrade() -> None:
 
 
 def _widen(projects: list[str]) -> None:
+    column: sa.Column[Any]
     for column in (
         sa.Column("attributes", Json, nullable=False, server_default="[]"),
         sa.Column("guidelines", sa.Text, nullable=False, server_default=""),
@@ -57,14 +60,15 @@ def _widen(projects: list[str]) -> None:
         sa.Column("coverage_of", Key),
     ):
         op.add_column("geolabel_projects", column)
-    for column in (
+    counted: tuple[sa.Column[Any], ...] = (
         sa.Column("kind", sa.Text, nullable=False, server_default="edit"),
         sa.Column("comment", sa.Text),
         *(sa.Column(name, Key, nullable=False, server_default="0") for name in ("created", "updated", "deleted")),
         sa.Column("reverts", Key),
         sa.Column("published", sa.Boolean, nullable=False, server_default=sa.true()),
         sa.Column("seen_from", Key),
-    ):
+    )
+    for column in counted:
         op.add_column("geolabel_changesets", column)
     for table in ("geolabel_history", *projects):
         for column in (
@@ -72,8 +76,8 @@ def _widen(projects: list[str]) -> None:
             sa.Column("external", Json),
         ):
             op.add_column(table, column)
-    for column in ("published", "seen_from"):
-        op.create_index(f"ix_geolabel_changesets_{column}", "geolabel_changesets", [column])
+    for name in ("published", "seen_from"):
+        op.create_index(f"ix_geolabel_changesets_{name}", "geolabel_changesets", [name])
     for table in projects:
         op.create_index(f"ix_{table}_changeset", table, ["changeset"])
         op.create_index(
