@@ -44,6 +44,9 @@ export type Saves = Pick<Items, "create" | "update" | "replace" | "remove">;
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 60_000;
 
+/** What the server says of a label and no client sets. */
+const SERVER_OWNED = new Set("source author created_at updated_at version external_id external area_m2".split(" "));
+
 export class SaveQueue {
   readonly #operations: Operation[] = [];
   readonly #aside = new Map<number, Trouble>();
@@ -175,8 +178,9 @@ export class SaveQueue {
       return this.items.create({ geometry, properties });
     }
     if (label.saved === null) {
-      const { status, confidence = null, scene = null } = label.info ?? {};
-      const properties = { class: content.class, note, confidence, scene, ...(status ? { status } : {}) };
+      // All that it had, also attributes that this page does not show.
+      const kept = Object.entries(label.info ?? {}).filter(([name]) => !SERVER_OWNED.has(name));
+      const properties = { ...Object.fromEntries(kept), class: content.class, note };
       return this.items.replace(label.id, { geometry, properties }, label.version);
     }
     const body = difference(label.saved, content);
