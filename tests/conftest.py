@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -97,11 +99,16 @@ class Cluster:
 def postgres() -> Iterator[Cluster]:
     """A PostgreSQL server that this run of the tests shares."""
     folder = Path(tempfile.mkdtemp(prefix="geolabel-postgres-"))
+    # A run that is ended from outside leaves no server behind.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         cluster = Cluster(folder)
-        yield cluster
-        cluster.stop("immediate")
+        try:
+            yield cluster
+        finally:
+            cluster.stop("immediate")
     finally:
+        signal.signal(signal.SIGTERM, before)
         shutil.rmtree(folder, ignore_errors=True)
 
 
