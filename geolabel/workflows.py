@@ -355,7 +355,10 @@ def _size_of_images(plan: build.Plan) -> int:
     total = 0
     for chip in plan.chips:
         bands = plan.spec.bands or [band.index for band in chip.scene.bands]
-        total += chip.window[2] * chip.window[3] * len(bands) * np.dtype(chip.scene.bands[0].dtype).itemsize
+        dtype = chip.scene.bands[0].dtype
+        # Complex integers have no numpy type; they are written as a pair of floats.
+        item = 8 if dtype.startswith("complex_") else np.dtype(dtype).itemsize
+        total += chip.window[2] * chip.window[3] * len(bands) * item
     return total // 3
 
 

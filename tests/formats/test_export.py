@@ -426,7 +426,8 @@ def test_notes_come_back_from_geojson(store: Store, tmp_path: Path) -> None:
     labels = workflows.read_labels(tmp_path / "out/geojson/land.geojson")
     report = workflows.import_labels(store, "land", labels)
     assert report.imported == len(SHAPES) + 1
-    assert report.dropped_columns == ("status", "source", "confidence", "scene", "version")
+    assert report.dropped_columns == ()
+    assert set(report.external_columns) == {"source", "scene", "version"}
     assert store.query("land")[-1].note == "by the mill"
 
 

@@ -64,7 +64,8 @@ def test_a_plugin_is_found_by_its_entry_point_and_a_broken_one_is_named(tmp_path
         assert "The plugin 'names' (names_plugin) is left out" in done.stderr
         assert "'coco'" in done.stdout
     else:
-        assert done.stdout.strip() == "('coco', 'geojson', 'mask-semantic', 'names') ['seen']"
+        assert "'coco'" in done.stdout
+        assert done.stdout.strip().endswith("'names') ['seen']")
 
 
 def test_the_registry_imports_no_heavy_library() -> None:
