@@ -382,6 +382,7 @@ def copy_workspace(source: str | Path, target: str | Path, *, progress: Progress
 PIXEL_CRS = "pixel"
 """Asked for as a project's CRS: labels are pixels of its one scene."""
 
+
 def write_parquet(store: Store, project_id: str, path: Path, *, at: str | int | None = None) -> int:
     """Write all annotations of a project to one GeoParquet file, with memory for one batch.
 

@@ -130,7 +130,9 @@ class Workspaces:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             connection.execute("DELETE FROM spatial_ref_sys WHERE srid >= 910000")
-            connection.execute("SET client_min_messages = warning; DROP SCHEMA IF EXISTS geolabel CASCADE;" + self._script)
+            connection.execute(
+                "SET client_min_messages = warning; DROP SCHEMA IF EXISTS geolabel CASCADE;" + self._script
+            )
         return name
 
     def give_back(self, name: str) -> None:

@@ -148,10 +148,12 @@ class Drawn:
     Attributes:
         geometries: (n,) in pixels of the SCENE: seen ground, annotations, ignored ground.
         class_ids: int64 (n,); 0 for seen ground, the mask's "ignore" for ignored ground.
+        ids: int64 (n,) of the annotations; 0 for ground, which is none.
     """
 
     geometries: NDArray[np.object_]
     class_ids: NDArray[np.int64]
+    ids: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +227,26 @@ class Chip:
         """
         dtype = np.uint8 if self.ignore == 255 else np.uint16
         drawn = self._drawn
-        mask = burn(drawn.geometries, drawn.class_ids, self.window, dtype=dtype, background=self._background)
+        mask: NDArray[np.uint8 | np.uint16] = burn(
+            drawn.geometries, drawn.class_ids, self.window, dtype=dtype, background=self._background
+        )
         mask[~self.valid] = self.ignore
+        return mask
+
+    @cached_property
+    def instances(self) -> NDArray[np.int32]:
+        """Which annotation owns each pixel, (height, width): its position in `labels` from 1; 0 is none, -1 is ignore.
+
+        Drawn as `semantic` is: where an annotation is, its class is there. An annotation of which too little lies on the
+        chip to be an object of its own hides those below it, and its pixels are 0.
+        """
+        drawn, found = self._drawn, self.labels.ids
+        values = np.searchsorted(found, drawn.ids).astype(np.int64) + 1
+        values[~np.isin(drawn.ids, found)] = 0
+        values[(drawn.ids == 0) & (drawn.class_ids == self.ignore)] = -1
+        background = -1 if self._background == self.ignore else 0
+        mask = burn(drawn.geometries, values, self.window, dtype=np.int32, background=background)
+        mask[~self.valid] = -1
         return mask
 
 
@@ -380,10 +400,11 @@ def _lay(project: Project, scene: Scene, labels: Labels, spec: ChipSpec) -> _Lai
         on = label[kept]
         order = label[np.lexsort((ids[label], rank[label]))]
         seen, ignored = cover.on(index)
+        on_seen, on_ignored = (np.zeros(len(ground), dtype=np.int64) for ground in (seen, ignored))
         drawn = (
-            (seen, np.zeros(len(seen), dtype=np.int64)),
-            (shapes[order], class_ids[order]),
-            (ignored, np.full(len(ignored), ignore, dtype=np.int64)),
+            (seen, on_seen, on_seen),
+            (shapes[order], class_ids[order], ids[order]),
+            (ignored, on_ignored + ignore, on_ignored),
         )
         chips.append(
             PlannedChip(
@@ -392,7 +413,7 @@ def _lay(project: Project, scene: Scene, labels: Labels, spec: ChipSpec) -> _Lai
                 window,
                 "train",
                 ChipLabels(ids[on], class_ids[on], found.pieces[pairs][kept], found.truncated[pairs][kept]),
-                Drawn(np.concatenate([part[0] for part in drawn]), np.concatenate([part[1] for part in drawn])),
+                Drawn(*(np.concatenate(column) for column in zip(*drawn, strict=True))),
             )
         )
     telling = cover.known(boxes) | (np.diff(starts) > 0)

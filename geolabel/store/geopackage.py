@@ -378,7 +378,8 @@ class GeoPackage:
     def relates(self, table: Table, predicate: Predicate, geometry: BaseGeometry, srs_id: int) -> ColumnElement[bool]:  # noqa: ARG002
         """See Spatial. A function of ours looks at what the index finds."""
         wkb = sa.literal(shapely.to_wkb(geometry), sa.LargeBinary())
-        exact = getattr(sa.func, predicates.RELATES)(table.c.geom, sa.literal(predicate, sa.Text()), wkb) == sa.true()
+        relates = getattr(sa.func, predicates.RELATES)(table.c.geom, sa.literal(predicate, sa.Text()), wkb)
+        exact: ColumnElement[bool] = relates == sa.true()
         return self.overlapping(table, geometry.bounds) & exact
 
     def fold(self, text: ColumnElement[str]) -> ColumnElement[str]:

@@ -469,7 +469,9 @@ class Store(Timeline, TileFeed, BulkImports):
         """Which ground of a project was seen, and which is to be ignored, now or at a change set; NotFound."""
         found: dict[str, list[BaseGeometry]] = {"seen": [], "ignore": []}
         for batch in self.batches(project + COVERAGE, at=at):
-            for name, status, geometry in zip(batch.class_names, batch.columns["status"], batch.geometries, strict=True):
+            for name, status, geometry in zip(
+                batch.class_names, batch.columns["status"], batch.geometries, strict=True
+            ):
                 if status in {Status.LABELLED, Status.ACCEPTED}:
                     found[name].append(geometry)
         seen, ignored = (np.array([*shapes, None], dtype=object)[:-1] for shapes in found.values())

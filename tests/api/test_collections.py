@@ -83,7 +83,9 @@ def test_queryables_and_schema(api: Api) -> None:
     queryables = api("GET", "/api/collections/atlanta/queryables")
     assert queryables.headers["Content-Type"] == "application/schema+json"
     assert queryables.json()["properties"]["class"]["enum"] == ["building", "road", "tree", "water"]
-    assert {"geometry", "class", "note", "status", "confidence", "scene", "version"} <= set(queryables.json()["properties"])
+    assert {"geometry", "class", "note", "status", "confidence", "scene", "version"} <= set(
+        queryables.json()["properties"]
+    )
     schema = api("GET", "/api/collections/atlanta/schema").json()
     served = api.add("atlanta", api.square(-84.48, 33.638)).json()["properties"]
     assert set(served) <= set(schema["properties"])

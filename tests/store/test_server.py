@@ -60,7 +60,9 @@ def sql(url: str, statement: str) -> list[tuple]:
 
 
 def test_made_once_then_opened(url):
-    with pytest.raises(NotFound, match=r"There is no workspace in postgresql://postgres@.*empty_\d+. `geolabel init -w"):
+    with pytest.raises(
+        NotFound, match=r"There is no workspace in postgresql://postgres@.*empty_\d+. `geolabel init -w"
+    ):
         open_store(url)
     assert sql(url, "SELECT count(*) FROM pg_namespace WHERE nspname = 'geolabel'") == [(0,)], "looking makes nothing"
     for location in (
