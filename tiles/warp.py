@@ -170,22 +170,23 @@ class Warp:
         return cv2.resize(samples, (self.size, self.size), interpolation=cv2.INTER_AREA)
 
     def inside(self, box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
-        """(size, size) 255 where an output pixel (most of its samples) lies in a box of the block, 0 elsewhere.
+        """(size, size) 255 where an output pixel's centre lies in a box of the block, 0 elsewhere.
 
         Args:
             box: (left, top, right, bottom) in continuous pixel coordinates of what was read.
         """
         if self.project is not None:
-            line = np.arange(self.size * self.samples, dtype=np.float64)
-            columns, rows = _mapped(self.project, line, line)
+            centres = (np.arange(self.size) + 0.5) * self.samples - 0.5
+            columns, rows = _mapped(self.project, centres, centres)
         else:
             assert self.positions is not None
-            columns, rows = (np.asarray(plane, dtype=np.float64) for plane in self.positions)
+            # Between the first and the last sample of each output pixel.
+            first, last = slice(None, None, self.samples), slice(self.samples - 1, None, self.samples)
+            columns, rows = (
+                (plane[first, first] + plane[last, last]).astype(np.float64) / 2 for plane in self.positions
+            )
         left, top, right, bottom = (edge - 0.5 for edge in box)
-        inside = np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(
-            np.uint8
-        )
-        return inside if self.samples == 1 else np.where(self._mean(inside) >= 128, np.uint8(255), np.uint8(0))
+        return np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(np.uint8)
 
 
 def make_warp(net: Net, scale: tuple[float, float], offset: tuple[float, float], samples: int = 1) -> Warp:
