@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import rasterio.features
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from geolabel.classes import LabelClass
     from geolabel.geo.pixels import Window
 
+Value = TypeVar("Value", bound="np.integer[Any]")
+
 
 def mask_type(classes: Sequence[LabelClass]) -> tuple[type[np.uint8 | np.uint16], int]:
     """The dtype that holds the ids of the classes, and the value that means "ignore" in it."""
@@ -30,9 +32,9 @@ def burn(
     values: NDArray[np.int64],
     window: Window,
     *,
-    dtype: type[np.uint8 | np.uint16],
+    dtype: type[Value],
     background: int = 0,
-) -> NDArray[np.uint8 | np.uint16]:
+) -> NDArray[Value]:
     """Burn shapes into a window, later ones over earlier ones.
 
     A polygon owns a pixel when it covers the pixel's centre, a line owns the pixels that it runs through (one pixel
@@ -52,7 +54,7 @@ def burn(
     col, row, width, height = window
     if len(geometries) == 0:
         return np.full((height, width), background, dtype=dtype)
-    mask: NDArray[np.uint8 | np.uint16] = rasterio.features.rasterize(
+    mask: NDArray[Value] = rasterio.features.rasterize(
         zip(geometries, values.tolist(), strict=True),
         out_shape=(height, width),
         fill=background,
@@ -65,5 +67,4 @@ def burn(
 def burn_one(geometry: BaseGeometry, width: int, height: int) -> NDArray[np.uint8]:
     """The mask of one shape alone, (height, width), 1 where it is."""
     shapes = np.array([geometry], dtype=object)
-    mask = burn(shapes, np.ones(1, dtype=np.int64), (0, 0, width, height), dtype=np.uint8)
-    return mask.astype(np.uint8, copy=False)
+    return burn(shapes, np.ones(1, dtype=np.int64), (0, 0, width, height), dtype=np.uint8)

@@ -18,6 +18,13 @@ _VECTOR = "geolabel.formats.vector:open_labels"
 
 _BUILT_IN = (
     Format("coco", "pixel", "COCO object detection, polygons and RLE", writer="geolabel.formats.coco:CocoWriter"),
+    Format(
+        "coco-panoptic",
+        "pixel",
+        "COCO panoptic segmentation, things and stuff",
+        writer="geolabel.formats.panoptic:PanopticWriter",
+    ),
+    Format("dota", "pixel", "DOTA, turned boxes by four corners", writer="geolabel.formats.dota:DotaWriter"),
     Format("flatgeobuf", "map", "FlatGeobuf", reader=_VECTOR),
     Format("geojson", "map", "GeoJSON (RFC 7946)", writer="geolabel.formats.geojson:GeoJSONWriter", reader=_VECTOR),
     Format(
@@ -28,11 +35,28 @@ _BUILT_IN = (
         reader=_VECTOR,
     ),
     Format("gpkg", "map", "GeoPackage", reader=_VECTOR),
+    Format(
+        "imagefolder",
+        "pixel",
+        "chips for classification, a folder a class and a table of all classes",
+        writer="geolabel.formats.imagefolder:ImageFolderWriter",
+    ),
+    Format("kitti", "pixel", "KITTI object detection, 15 columns", writer="geolabel.formats.kitti:KittiWriter"),
     Format("kml", "map", "KML", reader=_VECTOR),
+    Format(
+        "mask-instance",
+        "pixel",
+        "one GeoTIFF mask of annotation numbers a chip, with a table",
+        writer="geolabel.formats.instances:InstanceWriter",
+    ),
     Format(
         "mask-semantic", "pixel", "one GeoTIFF mask of class ids a chip", writer="geolabel.formats.masks:SemanticWriter"
     ),
     Format("shapefile", "map", "Shapefile, also zipped", reader=_VECTOR),
+    Format("voc", "pixel", "Pascal VOC, boxes and masks", writer="geolabel.formats.voc:VocWriter"),
+    Format("yolo", "pixel", "YOLO detection, upright boxes", writer="geolabel.formats.yolo:YoloWriter"),
+    Format("yolo-obb", "pixel", "YOLO turned boxes", writer="geolabel.formats.yolo:YoloObbWriter"),
+    Format("yolo-seg", "pixel", "YOLO segmentation, outlines", writer="geolabel.formats.yolo:YoloSegWriter"),
 )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 import shapely
 
 from geolabel.chips.burn import burn_one
 from geolabel.formats import rle
+from geolabel.formats.areas import Areas
 from geolabel.formats.keyhole import keyhole
 from geolabel.geo import crs as crs_
 from geolabel.geo.pixels import PixelGeometry, pixel_to_map
@@ -17,6 +17,7 @@ from geolabel.geo.pixels import PixelGeometry, pixel_to_map
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    import numpy as np
     from numpy.typing import NDArray
     from shapely.geometry import Polygon
     from shapely.geometry.base import BaseGeometry
@@ -39,32 +40,17 @@ class CocoWriter:
                 for c in context.project.classes
             ],
         }
-        self._files = {split: _File(context.open(f"coco/{split}.json"), head) for split in context.splits}
-        self._left_out = {0: 0, 1: 0}
+        self._files = {split: CocoFile(context.open(f"coco/{split}.json"), head) for split in context.splits}
+        self._areas = Areas("COCO")
 
     def add(self, chip: Chip) -> tuple[str, ...]:
         """Write the polygons on a chip; lines and points have no area and are counted."""
         file = self._files[chip.split]
-        image = file.add_image(
-            {
-                "file_name": self._context.image_path(chip),
-                "width": chip.grid.width,
-                "height": chip.grid.height,
-                "geo": {
-                    "crs": chip.grid.crs,
-                    "transform": list(chip.grid.transform),
-                    "scene": chip.scene,
-                    "window": list(chip.window),
-                },
-            },
-        )
+        image = file.add_image(image_record(chip, self._context.image_path(chip)))
         labels = chip.labels
-        dimensions = shapely.get_dimensions(labels.geometries)
-        for dimension in self._left_out:
-            self._left_out[dimension] += int((dimensions == dimension).sum())
         areas = shapely.area(labels.geometries)
         bounds = shapely.bounds(labels.geometries).reshape(-1, 4)
-        chosen = np.flatnonzero(dimensions == 2)
+        chosen = self._areas.of(chip)
         ground = _ground_areas(labels.geometries[chosen], chip.grid)
         for index, area_m2 in zip(chosen, ground, strict=True):
             x0, y0, x1, y1 = bounds[index].tolist()
@@ -97,15 +83,11 @@ class CocoWriter:
         """Finish the files."""
         for file in self._files.values():
             file.close()
-        return tuple(
-            f"COCO holds areas only: {count:,} {name}{'' if count == 1 else 's'} on chips left out of it."
-            for name, count in (("point", self._left_out[0]), ("line", self._left_out[1]))
-            if count
-        )
+        return self._areas.sentences()
 
 
-class _File:
-    """One COCO file, its annotations streamed: `{head, "annotations": [...], "images": [...]}`."""
+class CocoFile:
+    """One COCO file, its annotations streamed: `{head, "annotations": [...], "images": [...]}`; ids count from 1."""
 
     def __init__(self, stream: BinaryIO, head: dict[str, Any]) -> None:
         self._images: list[bytes] = []
@@ -114,18 +96,36 @@ class _File:
         self._stream.write(orjson.dumps(head)[:-1] + b',"annotations":[')
 
     def add_image(self, image: dict[str, Any]) -> int:
+        """Keep an image until the end; gives its id."""
         number = len(self._images) + 1
         self._images.append(orjson.dumps({"id": number, **image}))
         return number
 
     def add_annotation(self, annotation: dict[str, Any]) -> None:
+        """Write an annotation, with the next id."""
         self._annotations += 1
         comma = b",\n" if self._annotations > 1 else b"\n"
         self._stream.write(comma + orjson.dumps({"id": self._annotations, **annotation}))
 
     def close(self) -> None:
+        """Write the images and end the file."""
         self._stream.write(b'\n],"images":[\n' + b",\n".join(self._images) + b"\n]}\n")
         self._stream.close()
+
+
+def image_record(chip: Chip, path: str) -> dict[str, Any]:
+    """What COCO says of a chip, but for its id; `geo` brings what is found on it back to the map."""
+    return {
+        "file_name": path,
+        "width": chip.grid.width,
+        "height": chip.grid.height,
+        "geo": {
+            "crs": chip.grid.crs,
+            "transform": list(chip.grid.transform),
+            "scene": chip.scene,
+            "window": list(chip.window),
+        },
+    }
 
 
 def _ground_areas(geometries: NDArray[np.object_], grid: Grid) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""A polygon with holes as one ring: each hole is joined to the outline by a bridge of no width."""
+"""A polygon with holes, or several polygons, as one ring: what lies apart is joined by bridges of no width."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shapely
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry import Polygon
+    from shapely.geometry.base import BaseGeometry
 
 
 def keyhole(polygon: Polygon) -> NDArray[np.float64]:
@@ -29,6 +30,29 @@ def keyhole(polygon: Polygon) -> NDArray[np.float64]:
         edge, meet = _to_the_left(outline, turned[0])
         bridge = np.vstack((meet, turned, turned[:1], meet))
         outline = np.vstack((outline[: edge + 1], bridge, outline[edge + 1 :]))
+    return outline
+
+
+def one_ring(geometry: BaseGeometry) -> NDArray[np.float64]:
+    """A polygon of any kind as one ring: holes are cut open, parts joined where their vertices are nearest.
+
+    Returns:
+        (n, 2) vertices, not closed; its area is that of the shape. A plain polygon keeps its vertices in their order.
+    """
+    parts: list[Polygon] = list(shapely.get_parts(geometry))
+    if len(parts) == 1 and not len(parts[0].interiors):
+        vertices: NDArray[np.float64] = shapely.get_coordinates(parts[0].exterior)[:-1]
+        return vertices
+    outline, *others = (keyhole(part) for part in parts)
+    for other in others:
+        bridge = shapely.get_coordinates(
+            shapely.shortest_line(shapely.multipoints(outline), shapely.multipoints(other))
+        )
+        here, there = (
+            int((ring == end).all(axis=1).argmax()) for ring, end in zip((outline, other), bridge, strict=True)
+        )
+        turned = np.roll(other, -there, axis=0)
+        outline = np.vstack((outline[: here + 1], turned, turned[:1], outline[here:]))
     return outline
 
 

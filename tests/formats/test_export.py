@@ -359,7 +359,9 @@ def test_a_missing_scene_is_refused(store: Store, tmp_path: Path) -> None:
 
 def test_wrong_questions_get_sentences(store: Store, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(InvalidSpec, match="Nothing can be written as 'yolov9'; the formats are: coco, geojson"):
+    with pytest.raises(
+        InvalidSpec, match="Nothing can be written as 'yolov9'; the formats are: coco, coco-panoptic, dota, geojson"
+    ):
         workflows.export(store, "land", out, ["yolov9"], ChipSpec())
     with pytest.raises(InvalidSpec, match="at least one format"):
         workflows.export(store, "land", out, [], ChipSpec())

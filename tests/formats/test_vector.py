@@ -70,7 +70,9 @@ def test_a_format_that_is_not_the_files_own_is_refused(data: Path) -> None:
 
 
 def test_the_registry() -> None:
-    assert formats.names() == ("coco", "geojson", "geoparquet", "mask-semantic")
+    pixel = ("coco", "coco-panoptic", "dota", "imagefolder", "kitti", "mask-instance", "mask-semantic", "voc")
+    yolo = ("yolo", "yolo-obb", "yolo-seg")
+    assert formats.names() == tuple(sorted((*pixel, *yolo, "geojson", "geoparquet")))
     assert formats.reader_names() == ("flatgeobuf", "geojson", "geoparquet", "gpkg", "kml", "shapefile")
     for found in formats.registry().values():
         for reference in (found.writer, found.reader):
