@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from geolabel.chips.build import Chip
+    from geolabel.chips.build import Chip, Labels
     from geolabel.chips.spec import ChipSpec
     from geolabel.classes import LabelClass
     from geolabel.errors import Problem
@@ -75,6 +75,7 @@ class Context:
         out: the folder to write into; it is renamed when everything is whole.
         splits: names of the splits that chips fall in.
         files: closes what `open` opened, also when the work fails.
+        labels: all annotations of the project; a chip names those on it by id.
     """
 
     project: Project
@@ -83,6 +84,7 @@ class Context:
     out: Path
     splits: tuple[str, ...]
     files: ExitStack
+    labels: Labels
 
     def open(self, path: str) -> BinaryIO:
         """A new file to write, `path` relative to `out`; the folders above it are made."""
@@ -93,6 +95,14 @@ class Context:
     def class_of(self, class_id: int) -> LabelClass:
         """The class of that id."""
         return next(c for c in self.project.classes if c.id == class_id)
+
+    def attribute(self, chip: Chip, *names: str) -> list[Any]:
+        """The value of the first attribute that the project has of these names, by annotation of the chip; None is none."""
+        name = next((name for name in names if name in self.labels.columns), None)
+        if name is None:
+            return [None] * len(chip.labels)
+        values: list[Any] = self.labels.columns[name][np.searchsorted(self.labels.ids, chip.labels.ids)].tolist()
+        return values
 
     def image_path(self, chip: Chip) -> str:
         """Where the chip's image is, relative to `out`."""

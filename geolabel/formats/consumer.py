@@ -51,6 +51,12 @@ def pictures(context: Context, name: str) -> tuple[str, ...]:
     )
 
 
+def difficulties(context: Context, chip: Chip) -> list[int]:
+    """How difficult each annotation of a chip is, by its attribute `difficulty` or `difficult`; 0 when it says nothing."""
+    values = context.attribute(chip, "difficulty", "difficult")
+    return [int(value) if isinstance(value, int | float) and value > 0 else 0 for value in values]
+
+
 def words(context: Context, name: str) -> dict[int, str]:
     """Class names by id for a format that ends a name at the first space: white space becomes `-`.
 

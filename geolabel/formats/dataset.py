@@ -57,7 +57,7 @@ def write_dataset(
     splits = tuple(make_report(plan, (), snapshot=snapshot).chips)
     table = ChipTable(plan)
     with ExitStack() as files:
-        context = Context(plan.project, plan.scenes, plan.spec, folder, splits, files)
+        context = Context(plan.project, plan.scenes, plan.spec, folder, splits, files, labels)
         writers = {f.name: f.make_writer(context) for f in formats}
         losses = labels.sentences()
         losses += _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from geolabel.formats.areas import Areas
 from geolabel.formats.boxes import turned_boxes
-from geolabel.formats.consumer import link_image, pictures, renamed, words
+from geolabel.formats.consumer import difficulties, link_image, pictures, renamed, words
 from geolabel.formats.images import write_file
 
 if TYPE_CHECKING:
@@ -27,10 +27,14 @@ class DotaWriter:
         folder = f"dota/{chip.split}"
         link_image(self._context, chip, f"{folder}/images/{chip.name}.{self._context.spec.image_format}")
         chosen = self._areas.of(chip)
+        levels = difficulties(self._context, chip)
         lines = [
-            f"{' '.join(map(repr, corners.ravel().tolist()))} {self._names[class_id]} 0\n"
-            for class_id, corners in zip(
-                chip.labels.class_ids[chosen].tolist(), turned_boxes(chip.labels.geometries[chosen]), strict=True
+            f"{' '.join(map(repr, corners.ravel().tolist()))} {self._names[class_id]} {levels[index]}\n"
+            for index, class_id, corners in zip(
+                chosen,
+                chip.labels.class_ids[chosen].tolist(),
+                turned_boxes(chip.labels.geometries[chosen]),
+                strict=True,
             )
         ]
         write_file(self._context.out / folder / f"labelTxt/{chip.name}.txt", "".join(lines).encode())

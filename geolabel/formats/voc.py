@@ -12,7 +12,7 @@ from PIL import Image
 from geolabel.chips.burn import mask_type
 from geolabel.formats.areas import Areas, many
 from geolabel.formats.boxes import inclusive_boxes
-from geolabel.formats.consumer import link_image, pictures
+from geolabel.formats.consumer import difficulties, link_image, pictures
 from geolabel.formats.images import write_file
 
 if TYPE_CHECKING:
@@ -95,11 +95,11 @@ class VocWriter:
         size = ET.SubElement(root, "size")
         _texts(size, width=chip.grid.width, height=chip.grid.height, depth=len(chip.image))
         _texts(root, segmented=1)
-        labels = chip.labels
+        labels, levels = chip.labels, difficulties(self._context, chip)
         for index, box in zip(chosen, inclusive_boxes(labels.geometries[chosen]).tolist(), strict=True):
             found = ET.SubElement(root, "object")
             _texts(found, name=self._names[int(labels.class_ids[index])], pose="Unspecified")
-            _texts(found, truncated=int(labels.truncated[index]), difficult=0)
+            _texts(found, truncated=int(labels.truncated[index]), difficult=int(levels[index] > 0))
             corners = dict(zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
             _texts(ET.SubElement(found, "bndbox"), **corners)
         ET.indent(root)

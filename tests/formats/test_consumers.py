@@ -494,6 +494,37 @@ def test_two_classes_never_get_one_name(format_name: str, tmp_path: Path, make_s
     assert not (tmp_path / "out").exists()
 
 
+def test_difficulty_is_an_attribute(tmp_path: Path, make_scene: Callable[[], Path]) -> None:
+    with geolabel.open(tmp_path / "ws", create=True) as workspace:
+        scene = workspace.add_scene(make_scene())
+        attributes = [{"name": "difficulty", "kind": "number"}]
+        project = workspace.create_project("P", scenes=[scene], classes=["x"], attributes=attributes)
+        shapes = np.array([box(10 * n, 10, 10 * n + 5, 20) for n in range(3)], dtype=object)
+        on_map = pixel_to_map(PixelGeometry(shapes, scene.grid))
+        columns = {"class": ["x"] * 3, "difficulty": [2, 0, None]}
+        project.add(gpd.GeoDataFrame(columns, geometry=on_map.geometries, crs=on_map.crs))
+        project.export(tmp_path / "out", formats=["dota", "voc"], chips=ChipSpec(size=64, negatives="none"))
+    lines = (tmp_path / "out/dota/train/labelTxt/scene_0_0.txt").read_text().splitlines()
+    assert [line.split()[-1] for line in lines] == ["2", "0", "0"]
+    tree = ET.parse(tmp_path / "out/voc/Annotations/scene_0_0.xml")
+    assert [found.findtext("difficult") for found in tree.iter("object")] == ["1", "0", "0"]
+
+
+def test_unseen_ground_is_ignored_by_every_mask(tmp_path: Path, make_scene: Callable[[], Path]) -> None:
+    with geolabel.open(tmp_path / "ws", create=True) as workspace:
+        scene = workspace.add_scene(make_scene())
+        project = workspace.create_project("P", scenes=[scene], classes=["x"])
+        project.update(unlabelled="ignore")
+        on_map = pixel_to_map(PixelGeometry(np.array([box(10, 10, 30, 20)], dtype=object), scene.grid))
+        project.add(gpd.GeoDataFrame({"class": ["x"]}, geometry=on_map.geometries, crs=on_map.crs))
+        project.export(tmp_path / "out", formats=["mask-instance", "voc"], chips=ChipSpec(size=64))
+    for path, ignore in (("masks/instance/train/scene_0_0.tif", 65535), ("voc/SegmentationObject/scene_0_0.png", 255)):
+        expected = np.full((64, 64), ignore)
+        expected[10:20, 10:30] = 1
+        with Image.open(tmp_path / "out" / path) as picture:
+            assert np.array_equal(np.asarray(picture), expected)
+
+
 def test_inclusive_boxes_forgive_a_rounding_error_and_nothing_more() -> None:
     shapes = np.array(
         [box(3, 4, 6, 8), box(3 - 1e-9, 4 + 1e-9, 6 + 1e-9, 8 - 1e-9), box(2.9, 4.1, 6.1, 7.9)], dtype=object
