@@ -69,7 +69,7 @@ class InstanceWriter:
         said = (
             (
                 self._hidden,
-                f"{many(self._hidden, 'annotation')} on chips own no pixel of their instance mask: too small, or under others.",
+                f"Without a pixel of its own in instance masks (too small, or under others): {many(self._hidden, 'annotation')}.",
             ),
             (
                 self._thin,

@@ -82,7 +82,7 @@ class PanopticWriter:
         said = (
             (
                 self._hidden,
-                f"{many(self._hidden, 'thing')} on chips own no pixel and are no panoptic segment: too small, or under others.",
+                f"Without a pixel of its own and so no panoptic segment (too small, or under others): {many(self._hidden, 'thing')}.",
             ),
             (
                 self._ignored and self._background,

@@ -79,7 +79,7 @@ class VocWriter:
             ),
             (
                 self._hidden,
-                f"{many(self._hidden, 'VOC object')} cover no pixel's centre, or lie under others: box only.",
+                f"Without a pixel of its own in SegmentationObject (too small, or under others): {many(self._hidden, 'object')}.",
             ),
         )
         notes = tuple(sentence for happened, sentence in said if happened)

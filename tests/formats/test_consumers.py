@@ -448,12 +448,12 @@ def test_nothing_is_lost_without_a_word(odd: geolabel.Project, tmp_path: Path) -
         "Pascal VOC holds areas only: 1 line on chips left out of it.",
         "YOLO segment holds one outline an object: 1 area with holes cut open: a bridge of no width leads to each hole.",
         "YOLO segment holds one outline an object: 1 area of several parts joined to one outline by bridges of no width.",
-        "1 annotation on chips own no pixel of their instance mask: too small, or under others.",
+        "Without a pixel of its own in instance masks (too small, or under others): 1 annotation.",
         "Instance masks hold pixels: 2 lines and points on chips were burnt one pixel wide.",
-        "1 thing on chips own no pixel and are no panoptic segment: too small, or under others.",
+        "Without a pixel of its own and so no panoptic segment (too small, or under others): 1 thing.",
         "Not every class name can be written in DOTA: 'bare soil' is 'bare-soil' there.",
         "Not every class name can be written in a folder: 'a/b' is 'a_b' there.",
-        "1 VOC object cover no pixel's centre, or lie under others: box only.",
+        "Without a pixel of its own in SegmentationObject (too small, or under others): 1 object.",
     ):
         assert sentence in notes
     assert any(note.startswith("COCO panoptic has one value, void,") for note in notes)
