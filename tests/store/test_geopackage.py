@@ -73,7 +73,8 @@ def test_gdal_reads_what_we_wrote(store, file):
     made = [*store.create("landuse", [given]), *fill(store)]
     layers = pyogrio.list_layers(file).tolist()
     assert layers[0] == ["landuse", "Unknown"]
-    assert all(name.startswith("geolabel_") and kind is None for name, kind in layers[1:])
+    assert ["landuse.coverage", "Unknown"] in layers
+    assert all(kind is None for name, kind in layers if name.startswith("geolabel_"))
     frame = pyogrio.read_dataframe(file, layer="landuse", fid_as_index=True)
     assert frame.crs.to_epsg() == 32616
     assert frame.index.tolist() == [a.id for a in made]
@@ -165,7 +166,7 @@ def test_the_file_says_what_the_standard_asks_for(store, sql):
     rows = dict(sql.execute("SELECT srs_id, organization FROM gpkg_spatial_ref_sys"))
     assert rows == {-1: "NONE", 0: "NONE", 4326: "EPSG", 32616: "EPSG"}
     contents = dict(sql.execute("SELECT table_name, data_type FROM gpkg_contents"))
-    assert contents.pop("landuse") == "features"
+    assert contents.pop("landuse") == contents.pop("landuse.coverage") == "features"
     assert set(contents.values()) == {"attributes"}
     known = {"INTEGER", "TEXT", "DOUBLE", "BLOB", "BOOLEAN", "DATETIME", "GEOMETRY"}
     for table in ("landuse", *contents):
@@ -173,7 +174,7 @@ def test_the_file_says_what_the_standard_asks_for(store, sql):
         assert [(type_, key) for _, _, type_, _, _, key in columns if key] == [("INTEGER", 1)], table
         assert {type_ for _, _, type_, *_ in columns} <= known, table
     assert sql.execute("SELECT * FROM gpkg_geometry_columns").fetchall() == [
-        ("landuse", "geom", "GEOMETRY", 32616, 2, 0)
+        (name, "geom", "GEOMETRY", 32616, 2, 0) for name in ("landuse", "landuse.coverage")
     ]
     extensions = sql.execute("SELECT table_name, column_name, extension_name, scope FROM gpkg_extensions").fetchall()
     assert ("landuse", "geom", "gpkg_rtree_index", "write-only") in extensions
