@@ -6,25 +6,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
-from geolabel.api.properties import check_server_owned, merge_properties, read_properties, show
+from geolabel.api.properties import check_server_owned, columns_of, merge_properties, read_properties, show
 from geolabel.api.shapes import read_shape
 from geolabel.api.wire import Refused, bad_member
 from geolabel.errors import Problem
 from geolabel.geo import crs as crs_
 from geolabel.geo.geometry import MAX_VERTICES, all_to_geojson, kind_of
-from geolabel.geo.shown import shown
+from geolabel.geo.shown import shown_and_measured
 from geolabel.geo.tolerance import tolerance_of
 from geolabel.model import Annotation, NewAnnotation, Provenance, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.api.negotiate import EdgeCRS
     from geolabel.classes import LabelClass
     from geolabel.model import Project, Scene
+
+
+_POLYGONS = (3, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,6 @@ class View:
     def features(self, annotations: Sequence[Annotation]) -> list[dict[str, Any]]:
         """GeoJSON features in the client's CRS and axis order, all digits kept."""
         stored = np.array([*(a.geometry for a in annotations), None], dtype=object)[:-1]
-        tolerance = tolerance_of(self.scenes).bend(self.edge.crs)
-        visible = shown(stored, self.storage, self.edge.crs, tolerance=tolerance)
-        areas = crs_.ground_area(stored, self.storage)
         return [
             {
                 "type": "Feature",
@@ -60,10 +62,33 @@ class View:
                 "geometry": geometry,
                 "properties": show(annotation, self.project, area),
             }
-            for annotation, geometry, area in zip(
-                annotations, all_to_geojson(self.edge.turn_all(visible)), areas.tolist(), strict=True
-            )
+            for annotation, geometry, area in zip(annotations, *self._shapes(stored), strict=True)
         ]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a row of `listed`."""
+        return (*columns_of(self.project), "external", "id")
+
+    def listed(self, rows: Sequence[Sequence[Any]], stored: NDArray[np.object_]) -> list[dict[str, Any]]:
+        """The same features of current labels that came out of the store as rows, (n,), that begin with `columns`."""
+        names = columns_of(self.project)
+        external, id_ = len(names), len(names) + 1
+        features = []
+        for row, geometry, area in zip(rows, *self._shapes(stored), strict=True):
+            properties = dict(zip(names, row, strict=False))
+            if row[external] is not None:
+                properties["external"] = row[external]
+            if area is not None:
+                properties["area_m2"] = area
+            features.append({"type": "Feature", "id": row[id_], "geometry": geometry, "properties": properties})
+        return features
+
+    def _shapes(self, stored: NDArray[np.object_]) -> tuple[list[dict[str, Any]], list[float | None]]:
+        """GeoJSON geometries of shapes (n,), and their areas in square metres; None for what has none."""
+        tolerance = tolerance_of(self.scenes).bend(self.edge.crs)
+        visible, areas = shown_and_measured(stored, self.storage, self.edge.crs, tolerance=tolerance)
+        return all_to_geojson(self.edge.turn_all(visible)), _measured(stored, areas)
 
     def feature(self, annotation: Annotation) -> dict[str, Any]:
         """One feature, with what is odd about it as a member `warnings`."""
@@ -112,7 +137,7 @@ class View:
 
     def _own(self, annotation: Annotation) -> dict[str, Any]:
         geometry = np.array([annotation.geometry, None], dtype=object)[:-1]
-        return show(annotation, self.project, float(crs_.ground_area(geometry, self.storage)[0]))
+        return show(annotation, self.project, *_measured(geometry, crs_.ground_area(geometry, self.storage)))
 
     def _new(self, geometry: BaseGeometry, sent: dict[str, Any], before: Provenance) -> NewAnnotation:
         _check_kind(geometry, self.project.class_named(sent["class"]))
@@ -140,6 +165,12 @@ class View:
             max_vertices=self.max_vertices,
         )
         return geometry
+
+
+def _measured(geometries: NDArray[np.object_], areas: NDArray[np.float64]) -> list[float | None]:
+    """The areas of polygons; None for shapes without one, and where there is no ellipsoid."""
+    known = np.isin(shapely.get_type_id(geometries), _POLYGONS) & np.isfinite(areas)
+    return [area if is_known else None for area, is_known in zip(areas.tolist(), known.tolist(), strict=True)]
 
 
 def _feature_object(value: Any, *, partial: bool) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from geolabel.geo.tolerance import tolerance_of
 from geolabel.model import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.api.context import Context
@@ -97,6 +98,17 @@ class Filter:
         """
         try:
             return store.query(self.project, after=after, limit=limit, seconds=SEARCH_SECONDS, **self._wanted())
+        except InvalidInput as error:
+            raise bad_parameter("filter", str(error)) from error
+
+    def rows(
+        self, store: Store, columns: Sequence[str], *, after: int, limit: int
+    ) -> tuple[Sequence[Sequence[Any]], NDArray[np.object_]]:
+        """The same as rows that begin with these columns, and geometries (n,) in the CRS of the project; not of the past."""
+        wanted = self._wanted()
+        wanted.pop("at")
+        try:
+            return store.rows(self.project, columns, after=after, limit=limit, seconds=SEARCH_SECONDS, **wanted)
         except InvalidInput as error:
             raise bad_parameter("filter", str(error)) from error
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from geolabel.api.context import Context, ContextDep, further_parameters, known_parameters, takes_properties
 from geolabel.api.etags import Condition, etag, read_condition, read_if_match
 from geolabel.api.features import View
-from geolabel.api.filters import Asked, read_search
+from geolabel.api.filters import Asked, Filter, read_search
 from geolabel.api.negotiate import media_type, of_content, refuse_old_crs_member, requested, storage_crs
 from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.past import At, link_to, moment_of
@@ -82,25 +82,26 @@ def list_items(
     at: At = None,
 ) -> Response:
     """Labels as GeoJSON, in order of id, page by page."""
-    project_ = context.store.project(project)
-    edge = requested(project_, context.base, crs, "crs")
-    named = {name: value for name, value in (("class", class_), ("status", status)) if value is not None}
-    properties = {**named, **further_parameters(request)}
-    moment = moment_of(context, project, at)
-    asked = Asked(bbox, bbox_crs, datetime, filter_, filter_lang, filter_crs, properties, moment)
-    chosen = read_search(context, project_, asked)
-    if moment is not None and chosen.where is not None:
-        raise bad_parameter("at", "the past is searched by bbox, class and status alone: leave the other filters out")
     page = min(limit, MAX_LIMIT)
-    found = chosen.page(context.store, after=after, limit=page + 1)
-    whole = after == 0 and len(found) <= page
-    matched = len(found) if whole else chosen.count(context.store)
-    features = view_of(context, project_, edge).features(found[:page])
+    with context.store.one_moment():
+        project_ = context.store.project(project)
+        edge = requested(project_, context.base, crs, "crs")
+        named = {name: value for name, value in (("class", class_), ("status", status)) if value is not None}
+        properties = {**named, **further_parameters(request)}
+        moment = moment_of(context, project, at)
+        asked = Asked(bbox, bbox_crs, datetime, filter_, filter_lang, filter_crs, properties, moment)
+        chosen = read_search(context, project_, asked)
+        if moment is not None and chosen.where is not None:
+            message = "the past is searched by bbox, class and status alone: leave the other filters out"
+            raise bad_parameter("at", message)
+        features, more = _page(context, view_of(context, project_, edge), chosen, after, page)
+        # The last thing to ask for: it may be stopped, and then the database says no more in this moment.
+        matched = len(features) if after == 0 and not more else chosen.count(context.store)
     links = [link_to(context, request, "self", {})]
-    if len(found) > page:
+    if more:
         # The pages that follow are of the same moment, whatever is written until then.
         same = {} if moment is None else {"at": str(moment)}
-        links.append(link_to(context, request, "next", {"after": str(found[page - 1].id), **same}))
+        links.append(link_to(context, request, "next", {"after": str(features[-1]["id"]), **same}))
     links.append({"href": context.url(f"/api/collections/{project}"), "rel": "collection", "type": "application/json"})
     body: dict[str, Any] = {
         "type": "FeatureCollection",
@@ -113,6 +114,15 @@ def list_items(
         body["numberMatched"] = matched
     headers = {"Content-Crs": f"<{edge.uri}>", "Link": _header(context, project, request)}
     return GeoJson(body, headers=headers, media_type=media_type(project_))
+
+
+def _page(context: Context, view: View, chosen: Filter, after: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """The first `limit` features after an id, and whether there are more."""
+    if chosen.at is not None:
+        found = chosen.page(context.store, after=after, limit=limit + 1)
+        return view.features(found[:limit]), len(found) > limit
+    rows, geometries = chosen.rows(context.store, view.columns, after=after, limit=limit + 1)
+    return view.listed(rows[:limit], geometries[:limit]), len(rows) > limit
 
 
 def _header(context: Context, project: str, request: Request) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from geolabel.api.wire import Refused, bad_member, pointer
 from geolabel.attributes import check_attributes
 from geolabel.errors import InvalidInput, Problem
-from geolabel.geo.geometry import kind_of
 from geolabel.model import Status
 from geolabel.moments import in_order, read_moment
 
@@ -22,18 +21,24 @@ SETTABLE = ("class", "note", "status", "confidence", "scene", "track", "valid_fr
 
 SERVER_OWNED = ("source", "author", "created_at", "updated_at", "version", "external_id", "external", "area_m2")
 
+_ALWAYS_THERE = ("source", "author", "created_at", "updated_at", "version", "external_id")
 _DEFAULTS = dict.fromkeys(SETTABLE) | {"status": Status.LABELLED.value}
 _MAX_NOTE = 10_000
 _MAX_TRACK = 200
 
 
-def show(annotation: Annotation, project: Project, area: float) -> dict[str, Any]:
+def columns_of(project: Project) -> tuple[str, ...]:
+    """The columns of a label in the store that are properties of every feature, in the order of `show`."""
+    return (*SETTABLE, *(attribute.name for attribute in project.attributes), *_ALWAYS_THERE)
+
+
+def show(annotation: Annotation, project: Project, area: float | None) -> dict[str, Any]:
     """The properties of a feature: what can be set, the project's attributes, then the server's own.
 
     Args:
         annotation: current or past; a past one shows the attributes that it had.
         project: whose attributes are always there, null without a value.
-        area: in square metres on the ground; left out when it is none.
+        area: in square metres on the ground; None when there is none.
     """
     provenance = annotation.provenance
     shown: dict[str, Any] = {
@@ -56,7 +61,7 @@ def show(annotation: Annotation, project: Project, area: float) -> dict[str, Any
     }
     if annotation.external is not None:
         shown["external"] = annotation.external
-    if kind_of(annotation.geometry) == "polygon" and math.isfinite(area):
+    if area is not None:
         shown["area_m2"] = area
     return shown
 
@@ -95,7 +100,7 @@ def merge_properties(project: Project, given: Any, *, current: Annotation) -> di
         Refused: 422, with a pointer to each thing wrong.
     """
     sent, problems = _sent(project, given, current)
-    before = show(current, project, math.nan)
+    before = show(current, project, None)
     whole = {**{name: before[name] for name in SETTABLE}, **sent}
     fitting = {a.name for a in project.attributes if a.is_for(str(whole["class"]))}
     whole["attributes"] = {name: value for name, value in current.attributes.items() if name in fitting} | {

@@ -82,8 +82,8 @@ class Json(Response):
         super().__init__(content, status_code, {"Cache-Control": "no-cache", **(headers or {})}, media_type)
 
     def render(self, content: Any) -> bytes:
-        """Encode."""
-        return orjson.dumps(content)
+        """Encode; arrays of numbers as lists."""
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 class GeoJson(Json):

@@ -394,9 +394,16 @@ def ground_area(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64
     Source: Karney 2013, through PROJ.
     """
     ground = _geodesic(geometries, crs)
-    if ground is None:
-        return np.full(len(geometries), np.nan)
-    degrees, geod = ground
+    return np.full(len(geometries), np.nan) if ground is None else _areas(*ground)
+
+
+def area_of_degrees(degrees: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
+    """The same for shapes that are in longitudes and latitudes already, continuous ones, on the ellipsoid of a CRS."""
+    geod = _crs(crs).get_geod()
+    return np.full(len(degrees), np.nan) if geod is None else _areas(degrees, geod)
+
+
+def _areas(degrees: NDArray[np.object_], geod: Geod) -> NDArray[np.float64]:
     areas = small_areas(degrees, geod.a, geod.f)
     for index in np.flatnonzero(np.isnan(areas)):
         areas[index] = abs(geod.geometry_area_perimeter(shapely.orient_polygons(degrees[index]))[0])

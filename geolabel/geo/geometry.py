@@ -193,38 +193,47 @@ def to_geojson(geometry: BaseGeometry) -> dict[str, Any]:
     """The GeoJSON object with the full doubles, in the order in which the vertices are stored."""
     if geometry.geom_type not in KINDS:
         raise InvalidGeometry(f"A label is never a {geometry.geom_type}.")
-    return all_to_geojson(np.array([geometry, None], dtype=object)[:-1])[0]
+    shapes = from_shapely(np.array([geometry, None], dtype=object)[:-1])
+    return next(_ragged_to_geojson(shapes, _positions_with_z(shapes)))
 
 
 def all_to_geojson(geometries: NDArray[np.object_]) -> list[dict[str, Any]]:
-    """The same for (n,) shapes, none of them empty or a collection; their vertices are taken out all at once."""
+    """The same for (n,) shapes, none of them empty or a collection; their vertices are taken out all at once.
+
+    Positions without Z are arrays (m, 2), for a point (2,), which orjson writes as it writes lists.
+    """
     result: list[dict[str, Any]] = [{}] * len(geometries)
-    plain = (
-        (shapely.get_type_id(geometries) == 3)
-        & (shapely.get_num_interior_rings(geometries) == 0)
-        & ~shapely.has_z(geometries)
-    )
+    solid = shapely.has_z(geometries)
+    plain = (shapely.get_type_id(geometries) == _POLYGON) & (shapely.get_num_interior_rings(geometries) == 0) & ~solid
     rows = np.flatnonzero(plain)
-    flat: list[list[float]] = shapely.get_coordinates(geometries[rows]).tolist()
+    flat = shapely.get_coordinates(geometries[rows])
     end = 0
     for row, count in zip(rows.tolist(), shapely.get_num_coordinates(geometries[rows]).tolist(), strict=True):
         result[row] = {"type": "Polygon", "coordinates": [flat[end : end + count]]}
         end += count
-    rest = np.flatnonzero(~plain)
-    if len(rest):
-        for row, made in zip(rest.tolist(), _ragged_to_geojson(from_shapely(geometries[rest])), strict=True):
-            result[row] = made
+    for chosen in (~plain & ~solid, solid):
+        rows = np.flatnonzero(chosen)
+        if len(rows):
+            shapes = from_shapely(geometries[rows])
+            positions = shapes.xy if shapes.z is None else _positions_with_z(shapes)
+            for row, made in zip(rows.tolist(), _ragged_to_geojson(shapes, positions), strict=True):
+                result[row] = made
     return result
 
 
-def _ragged_to_geojson(shapes: Ragged) -> Iterator[dict[str, Any]]:
+def _positions_with_z(shapes: Ragged) -> list[list[float]]:
+    """Lists of two numbers, or of three where there is Z."""
     flat: list[list[float]] = shapes.xy.tolist()
-    if shapes.z is not None:
-        flat = [[*xy, z] if z == z else xy for xy, z in zip(flat, shapes.z.tolist(), strict=True)]  # noqa: PLR0124 (NaN)
+    if shapes.z is None:
+        return flat
+    return [[*xy, z] if z == z else xy for xy, z in zip(flat, shapes.z.tolist(), strict=True)]  # noqa: PLR0124 (NaN)
+
+
+def _ragged_to_geojson(shapes: Ragged, positions: NDArray[np.float64] | list[list[float]]) -> Iterator[dict[str, Any]]:
     rings, parts, begins = shapes.rings.tolist(), shapes.parts.tolist(), shapes.shapes.tolist()
     for kind, first, last in zip(shapes.kinds.tolist(), begins[:-1], begins[1:], strict=True):
-        lines = [flat[rings[r] : rings[r + 1]] for r in range(parts[first], parts[last])]
-        coordinates: list[Any] = lines
+        lines = [positions[rings[r] : rings[r + 1]] for r in range(parts[first], parts[last])]
+        coordinates: Any = lines
         if kind == 0:
             coordinates = lines[0][0]
         elif kind in {1, 4}:
@@ -235,6 +244,7 @@ def _ragged_to_geojson(shapes: Ragged) -> Iterator[dict[str, Any]]:
         yield {"type": _NAMES[kind], "coordinates": coordinates}
 
 
+_POLYGON = 3
 _NAMES = ("Point", "LineString", "", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
 
 

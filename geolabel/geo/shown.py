@@ -52,6 +52,23 @@ def shown(
     return result
 
 
+def shown_and_measured(
+    geometries: NDArray[np.object_], storage: str, edge: str, *, tolerance: float | None = None
+) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+    """Shapes as `shown` gives them and their areas as `ground_area` does, (n,) each.
+
+    When the client speaks the degrees in which areas are measured, which is the usual case, the way there is gone once.
+    """
+    base = crs_.geodetic(storage)
+    if base is None or crs_.is_geographic(storage) or not crs_.same(base, edge):
+        return shown(geometries, storage, edge, tolerance=tolerance), crs_.ground_area(geometries, storage)
+    degrees = crs_.transform_geometries(geometries, storage, edge)
+    areas = crs_.area_of_degrees(degrees, storage)
+    if crs_.densify_for(geometries, storage, edge, tolerance) is geometries:
+        return antimeridian.cut(degrees), areas
+    return shown(geometries, storage, edge, tolerance=tolerance), areas
+
+
 def _crossing(
     geometries: NDArray[np.object_], storage: str, result: NDArray[np.object_], end: float
 ) -> NDArray[np.int64]:

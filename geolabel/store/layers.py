@@ -47,12 +47,19 @@ def find(connection: Connection, project_id: str) -> Layer:
     Raises:
         NotFound: no such project.
     """
+    # Of one moment: what was found once holds for the connection.
+    known: dict[str, Layer] | None = connection.get_execution_options().get("layers")
+    if known is not None and project_id in known:
+        return known[project_id]
     row = None
     if "\0" not in project_id:  # PostgreSQL does not even compare with what no text can hold
         row = connection.execute(sa.select(projects).where(projects.c.id == project_id)).mappings().first()
     if row is None:
         raise NotFound(f"There is no project {project_id!r} in this workspace.")
-    return _layer(connection, row)
+    layer = _layer(connection, row)
+    if known is not None:
+        known[project_id] = layer
+    return layer
 
 
 def of_key(connection: Connection, key: int) -> Layer | None:

@@ -25,10 +25,10 @@ from geolabel.store.tables import MAX_KEY
 from geolabel.store.where import condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Connection, RowMapping
+    from sqlalchemy import ColumnElement, Connection, Row, RowMapping
 
     from geolabel.cql import Where
     from geolabel.model import Annotation, Bounds, Status
@@ -53,10 +53,11 @@ def query(
 ) -> list[Annotation]:
     """Annotations by id. See Store.query."""
     layer = layers.find(connection, project)
+    columns = tuple(layer.table.c)
     rows, geometries = page(
         connection,
         layer,
-        tuple(layer.table.c),
+        columns,
         bbox=bbox,
         class_name=class_name,
         status=status,
@@ -66,7 +67,11 @@ def query(
         where=where,
         seconds=seconds,
     )
-    return [to_annotation(row, geometry, layer) for row, geometry in zip(rows, geometries, strict=True)]
+    names = [column.name for column in columns]
+    return [
+        to_annotation(dict(zip(names, row, strict=True)), geometry, layer)
+        for row, geometry in zip(rows, geometries, strict=True)
+    ]
 
 
 def page(
@@ -82,7 +87,7 @@ def page(
     areas: Sequence[Area] | None = None,
     where: Where | None = None,
     seconds: float | None = None,
-) -> tuple[list[RowMapping], NDArray[np.object_]]:
+) -> tuple[list[Row[Any]], NDArray[np.object_]]:
     """Annotations by id in bulk, for those who write them out without making objects of them.
 
     Args:
@@ -99,11 +104,11 @@ def page(
         seconds: how long it may take.
 
     Returns:
-        The rows, and their geometries (n,) in the CRS of the layer.
+        The rows, with the columns in their order, and their geometries (n,) in the CRS of the layer.
     """
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, got {limit}.")
-    rows: list[RowMapping] = []
+    rows: list[Row[Any]] = []
     parts: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
     areas = _areas(connection, layer, bbox, areas)
     if limit == 0 or after >= MAX_KEY or areas == ():
@@ -118,6 +123,15 @@ def page(
             if limit is not None and len(rows) >= limit:
                 break
     return rows[:limit], np.concatenate(parts)[:limit]
+
+
+def rows(
+    connection: Connection, project: str, columns: Sequence[str], **wanted: Any
+) -> tuple[list[Row[Any]], NDArray[np.object_]]:
+    """Annotations by id as tuples. See Store.rows."""
+    layer = layers.find(connection, project)
+    chosen = (*(layer.table.c[name] for name in columns), layer.table.c.geom)
+    return page(connection, layer, chosen, **wanted)
 
 
 def count(
@@ -175,12 +189,15 @@ def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: 
         *(layer.table.c[n] for n in (*BATCH_COLUMNS, *(a.name for a in layer.project.attributes))),
     )
     areas = _areas(connection, layer, bbox, None)
+    names = [column.name for column in columns]
     for rows, geometries in _hits(connection, layer, visible(layer), areas=areas, columns=columns, size=size):
         if rows:
-            yield to_batch(rows, geometries, layer)
+            yield to_batch([dict(zip(names, row, strict=True)) for row in rows], geometries, layer)
 
 
-def to_batch(rows: Sequence[RowMapping], geometries: NDArray[np.object_], layer: Layer) -> LabelBatch:
+def to_batch(
+    rows: Sequence[Mapping[str, Any] | RowMapping], geometries: NDArray[np.object_], layer: Layer
+) -> LabelBatch:
     """Rows with the columns of one state to arrays; attributes of the past are there beside those of the schema."""
     columns = {n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS}
     if layer.project.attributes or any(row.get("attributes") for row in rows):
@@ -256,7 +273,7 @@ def _hits(
     size: int = _ROWS_AT_ONCE,
     limit: int | None = None,
     deadline: float | None = None,
-) -> Iterator[tuple[list[RowMapping], NDArray[np.object_]]]:
+) -> Iterator[tuple[list[Row[Any]], NDArray[np.object_]]]:
     """Rows and their geometries in order of id, at most `size` at a time; areas are tested on the exact geometry."""
     if areas is not None:
         near = (spatial(connection).overlapping(layer.table, area.bounds) for area in areas if area.bounds is not None)
@@ -281,12 +298,13 @@ def _parts(
     size: int,
     limit: int | None = None,
     deadline: float | None = None,
-) -> Iterator[tuple[Sequence[RowMapping], NDArray[np.object_]]]:
+) -> Iterator[tuple[Sequence[Row[Any]], NDArray[np.object_]]]:
     select = sa.select(*columns).where(*wanted).order_by(layer.table.c.id).limit(limit)
     options = {} if limit is not None and limit <= size else {"yield_per": size}
     with connection.execute(select, execution_options=options) as result:
-        for rows in result.mappings().partitions(size):
-            yield rows, spatial(connection).decode([row["geom"] for row in rows])
+        shape = [column.name for column in columns].index("geom")
+        for rows in result.partitions(size):
+            yield rows, spatial(connection).decode([row[shape] for row in rows])
             if deadline is not None and time.monotonic() > deadline:
                 raise TooSlow(_TOO_SLOW, _TOO_SLOW)
 

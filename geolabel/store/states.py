@@ -34,7 +34,7 @@ def to_annotations(connection: Connection, rows: Sequence[RowMapping], layer: La
     return [to_annotation(row, geometry, layer) for row, geometry in zip(rows, geometries, strict=True)]
 
 
-def to_annotation(row: RowMapping, geometry: BaseGeometry, layer: Layer) -> Annotation:
+def to_annotation(row: Mapping[str, Any] | RowMapping, geometry: BaseGeometry, layer: Layer) -> Annotation:
     """One row, whose geometry is decoded."""
     return Annotation(
         id=row["id"],
