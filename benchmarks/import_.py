@@ -7,6 +7,7 @@ file, transforms it, makes it valid and writes a GeoPackage.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import time
@@ -83,7 +84,8 @@ def measure(command: list[str]) -> tuple[float, float]:
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     # What the system counts for a child at its end starts from the memory of its parent.
     while child.poll() is None:
-        peak = max(peak, peak_memory(child.pid) if child.poll() is None else 0.0)
+        now = peak_memory(child.pid)
+        peak = max(peak, 0.0 if math.isnan(now) else now)
         time.sleep(0.02)
     if child.returncode:
         raise RuntimeError(f"{command} ended with code {child.returncode}")

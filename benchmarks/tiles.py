@@ -150,9 +150,10 @@ def wait_for(port: int) -> None:
 def peak_memory(pid: int) -> float:
     try:
         with open(f"/proc/{pid}/status", encoding="ascii") as status:  # noqa: PTH123
-            return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM"))
+            peaks = [int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM")]
     except OSError:
         return float("nan")
+    return peaks[0] if peaks else float("nan")  # none of a process that has just ended
 
 
 def bare(scene: Path, tiles: list[tuple[int, int, int]]) -> float:
