@@ -69,6 +69,10 @@ _extensions = sa.table(
     *map(sa.column, ("table_name", "column_name", "extension_name", "definition", "scope")),
 )
 _sequence = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq"))
+# Built once: every request asks it.
+_EXTENT = sa.select(_contents.c.min_x, _contents.c.min_y, _contents.c.max_x, _contents.c.max_y).where(
+    _contents.c.table_name == sa.bindparam("table")
+)
 
 
 def make_engine(path: Path) -> Engine:
@@ -329,10 +333,7 @@ class GeoPackage:
 
     def extent(self, connection: Connection, table: Table) -> Bounds | None:
         """See Spatial."""
-        c = _contents.c
-        row = connection.execute(
-            sa.select(c.min_x, c.min_y, c.max_x, c.max_y).where(c.table_name == table.name),
-        ).one()
+        row = connection.execute(_EXTENT, {"table": table.name}).one()
         return None if row.min_x is None else (row.min_x, row.min_y, row.max_x, row.max_y)
 
     def reserve_ids(self, connection: Connection, table: Table, count: int) -> range:

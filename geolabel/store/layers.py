@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, RowMapping, Table
 
 
+# Built once: every request asks these.
+_NAMED = sa.select(projects).where(projects.c.id == sa.bindparam("project"))
+_SCENES = (
+    sa.select(scenes.c.id)
+    .join(project_scenes, project_scenes.c.scene == scenes.c.key)
+    .where(project_scenes.c.project == sa.bindparam("project"))
+    .order_by(project_scenes.c.position)
+)
+_STAGED = sa.select(changesets.c.number).where(
+    changesets.c.project == sa.bindparam("project"), changesets.c.published == sa.false()
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A project and where its annotations rest.
@@ -53,7 +66,7 @@ def find(connection: Connection, project_id: str) -> Layer:
         return known[project_id]
     row = None
     if "\0" not in project_id:  # PostgreSQL does not even compare with what no text can hold
-        row = connection.execute(sa.select(projects).where(projects.c.id == project_id)).mappings().first()
+        row = connection.execute(_NAMED, {"project": project_id}).mappings().first()
     if row is None:
         raise NotFound(f"There is no project {project_id!r} in this workspace.")
     layer = _layer(connection, row)
@@ -78,12 +91,7 @@ def find_all(connection: Connection, *, coverage: bool = False) -> list[Project]
 
 
 def _layer(connection: Connection, row: RowMapping) -> Layer:
-    used = connection.execute(
-        sa.select(scenes.c.id)
-        .join(project_scenes, project_scenes.c.scene == scenes.c.key)
-        .where(project_scenes.c.project == (row["coverage_of"] or row["key"]))
-        .order_by(project_scenes.c.position),
-    )
+    used = connection.execute(_SCENES, {"project": row["coverage_of"] or row["key"]})
     project = Project(
         id=row["id"],
         title=row["title"],
@@ -98,13 +106,10 @@ def _layer(connection: Connection, row: RowMapping) -> Layer:
         require_if_match=row["require_if_match"],
         coverage_of=None if row["coverage_of"] is None else row["id"].removesuffix(COVERAGE),
     )
-    staged = sa.select(changesets.c.number).where(
-        changesets.c.project == row["key"], changesets.c.published == sa.false()
-    )
     return Layer(
         project=project,
         key=row["key"],
         srs_id=row["srs_id"],
         table=features(project.id, project.attributes),
-        hidden=tuple(connection.execute(staged).scalars()),
+        hidden=tuple(connection.execute(_STAGED, {"project": row["key"]}).scalars()),
     )
