@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from shapely.geometry.base import BaseGeometry
+
     from .conftest import Api
 
 PLACE = transform_coordinates(np.array([[-84.4759, 33.6389]]), CRS84, "EPSG:32616")[0]
@@ -42,7 +44,7 @@ SHAPES = [
 CLASSES = {"polygon": "building", "line": "road", "point": "tree"}
 
 
-def placed(text: str) -> shapely.Geometry:
+def placed(text: str) -> BaseGeometry:
     return shapely.transform(
         shapely.from_wkt(text), lambda xyz: xyz + np.resize([*PLACE, 0], xyz.shape[1]), include_z="Z" in text
     )
@@ -51,7 +53,7 @@ def placed(text: str) -> shapely.Geometry:
 def label(number: int, text: str) -> NewAnnotation:
     """Every second one says all that a label can say."""
     geometry = placed(text)
-    kind = {0: "point", 4: "point", 1: "line", 5: "line"}.get(shapely.get_type_id(geometry), "polygon")
+    kind = {0: "point", 4: "point", 1: "line", 5: "line"}.get(int(shapely.get_type_id(geometry)), "polygon")
     if number % 2:
         return NewAnnotation(geometry, CLASSES[kind])
     return NewAnnotation(
