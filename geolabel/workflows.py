@@ -14,7 +14,8 @@ import numpy as np
 from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
 from geolabel.attributes import make_attributes
-from geolabel.chips import build
+from geolabel.chips.labels import gather
+from geolabel.chips.plan import Plan, make_plan, plan_without_chips
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
@@ -337,9 +338,9 @@ def export(
     scenes = [store.scene(scene) for scene in project.scenes]
     tell(0.0, "Reading annotations")
     coverage = store.coverage(project_id, at=state["changeset"])
-    labels = build.gather(project, store.batches(project_id, at=state["changeset"]), coverage)
+    labels = gather(project, store.batches(project_id, at=state["changeset"]), coverage)
     chipped = any(f.space == "pixel" for f in wanted)
-    plan = (build.plan if chipped else build.plan_without_chips)(project, scenes, labels, spec)
+    plan = (make_plan if chipped else plan_without_chips)(project, scenes, labels, spec)
     if dry_run:
         names = [f.name for f in wanted]
         return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
@@ -350,7 +351,7 @@ def export(
     return report
 
 
-def _size_of_images(plan: build.Plan) -> int:
+def _size_of_images(plan: Plan) -> int:
     """Bytes that the chips' images will take at least: a third of their pixels."""
     total = 0
     for chip in plan.chips:

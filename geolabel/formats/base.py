@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from geolabel.chips.build import Chip, Labels
+    from geolabel.chips.build import Chip
+    from geolabel.chips.labels import Labels
     from geolabel.chips.spec import ChipSpec
     from geolabel.classes import LabelClass
     from geolabel.errors import Problem

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from geolabel.chips.build import Chip, Plan, PlannedChip
+    from geolabel.chips.build import Chip
+    from geolabel.chips.plan import Plan, PlannedChip
 
 COLUMNS, MOST = 5, 30
 CELL, GAP, MARGIN, CAPTION = 384, 16, 32, 30

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from geolabel.chips.build import Labels, Plan
+    from geolabel.chips.labels import Labels
+    from geolabel.chips.plan import Plan
     from geolabel.formats.base import Format
     from geolabel.formats.report import ExportReport
     from geolabel.model import Project

@@ -18,7 +18,8 @@ import geolabel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from geolabel.chips.build import Chip, Plan
+    from geolabel.chips.build import Chip
+    from geolabel.chips.plan import Plan
 
 FORMAT_VERSION = 1
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from geolabel.chips.build import Plan, Tally
+    from geolabel.chips.plan import Plan, Tally
     from geolabel.classes import LabelClass
 
 SPLIT_COLORS = {"train": "#5b9cff", "val": "#f0c107", "test": "#ff6b8b"}

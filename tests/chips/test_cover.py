@@ -14,8 +14,10 @@ from rasterio.transform import from_origin
 from shapely.geometry import Polygon, box
 
 from geolabel import workflows
-from geolabel.chips import build
+from geolabel.chips.build import chips
 from geolabel.chips.cover import cover_of
+from geolabel.chips.labels import gather
+from geolabel.chips.plan import Plan, make_plan
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidSpec
 from geolabel.model import NewAnnotation, Provenance
@@ -51,13 +53,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def masks(store: Store, spec: ChipSpec) -> dict[str, np.ndarray]:
-    return {chip.name: chip.semantic for chip in build.chips(planned(store, spec))}
+    return {chip.name: chip.semantic for chip in chips(planned(store, spec))}
 
 
-def planned(store: Store, spec: ChipSpec) -> build.Plan:
+def planned(store: Store, spec: ChipSpec) -> Plan:
     project = store.project("p")
-    labels = build.gather(project, store.batches("p"), store.coverage("p"))
-    return build.plan(project, [store.scene(s) for s in project.scenes], labels, spec)
+    labels = gather(project, store.batches("p"), store.coverage("p"))
+    return make_plan(project, [store.scene(s) for s in project.scenes], labels, spec)
 
 
 def burnt(*shapes: tuple[Polygon, int], fill: int) -> np.ndarray:
