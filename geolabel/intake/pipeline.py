@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from geolabel.intake.columns import Plan, Values
     from geolabel.intake.shapes import Settled
     from geolabel.model import Project, Scene
-    from geolabel.store.bulk import ImportStage, Tally
+    from geolabel.store.bulk import Tally
+    from geolabel.store.stage import ImportStage
     from geolabel.store.store import Store
 
     Progress = Callable[[float, str], None]

@@ -21,9 +21,9 @@ from geolabel.model import COVERAGE, Coverage, JobState, Status
 from geolabel.store import annotations as labels
 from geolabel.store import backup, idempotency, jobs, layers, past, projects, scenes, search
 from geolabel.store import batch as batches
-from geolabel.store.bulk import BulkImports
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.guard import guard_lifted
+from geolabel.store.imports import BulkImports
 from geolabel.store.opening import open_database
 from geolabel.store.operations import Book
 from geolabel.store.tilefeed import TileFeed

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from geolabel.formats.base import LabelStream
     from geolabel.intake import ImportReport
     from geolabel.store import Store
-    from geolabel.store.bulk import ImportStage
+    from geolabel.store.stage import ImportStage
 
 X, Y = 733_601.0, 3_724_739.0
 
