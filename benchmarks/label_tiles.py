@@ -153,8 +153,8 @@ def serve_and_measure(
         ).stdout
         if "Non-2xx" in said:
             raise RuntimeError(said)
-        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
-        number, unit = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?)B", said).groups()  # type: ignore[union-attr]
+        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+        number, unit = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?)B", said).groups()
         return rate, float(number) * {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}[unit] / rate, peak_memory(server.pid)
     finally:
         server.terminate()
@@ -185,9 +185,9 @@ class PostGIS:
         return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self.programs() / program), *arguments]  # type: ignore[operator]
+        command = [str(self.programs() / program), *arguments]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(command, cwd=self.folder, user=self._user, check=True, **quiet)  # type: ignore[call-overload]
+        subprocess.run(command, cwd=self.folder, user=self._user, check=True, **quiet)
 
     def load(self, shapes: NDArray[np.object_], classes: list[str]) -> None:
         import psycopg

@@ -6,49 +6,39 @@ Store only opens transactions; each noun's file beside this one says what happen
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Self
 
 from geolabel.errors import StoreFailed
 from geolabel.geo.operations import leave_book, use_book
-from geolabel.model import COVERAGE, Coverage, JobState, Status
 from geolabel.store import annotations as labels
-from geolabel.store import backup, idempotency, jobs, layers, past, projects, scenes, search
+from geolabel.store import backup, idempotency, layers, projects, scenes
 from geolabel.store import batch as batches
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.guard import guard_lifted
 from geolabel.store.imports import BulkImports
 from geolabel.store.opening import open_database
 from geolabel.store.operations import Book
+from geolabel.store.queue import Queue
+from geolabel.store.reading import Reading
 from geolabel.store.tilefeed import TileFeed
-from geolabel.store.timeline import Timeline, refuse_filter
+from geolabel.store.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-    from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
     from sqlalchemy import Connection
 
-    from geolabel.cql import Where
-    from geolabel.geo.areas import Area
     from geolabel.mapping import SchemaMapping
     from geolabel.model import (
         Annotation,
         AnnotationPatch,
-        Bounds,
         Change,
         ChangesetKind,
-        Job,
-        LabelBatch,
         NewAnnotation,
         Project,
         Scene,
@@ -85,7 +75,7 @@ def open_store(location: Path | str, *, create: bool = False, now: Callable[[], 
     return store
 
 
-class Store(Timeline, TileFeed, BulkImports):
+class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
     """The database of one workspace; a context manager, for any number of threads.
 
     One writes at a time, many read; several processes may have the same workspace open. A method that writes does all of
@@ -364,255 +354,6 @@ class Store(Timeline, TileFeed, BulkImports):
         """
         with self._write() as (connection, at):
             return labels.delete(connection, project, id, expected=expected, at=at, author=author)
-
-    def annotations(self, project: str, ids: Sequence[int]) -> dict[int, Annotation]:
-        """The current versions of those ids that are there, by id; NotFound for the project."""
-        with self._read() as connection:
-            return labels.find_many(connection, project, ids)
-
-    def annotation(self, project: str, id: int, *, at: int | None = None) -> Annotation:
-        """The current version, or the one at a change set; NotFound."""
-        with self._read() as connection:
-            if at is not None:
-                return past.find(connection, project, id, at=at)
-            return labels.find(connection, project, id)
-
-    def query(
-        self,
-        project: str,
-        *,
-        bbox: Bounds | None = None,
-        class_name: str | None = None,
-        status: Status | None = None,
-        after: int = 0,
-        limit: int | None = None,
-        areas: Sequence[Area] | None = None,
-        where: Where | None = None,
-        seconds: float | None = None,
-        at: int | None = None,
-    ) -> list[Annotation]:
-        """Annotations in order of id.
-
-        Args:
-            project: its id.
-            bbox: in the project's CRS; only those whose exact geometry touches it.
-            class_name: only those of this class.
-            status: only those that stand there.
-            after: only ids above this one: the last id of the page before.
-            limit: at most so many; None for all.
-            areas: only those whose exact geometry touches one of them; a box in any CRS (`geolabel.geo.areas`).
-            where: only those that a filter chooses; its geometries are in the project's CRS.
-            seconds: how long it may take; None for as long as it needs.
-            at: number of a change set: as they were then (`changeset_at`).
-
-        Raises:
-            NotFound: no such project.
-            InvalidInput: a box that is none; a filter of the past.
-            TooSlow: the time was over.
-        """
-        with self._read() as connection:
-            if at is not None:
-                refuse_filter(where)
-                return past.query(
-                    connection,
-                    project,
-                    at=at,
-                    bbox=bbox,
-                    class_name=class_name,
-                    status=status,
-                    after=after,
-                    limit=limit,
-                    areas=areas,
-                )
-            return search.query(
-                connection,
-                project,
-                bbox=bbox,
-                class_name=class_name,
-                status=status,
-                after=after,
-                limit=limit,
-                areas=areas,
-                where=where,
-                seconds=seconds,
-            )
-
-    def rows(
-        self,
-        project: str,
-        columns: Sequence[str],
-        *,
-        class_name: str | None = None,
-        status: Status | None = None,
-        after: int = 0,
-        limit: int | None = None,
-        areas: Sequence[Area] | None = None,
-        where: Where | None = None,
-        seconds: float | None = None,
-    ) -> tuple[Sequence[Sequence[Any]], NDArray[np.object_]]:
-        """The same as `query` without an object for each annotation, for those who write many out.
-
-        Args:
-            project: its id.
-            columns: names of those that are wanted: of an annotation's own, and of the project's attributes.
-            class_name: see `query`, also for what follows.
-            status: only those that stand there.
-            after: only ids above this one.
-            limit: at most so many; None for all.
-            areas: only those that touch one of them.
-            where: only those that a filter chooses.
-            seconds: how long it may take.
-
-        Returns:
-            Rows that begin with the columns in their order, and geometries (n,) in the project's CRS.
-        """
-        with self._read() as connection:
-            return search.rows(
-                connection,
-                project,
-                columns,
-                class_name=class_name,
-                status=status,
-                after=after,
-                limit=limit,
-                areas=areas,
-                where=where,
-                seconds=seconds,
-            )
-
-    def count(
-        self,
-        project: str,
-        *,
-        bbox: Bounds | None = None,
-        class_name: str | None = None,
-        status: Status | None = None,
-        areas: Sequence[Area] | None = None,
-        where: Where | None = None,
-        seconds: float | None = None,
-        at: int | None = None,
-    ) -> int:
-        """How many annotations `query` would give without a limit."""
-        with self._read() as connection:
-            if at is not None:
-                refuse_filter(where)
-                return past.count(
-                    connection, project, at=at, bbox=bbox, class_name=class_name, status=status, areas=areas
-                )
-            return search.count(
-                connection,
-                project,
-                bbox=bbox,
-                class_name=class_name,
-                status=status,
-                areas=areas,
-                where=where,
-                seconds=seconds,
-            )
-
-    def coverage(self, project: str, *, at: int | None = None) -> Coverage:
-        """Which ground of a project was seen, and which is to be ignored, now or at a change set; NotFound."""
-        found: dict[str, list[BaseGeometry]] = {"seen": [], "ignore": []}
-        for batch in self.batches(project + COVERAGE, at=at):
-            for name, status, geometry in zip(
-                batch.class_names, batch.columns["status"], batch.geometries, strict=True
-            ):
-                if status in {Status.LABELLED, Status.ACCEPTED}:
-                    found[name].append(geometry)
-        seen, ignored = (np.array([*shapes, None], dtype=object)[:-1] for shapes in found.values())
-        return Coverage(seen, ignored)
-
-    def extent(self, project: str, *, at: int | None = None) -> Bounds | None:
-        """The box around all annotations in the project's CRS, now or at a change set; None without any; NotFound."""
-        with self._read() as connection:
-            if at is not None:
-                return past.extent(connection, project, at=at)
-            return search.extent(connection, project)
-
-    def batches(
-        self, project: str, *, bbox: Bounds | None = None, size: int = 10_000, at: int | None = None
-    ) -> Iterator[LabelBatch]:
-        """Annotations as arrays, in order of id, from one snapshot: changes made meanwhile are not seen.
-
-        Args:
-            project: its id.
-            bbox: in the project's CRS; only those whose exact geometry touches it.
-            size: at most so many in a batch.
-            at: number of a change set: as they were then (`changeset_at`).
-
-        Raises:
-            NotFound: no such project.
-            InvalidInput: a box that is none.
-        """
-        with self._read() as connection:
-            if at is not None:
-                yield from past.batches(connection, project, at=at, bbox=bbox, size=size)
-                return
-            yield from search.batches(connection, project, bbox=bbox, size=size)
-
-    # Jobs
-
-    def add_job(self, kind: str, project: str, params: Mapping[str, Any], *, once: Once | None = None) -> Job:
-        """Put a job at the end of the queue.
-
-        Args:
-            kind: what it does.
-            project: its id.
-            params: what is asked for, as JSON.
-            once: when the same was asked for before, the job as it was then is given again.
-
-        Raises:
-            NotFound: no such project.
-            InvalidInput: a key of another request.
-        """
-        with self._write() as (connection, at):
-            return jobs.add(connection, kind, project, params, at=at, once=once)
-
-    def job(self, id: int) -> Job:
-        """The job of that id; NotFound."""
-        with self._read() as connection:
-            return jobs.find(connection, id)
-
-    def jobs(self, project: str | None = None) -> list[Job]:
-        """All jobs, of one project when it is given, oldest first."""
-        with self._read() as connection:
-            return jobs.find_all(connection, project)
-
-    def claim_job(self) -> Job | None:
-        """Take the oldest queued job, which is running from now on; None when none waits. No two callers get the same."""
-        with self._read() as connection:
-            if not jobs.any_in(connection, JobState.QUEUED):
-                return None
-        with self._write() as (connection, at):
-            return jobs.claim(connection, at=at, worker=f"{socket.gethostname()}:{os.getpid()}")
-
-    def heartbeat(self, id: int, progress: float, message: str) -> bool:
-        """Say that a job is alive and how far (0..1) it is; False when it shall stop: it was cancelled."""
-        with self._write() as (connection, at):
-            return jobs.heartbeat(connection, id, progress, message, at=at)
-
-    def finish_job(self, id: int, state: JobState, message: str, result: Mapping[str, Any] | None = None) -> Job:
-        """End a job as done, failed or cancelled; one that has ended already (was cancelled) stays as it is."""
-        with self._write() as (connection, at):
-            return jobs.finish(connection, id, state, message, result, at=at)
-
-    def cancel_job(self, id: int) -> Job:
-        """Stop a job that has not ended: it never starts, or its next heartbeat tells it."""
-        with self._write() as (connection, at):
-            return jobs.cancel(connection, id, at=at)
-
-    def requeue_orphans(self, older_than_s: float) -> int:
-        """Queue running jobs again that gave no heartbeat for so many seconds: their worker is gone; how many."""
-        with self._read() as connection:
-            if not jobs.any_in(connection, JobState.RUNNING):
-                return 0
-        with self._write() as (connection, at):
-            return jobs.requeue_orphans(connection, before=self._time(-older_than_s), at=at)
-
-    def requeue_job(self, id: int) -> bool:
-        """Queue a running job again whose worker was stopped; False when it had ended."""
-        with self._write() as (connection, at):
-            return jobs.requeue(connection, id, at=at)
 
     # The workspace as one file
 
