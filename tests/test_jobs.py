@@ -114,7 +114,7 @@ def test_stopping_the_server_puts_the_job_back(store: Store) -> None:
     _wait(store, job.id, JobState.RUNNING)
     started = time.monotonic()
     runner.stop()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 45  # the job itself would sleep for 60
     assert store.job(job.id).state is JobState.QUEUED
 
 

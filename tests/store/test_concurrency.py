@@ -161,14 +161,3 @@ def test_a_killed_writer_leaves_all_or_nothing(store):
     if store.name.endswith(".gpkg"):
         with store._read() as connection:
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-
-
-def test_bulk_is_fast_enough(store):
-    import numpy as np
-    import shapely
-
-    at = np.random.default_rng(1).uniform(0, 10_000, (20_000, 2))
-    new = [NewAnnotation(shape, "water") for shape in shapely.buffer(shapely.points(at), 10, quad_segs=4)]
-    started = time.process_time()
-    assert len(store.create("landuse", new)) == 20_000
-    assert time.process_time() - started < 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from dataclasses import replace
 from functools import partial
 
@@ -380,18 +379,16 @@ def test_a_schema_stays_while_labels_are_imported(store):
     change(store, title="Other")
 
 
-def test_many_labels_in_seconds(typed):
+def test_many_labels(typed):
     random_ = random.Random(1)
     shapes = [Point(random_.random(), random_.random()) for _ in range(5_000)]
     typed.create("landuse", [NewAnnotation(s, "forest", attributes=VALUES) for s in shapes])
-    start = time.perf_counter()
     change(
         typed,
         classes=make_classes(["water", "wood"]),
         attributes=(replace(ATTRIBUTES[0], name="foliage", classes=("wood",)), *ATTRIBUTES[1:]),
         mapping=SchemaMapping({"forest": "wood"}, {"leaf": "foliage"}),
     )
-    assert time.perf_counter() - start < 20
     assert typed.count("landuse", class_name="wood") == 5_000
     assert typed.history("landuse", 5_000)[0].annotation.attributes == VALUES
 
