@@ -42,11 +42,13 @@ class CocoWriter:
         }
         self._files = {split: CocoFile(context.open(f"coco/{split}.json"), head) for split in context.splits}
         self._areas = Areas("COCO")
+        self._chips = 0
 
     def add(self, chip: Chip) -> tuple[str, ...]:
         """Write the polygons on a chip; lines and points have no area and are counted."""
         file = self._files[chip.split]
-        image = file.add_image(image_record(chip, self._context.image_path(chip)))
+        self._chips += 1
+        image = file.add_image(self._chips, image_record(chip, self._context.image_path(chip)))
         labels = chip.labels
         areas = shapely.area(labels.geometries)
         bounds = shapely.bounds(labels.geometries).reshape(-1, 4)
@@ -87,7 +89,7 @@ class CocoWriter:
 
 
 class CocoFile:
-    """One COCO file, its annotations streamed: `{head, "annotations": [...], "images": [...]}`; ids count from 1."""
+    """One COCO file, its annotations streamed: `{head, "annotations": [...], "images": [...]}`; ids of annotations count from 1."""
 
     def __init__(self, stream: BinaryIO, head: dict[str, Any]) -> None:
         self._images: list[bytes] = []
@@ -95,9 +97,13 @@ class CocoFile:
         self._stream = stream
         self._stream.write(orjson.dumps(head)[:-1] + b',"annotations":[')
 
-    def add_image(self, image: dict[str, Any]) -> int:
-        """Keep an image until the end; gives its id."""
-        number = len(self._images) + 1
+    def add_image(self, number: int, image: dict[str, Any]) -> int:
+        """Keep an image until the end; gives its id.
+
+        Args:
+            number: of the chip in `chips.parquet`, from 1: by it, results on any split find their chip again.
+            image: what COCO says of it.
+        """
         self._images.append(orjson.dumps({"id": number, **image}))
         return number
 

@@ -45,12 +45,13 @@ class PanopticWriter:
             ],
         }
         self._files = {split: CocoFile(context.open(f"masks/panoptic/{split}.json"), head) for split in context.splits}
-        self._hidden = self._ignored = self._background = 0
+        self._hidden = self._ignored = self._background = self._chips = 0
 
     def add(self, chip: Chip) -> tuple[str, ...]:
         """Write the PNG of a chip and what its segments are."""
         path = f"masks/panoptic/{chip.split}/{chip.name}.png"
         file, labels = self._files[chip.split], chip.labels
+        self._chips += 1
         segments = self._segments(chip)
         stream = io.BytesIO()
         Image.fromarray(_colors(segments)).save(stream, "PNG")
@@ -65,7 +66,7 @@ class PanopticWriter:
                 infos.append({**info, "category_id": self._stuff[position - len(labels)]})
         file.add_annotation(
             {
-                "image_id": file.add_image(image_record(chip, self._context.image_path(chip))),
+                "image_id": file.add_image(self._chips, image_record(chip, self._context.image_path(chip))),
                 "file_name": f"{chip.name}.png",
                 "segments_info": infos,
             }
