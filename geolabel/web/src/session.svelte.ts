@@ -3,8 +3,8 @@ import * as api from "./api";
 import { type Draft, KIND_OF, type Tool } from "./editor/draft";
 import { boundsOf, type Path, removeVertex, unite, unrolled, within } from "./editor/geometry";
 import { inSentence } from "./format";
-import { History, type Step } from "./sync/history";
-import { type Content, type Label, Labels } from "./sync/labels";
+import { History } from "./sync/history";
+import { type Content, type Edit, type Label, Labels, type Step } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";
 import { type QueueState, SaveQueue, type Trouble } from "./sync/queue";
 import type { Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
@@ -62,6 +62,7 @@ export class Session {
       this.saving = state;
     });
     this.loader = new LabelLoader(this.items, this.labels, (key) => this.queue.busy(key));
+    this.labels.onCommit = (name, steps) => this.#committed(name, steps);
     this.labels.listen(() => {
       this.revision += 1;
       const there = this.selection.filter((key) => this.labels.get(key)?.content);
@@ -101,21 +102,24 @@ export class Session {
 
   // Edits
 
-  /** Make an edit: it is shown, kept for undo, and saved. */
-  edit(title: string, steps: Step[], scene: string | null = null): void {
-    const real = steps.filter((step) => step.before !== step.after);
-    if (real.length === 0) return;
-    this.#apply(this.#history.record(title, real).number, real, scene);
+  /** Keep an edit that was made: for undo, and for the server. */
+  #committed(name: string, steps: Step[]): void {
+    this.#save(this.#history.record(name, steps).number, steps);
   }
 
-  #apply(edit: number, steps: Step[], scene: string | null = null): void {
+  #save(edit: number, steps: Step[]): void {
     for (const { key, before, after } of steps) {
       this.#count(before, after);
-      this.labels.show(key, after, scene);
       this.queue.push({ key, content: after, edit });
     }
     this.vertex = null;
     this.#titles();
+  }
+
+  /** Make an edit that takes another one back, or repeats it. */
+  #apply(edit: number, steps: Step[]): void {
+    for (const { key, after } of steps) this.labels.show(key, after);
+    this.#save(edit, steps);
   }
 
   /** Keep the legend's numbers right: a label became another, came (from null) or went (to null). */
@@ -154,37 +158,35 @@ export class Session {
 
   /** A shape was drawn: it is a label of the picked class. */
   add(geometry: Geometry, scene: string | null): void {
-    const key = this.labels.newKey();
-    const after: Content = { geometry, class: this.className, note: null };
+    const after: Content = { geometry, class: this.className, note: null, attributes: { scene } };
     this.#reveal(this.className);
-    this.edit(`Draw ${this.className}`, [{ key, before: null, after }], scene);
+    this.labels.commit([{ key: this.labels.newKey(), after }], `Draw ${this.className}`);
   }
 
   reshape(title: string, geometries: ReadonlyMap<number, Geometry>): void {
-    const steps = [...geometries].flatMap(([key, geometry]) => {
-      const before = this.labels.get(key)?.content;
-      return before ? [{ key, before, after: { ...before, geometry } }] : [];
+    const edits: Edit[] = [...geometries].flatMap(([key, geometry]) => {
+      const content = this.labels.get(key)?.content;
+      return content ? [{ key, after: { ...content, geometry } }] : [];
     });
-    this.edit(title, steps);
+    this.labels.commit(edits, title);
   }
 
   setClass(name: string): void {
     this.#reveal(name);
-    const steps = this.selected()
+    const edits = this.selected()
       .filter((label) => label.content.class !== name)
-      .map(({ key, content }) => ({ key, before: content, after: { ...content, class: name } }));
-    this.edit(steps.length > 1 ? `Change class of ${steps.length} labels` : "Change class", steps);
+      .map(({ key, content }) => ({ key, after: { ...content, class: name } }));
+    this.labels.commit(edits, edits.length > 1 ? `Change class of ${edits.length} labels` : "Change class");
   }
 
   setNote(key: number, text: string): void {
-    const before = this.labels.get(key)?.content;
+    const content = this.labels.get(key)?.content;
     const note = text.trim() === "" ? null : text;
-    if (before && before.note !== note) this.edit("Change note", [{ key, before, after: { ...before, note } }]);
+    if (content) this.labels.commit([{ key, after: { ...content, note } }], "Change note");
   }
 
   restore(key: number, content: Content): void {
-    const before = this.labels.get(key)?.content ?? null;
-    this.edit("Restore version", [{ key, before, after: content }]);
+    this.labels.commit([{ key, after: content }], "Restore version");
   }
 
   remove(): void {
@@ -192,9 +194,9 @@ export class Session {
     if (gone.length === 0) return;
     const [first] = gone;
     const title = gone.length > 1 ? `Delete ${gone.length} labels` : "Delete label";
-    this.edit(
+    this.labels.commit(
+      gone.map(({ key }) => ({ key, after: null })),
       title,
-      gone.map(({ key, content }) => ({ key, before: content, after: null })),
     );
     this.select([]);
     this.say(

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
+import type { Content } from "./content";
 import { History } from "./history";
-import type { Content } from "./labels";
 
 const content = (name: string): Content => ({
   geometry: { type: "Point", coordinates: [0, 0] },
   class: name,
   note: null,
+  attributes: {},
 });
 const step = (key: number) => ({ key, before: content("a"), after: content("b") });
 

@@ -1,13 +1,7 @@
 /** Undo and redo: what each edit changed, by label. Undoing makes new versions; nothing is taken back on the server. */
-import type { Content } from "./labels";
+import type { Step } from "./labels";
 
-export interface Step {
-  key: number;
-  before: Content | null;
-  after: Content | null;
-}
-
-export interface Edit {
+export interface Done {
   number: number;
   /** "Move vertex", as a button's tooltip says it. */
   title: string;
@@ -15,20 +9,20 @@ export interface Edit {
 }
 
 export class History {
-  #done: Edit[] = [];
-  #undone: Edit[] = [];
+  #done: Done[] = [];
+  #undone: Done[] = [];
   #last = 0;
 
-  get undoable(): Edit | undefined {
+  get undoable(): Done | undefined {
     return this.#done.at(-1);
   }
 
-  get redoable(): Edit | undefined {
+  get redoable(): Done | undefined {
     return this.#undone.at(-1);
   }
 
   /** Keep a new edit. What was undone before it cannot be redone any more. */
-  record(title: string, steps: Step[]): Edit {
+  record(title: string, steps: Step[]): Done {
     this.#last += 1;
     const edit = { number: this.#last, title, steps };
     this.#done.push(edit);
@@ -37,13 +31,13 @@ export class History {
   }
 
   /** The edit to undo, now to be redone. */
-  undo(): Edit | undefined {
+  undo(): Done | undefined {
     const edit = this.#done.pop();
     if (edit) this.#undone.push(edit);
     return edit;
   }
 
-  redo(): Edit | undefined {
+  redo(): Done | undefined {
     const edit = this.#undone.pop();
     if (edit) this.#done.push(edit);
     return edit;
@@ -51,7 +45,7 @@ export class History {
 
   /** Forget what was done to a label from an edit on: it was discarded. */
   drop(key: number, from: number): void {
-    const keep = (edits: Edit[]) =>
+    const keep = (edits: Done[]) =>
       edits
         .map((edit) => (edit.number < from ? edit : { ...edit, steps: edit.steps.filter((step) => step.key !== key) }))
         .filter((edit) => edit.steps.length > 0);

@@ -1,12 +1,21 @@
 /** The labels that this page knows: what the user sees beside what the server has. */
-import { boundsOf, nearby, within } from "../editor/geometry";
-import type { Bounds, Geometry, LabelFeature, LabelProperties } from "../types";
+import { boundsOf, within } from "../editor/geometry";
+import type { Bounds, LabelFeature, LabelProperties } from "../types";
+import { type Content, contentOf, sameContent } from "./content";
 
-/** What a person changes. Never altered in place: an edit makes a new one. */
-export interface Content {
-  readonly geometry: Geometry;
-  readonly class: string;
-  readonly note: string | null;
+export type { Content };
+
+/** A change of one label, as a tool asks for it. */
+export interface Edit {
+  /** Which label; for one that is drawn, `labels.newKey()`. */
+  readonly key: number;
+  /** What it is to be; null deletes it. */
+  readonly after: Content | null;
+}
+
+/** A change of one label, as it was made. */
+export interface Step extends Edit {
+  readonly before: Content | null;
 }
 
 /** Replaced, never altered in place, so that who holds one sees no change. */
@@ -23,24 +32,14 @@ export interface Label {
   readonly saved: Content | null;
   /** The other properties, as last served. */
   readonly info: LabelProperties | null;
-  /** The scene that it was drawn on, when it was drawn here. */
-  readonly scene: string | null;
-}
-
-/** @param home longitude of the scenes: shapes are put about it, so that none is torn at the antimeridian. */
-export function contentOf(feature: LabelFeature, home = 0): Content {
-  return {
-    geometry: nearby(feature.geometry, home),
-    class: feature.properties.class,
-    note: feature.properties.note ?? null,
-  };
 }
 
 export class Labels {
   readonly #byKey = new Map<number, Label>();
   readonly #keyOfId = new Map<number, number>();
   readonly #listeners = new Set<() => void>();
-  #lastNew = 0;
+  /** Keeps what was committed; set by who owns the labels. */
+  onCommit: (name: string, steps: Step[]) => void = () => {};
   /** When a write of a label was last answered, in writes. */
   readonly #written = new Map<number, number>();
   #writes = 0;
@@ -81,10 +80,25 @@ export class Labels {
     return [...this.#byKey.values()].filter((label): label is Label & { content: Content } => label.content !== null);
   }
 
-  /** A key for a label that is about to be drawn: negative, so that it never meets an id. */
+  /** A key for a label that is about to be drawn: negative, so that it never meets an id, and no other tab's. */
   newKey(): number {
-    this.#lastNew -= 1;
-    return this.#lastNew;
+    const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+    return -1 - ((high & 0xfffff) * 2 ** 32 + low);
+  }
+
+  /**
+   * The one way to change labels: the edits are shown at once, saved together (all of them or none), and undone together.
+   *
+   * @param edits one for each label; those that change nothing are left out.
+   * @param name what was done, as the undo button says it: "Move vertex".
+   */
+  commit(edits: Edit[], name: string): void {
+    const steps = edits
+      .map(({ key, after }) => ({ key, before: this.get(key)?.content ?? null, after }))
+      .filter(({ before, after }) => !sameContent(before, after));
+    if (steps.length === 0) return;
+    for (const { key, after } of steps) this.show(key, after);
+    this.onCommit(name, steps);
   }
 
   #put(key: number, change: Partial<Label>): void {
@@ -93,11 +107,9 @@ export class Labels {
     this.changed();
   }
 
-  /** Show a state; the label is made when it is new, with the scene that it is drawn on. Does not save. */
-  show(key: number, content: Content | null, scene: string | null = null): void {
-    if (!this.#byKey.has(key)) {
-      this.#byKey.set(key, { key, id: null, version: 0, content, saved: null, info: null, scene });
-    }
+  /** Show a state; the label is made when it is new. Does not save. */
+  show(key: number, content: Content | null): void {
+    if (!this.#byKey.has(key)) this.#byKey.set(key, { key, id: null, version: 0, content, saved: null, info: null });
     this.#put(key, { content });
   }
 
@@ -163,7 +175,6 @@ export class Labels {
         content,
         saved: content,
         info: feature.properties,
-        scene: feature.properties.scene,
       });
     }
     if (whole) {

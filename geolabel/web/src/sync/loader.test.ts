@@ -68,7 +68,7 @@ test("a label saved while the server was being asked stays, though the answer do
   );
   const labels = new Labels();
   const loading = new LabelLoader({ page: ask }, labels, () => false).view(VIEW);
-  labels.show(-1, { geometry: { type: "Point", coordinates: [0.5, 0.5] }, class: "water", note: null });
+  labels.show(-1, { geometry: { type: "Point", coordinates: [0.5, 0.5] }, class: "water", note: null, attributes: {} });
   labels.adopt(-1, feature(7, 0.5), 1, true);
   answer(page([], 0));
   await loading;

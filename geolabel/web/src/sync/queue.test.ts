@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type LabelBody, Refused, Unreachable } from "../api";
 import type { LabelFeature } from "../types";
-import { type Content, Labels } from "./labels";
+import type { Content } from "./content";
+import { Labels } from "./labels";
 import { SaveQueue } from "./queue";
 
 /** A server in memory with the versions and the refusals of the real one. */
@@ -84,11 +85,12 @@ function merge(old: Content | null, { geometry, properties }: LabelBody): Conten
     geometry: geometry ?? old?.geometry ?? POINT,
     class: properties?.class ?? old?.class ?? "",
     note: properties?.note === undefined ? (old?.note ?? null) : properties.note,
+    attributes: {},
   };
 }
 
 const POINT: Content["geometry"] = { type: "Point", coordinates: [1, 2] };
-const WATER: Content = { geometry: POINT, class: "water", note: null };
+const WATER: Content = { geometry: POINT, class: "water", note: null, attributes: {} };
 const FOREST: Content = { ...WATER, class: "forest" };
 const MOVED: Content = { ...WATER, geometry: { type: "Point", coordinates: [3, 4] } };
 

@@ -8,7 +8,8 @@
  */
 import { type Items, type LabelBody, Refused, Unreachable } from "../api";
 import type { LabelFeature } from "../types";
-import type { Content, Label, Labels } from "./labels";
+import { type Content, differing, fieldOf, merge } from "./content";
+import type { Label, Labels } from "./labels";
 
 export interface Operation {
   key: number;
@@ -43,9 +44,6 @@ export type Saves = Pick<Items, "create" | "update" | "replace" | "remove">;
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 60_000;
-
-/** What the server says of a label and no client sets. */
-const SERVER_OWNED = new Set("source author created_at updated_at version external_id external area_m2".split(" "));
 
 export class SaveQueue {
   readonly #operations: Operation[] = [];
@@ -172,17 +170,9 @@ export class SaveQueue {
   }
 
   #send(label: Label, content: Content) {
-    const { geometry, note } = content;
-    if (label.id === null) {
-      const properties = { class: content.class, scene: label.scene, ...(note === null ? {} : { note }) };
-      return this.items.create({ geometry, properties });
-    }
-    if (label.saved === null) {
-      // All that it had, also attributes that this page does not show.
-      const kept = Object.entries(label.info ?? {}).filter(([name]) => !SERVER_OWNED.has(name));
-      const properties = { ...Object.fromEntries(kept), class: content.class, note };
-      return this.items.replace(label.id, { geometry, properties }, label.version);
-    }
+    const whole = { geometry: content.geometry, properties: propertiesOf(content) };
+    if (label.id === null) return this.items.create(whole);
+    if (label.saved === null) return this.items.replace(label.id, whole, label.version);
     const body = difference(label.saved, content);
     return body ? this.items.update(label.id, body, label.version) : Promise.resolve(null);
   }
@@ -223,24 +213,17 @@ export class SaveQueue {
   }
 }
 
-const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
-
-/** Theirs, with what was changed from `before` to `mine`. */
-function merge(before: Content, mine: Content, theirs: Content): Content {
-  return {
-    geometry: same(before.geometry, mine.geometry) ? theirs.geometry : mine.geometry,
-    class: before.class === mine.class ? theirs.class : mine.class,
-    note: before.note === mine.note ? theirs.note : mine.note,
-  };
+function propertiesOf({ class: name, note, attributes }: Content): NonNullable<LabelBody["properties"]> {
+  return { ...attributes, class: name, ...(note === null ? {} : { note }) };
 }
 
 /** What to send so that the one becomes the other; null when they say the same. */
 function difference(saved: Content, wanted: Content): LabelBody | null {
-  const body: LabelBody = {};
-  if (!same(saved.geometry, wanted.geometry)) body.geometry = wanted.geometry;
-  const properties: NonNullable<LabelBody["properties"]> = {};
-  if (saved.class !== wanted.class) properties.class = wanted.class;
-  if (saved.note !== wanted.note) properties.note = wanted.note;
-  if (Object.keys(properties).length > 0) body.properties = properties;
-  return Object.keys(body).length > 0 ? body : null;
+  const fields = differing(saved, wanted);
+  if (fields.length === 0) return null;
+  const properties = Object.fromEntries(fields.filter((f) => f !== "geometry").map((f) => [f, fieldOf(wanted, f)]));
+  return {
+    ...(fields.includes("geometry") ? { geometry: wanted.geometry } : {}),
+    ...(Object.keys(properties).length > 0 ? { properties } : {}),
+  };
 }
