@@ -21,6 +21,7 @@ from geolabel.api import (
     jobs,
     labeltiles,
     openapi,
+    operations,
     pages,
     projects,
     scenes,
@@ -75,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app, TILES_STATUS.items())
-    for module in (scenes, projects, collections, items, batch, changesets, snapshots, jobs, labeltiles):
+    for module in (scenes, projects, collections, items, batch, operations, changesets, snapshots, jobs, labeltiles):
         app.include_router(module.router)
     try:
         tiles_settings = read_environment()

@@ -12,6 +12,7 @@ from geolabel.api.items import ContentCrs, view_of
 from geolabel.api.negotiate import of_content, refuse_old_crs_member
 from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.races import ATTEMPTS, step_aside
+from geolabel.api.welding import MAX_WELDED, welded
 from geolabel.api.wire import BodyDep, Json, Refused, bad_member
 from geolabel.errors import InvalidInput, Problem, VersionConflict
 from geolabel.model import AnnotationPatch, NewAnnotation
@@ -75,8 +76,8 @@ class _Asked:
     """The body of a batch, checked as far as it can be without looking at what is there."""
 
     def __init__(self, context: Context, view: View, value: Any) -> None:
-        if not isinstance(value, dict) or not set(value) <= {*_MEMBERS, "comment", "crs"}:
-            raise bad_member("", f"A batch is an object with any of {', '.join(_MEMBERS)}, and 'comment'")
+        if not isinstance(value, dict) or not set(value) <= {*_MEMBERS, "comment", "borders", "crs"}:
+            raise bad_member("", f"A batch is an object with any of {', '.join(_MEMBERS)}, 'comment' and 'borders'")
         for name in _MEMBERS:
             if not isinstance(value.get(name, []), list):
                 raise bad_member(f"/{name}", f"Expected a list, got {value[name]!r:.80}")
@@ -86,12 +87,17 @@ class _Asked:
         self.comment = value.get("comment")
         if not isinstance(self.comment, str | None) or len(self.comment or "") > _MAX_COMMENT:
             raise bad_member("/comment", f"Expected a text of at most {_MAX_COMMENT} characters")
+        self._borders = value.get("borders", False)
+        if not isinstance(self._borders, bool):
+            raise bad_member("/borders", f"Expected true or false, got {self._borders!r:.60}")
         count = len(self.create) + len(self.update) + len(self.delete)
         if count > MAX_EDITS:
             raise Refused(
                 413,
                 f"A batch changes at most {MAX_EDITS:,} labels, got {count:,}: send several, or import them.",
             )
+        if self._borders and count > MAX_WELDED:
+            raise bad_member("/borders", f"Borders are kept for at most {MAX_WELDED:,} labels at once, got {count:,}")
         self._check_members()
 
     def _check_members(self) -> None:
@@ -168,7 +174,8 @@ class _Asked:
         if problems:
             raise _refusal(problems)
         delete = [Edit(int(item["id"]), None, item.get("version")) for item in self.delete]
-        return Batch([new for new in create if new is not None], update, delete)
+        whole = Batch([new for new in create if new is not None], update, delete)
+        return welded(self._context.store, self._view, whole, current) if self._borders else whole
 
     def _past(self, id_: int) -> list[Annotation]:
         return [change.annotation for change in self._context.store.history(self._view.project.id, id_)]

@@ -62,7 +62,7 @@ class View:
                 "geometry": geometry,
                 "properties": show(annotation, self.project, area),
             }
-            for annotation, geometry, area in zip(annotations, *self._shapes(stored), strict=True)
+            for annotation, geometry, area in zip(annotations, *self.shapes(stored), strict=True)
         ]
 
     @property
@@ -75,7 +75,7 @@ class View:
         names = columns_of(self.project)
         external, id_ = len(names), len(names) + 1
         features = []
-        for row, geometry, area in zip(rows, *self._shapes(stored), strict=True):
+        for row, geometry, area in zip(rows, *self.shapes(stored), strict=True):
             properties = dict(zip(names, row, strict=False))
             if row[external] is not None:
                 properties["external"] = row[external]
@@ -84,7 +84,7 @@ class View:
             features.append({"type": "Feature", "id": row[id_], "geometry": geometry, "properties": properties})
         return features
 
-    def _shapes(self, stored: NDArray[np.object_]) -> tuple[list[dict[str, Any]], list[float | None]]:
+    def shapes(self, stored: NDArray[np.object_]) -> tuple[list[dict[str, Any]], list[float | None]]:
         """GeoJSON geometries of shapes (n,), and their areas in square metres; None for what has none."""
         tolerance = tolerance_of(self.scenes).bend(self.edge.crs)
         visible, areas = shown_and_measured(stored, self.storage, self.edge.crs, tolerance=tolerance)

@@ -17,6 +17,7 @@ from geolabel.api.collections import OPENAPI
 from geolabel.api.context import ContextDep, known_parameters
 from geolabel.api.items import DEFAULT_LIMIT, MAX_LIMIT
 from geolabel.api.jobs import NewExport
+from geolabel.api.operations import Operation
 from geolabel.api.projects import NewProject, ProjectPatch
 from geolabel.api.scenes import NewScene
 from geolabel.api.snapshots import NewSnapshot
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _ITEMS = "/api/collections/{project}/items"
-_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, ProjectPatch, Revert)
+_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, Operation, ProjectPatch, Revert)
 _OPTIONAL = ("Revert", "NewSnapshot")
 
 _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
@@ -36,6 +37,7 @@ _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/projects/{project}/exports", "post"): ("NewExport", (JSON,)),
     ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
     ("/api/collections/{project}/batch", "post"): ("Batch", (JSON,)),
+    ("/api/collections/{project}/operations/{operation}", "post"): ("Operation", (JSON,)),
     ("/api/collections/{project}/changesets/{number}/revert", "post"): ("Revert", (JSON,)),
     ("/api/collections/{project}/snapshots", "post"): ("NewSnapshot", (JSON,)),
     (_ITEMS, "post"): ("Feature", (GEOJSON, JSON)),
@@ -113,6 +115,11 @@ _SCHEMAS: dict[str, Any] = {
             },
             "delete": {"type": "array", "items": {"type": "object", "required": ["id"], "properties": _VERSION}},
             "comment": {"type": "string"},
+            "borders": {
+                "type": "boolean",
+                "default": False,
+                "description": "Vertices on a neighbour's vertex take its stored doubles.",
+            },
         },
     },
     "Problem": {
