@@ -65,7 +65,7 @@ class Operation(BaseModel):
     )
     scene: str | None = Field(None, description="`clip`: the scene outside of which nothing is to be left.")
     tolerance: float | None = Field(
-        None, gt=0, description="`simplify`: in metres; half a pixel of the finest scene when not sent."
+        None, ge=1e-6, description="`simplify`: in metres; half a pixel of the finest scene when not sent."
     )
     distance: float | None = Field(
         None,
