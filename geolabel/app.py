@@ -23,6 +23,7 @@ from geolabel.api import (
     openapi,
     operations,
     pages,
+    positions,
     projects,
     scenes,
     snapshots,
@@ -76,7 +77,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     errors.install(app, TILES_STATUS.items())
-    for module in (scenes, projects, collections, items, batch, operations, changesets, snapshots, jobs, labeltiles):
+    for module in (
+        scenes,
+        projects,
+        positions,
+        collections,
+        items,
+        batch,
+        operations,
+        changesets,
+        snapshots,
+        jobs,
+        labeltiles,
+    ):
         app.include_router(module.router)
     try:
         tiles_settings = read_environment()

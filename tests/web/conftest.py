@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -173,17 +173,35 @@ def dateline(browser: Browser, tmp_path: Path, data: Path) -> Iterator[Editor]:
         yield opened
 
 
+@pytest.fixture
+def opening(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Editor]]:
+    """Makes a workspace by a function of it, serves it and opens it: `opening(make, at="#/p/kampala")`."""
+    with ExitStack() as stack:
+
+        def open_(make: Callable[[geolabel.Workspace], object], at: str = "", *, start: bool = False) -> Editor:
+            folder = tmp_path / "made"
+            with geolabel.open(folder, create=True) as workspace:
+                make(workspace)
+            server = stack.enter_context(_serving(folder))
+            return stack.enter_context(_opened(browser, server, at, start=start))
+
+        yield open_
+
+
 @contextmanager
-def _opened(browser: Browser, server: Served) -> Iterator[Editor]:
+def _opened(browser: Browser, server: Served, at: str = "", *, start: bool = False) -> Iterator[Editor]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("console", lambda message: wrong.append(f"console: {message.text}") if message.type == "error" else None)
+    page.on("console", lambda message: wrong.append(f"console: {message.text}") if message.type in {"error", "warning"} else None)
     page.on("request", lambda asked: None if _ours(asked.url, server) else wrong.append(f"asked {asked.url}"))
-    page.goto(server.url)
+    page.goto(server.url + at)
     opened = Editor(page, server, wrong)
-    opened.ready()
+    if start:
+        expect(page.locator("[data-testid=start][data-state=idle]")).to_be_visible()
+    else:
+        opened.ready()
     yield opened
     context.close()
     # Refusals that a test asks for are logged by the browser as failed requests.

@@ -1,5 +1,6 @@
 /** The only caller of `fetch`. */
 import type {
+  AttributeValue,
   Bounds,
   ExportRequest,
   Geometry,
@@ -47,6 +48,7 @@ export interface LabelBody {
     scene?: string | null;
     status?: string;
     confidence?: number | null;
+    [attribute: string]: AttributeValue | undefined;
   };
 }
 

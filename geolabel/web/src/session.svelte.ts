@@ -3,11 +3,12 @@ import * as api from "./api";
 import { type Draft, KIND_OF, type Tool } from "./editor/draft";
 import { boundsOf, type Path, removeVertex, unite, unrolled, within } from "./editor/geometry";
 import { inSentence } from "./format";
+import { fitting, isFor, titleOf } from "./schema";
 import { History } from "./sync/history";
 import { type Content, type Edit, type Label, Labels, type Step } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";
 import { type QueueState, SaveQueue, type Trouble } from "./sync/queue";
-import type { Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
+import type { Attribute, Attributes, AttributeValue, Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
 
 export interface Toast {
   text: string;
@@ -32,6 +33,8 @@ export class Session {
   exported = $state.raw<Job | null>(null);
   tool = $state<Tool>("select");
   className = $state("");
+  /** What labels that are drawn next carry: what was last entered. */
+  nextAttributes = $state.raw<Attributes>({});
   selection = $state.raw<number[]>([]);
   vertex = $state.raw<Path | null>(null);
   /** What a drag would make of the selected labels. */
@@ -158,7 +161,8 @@ export class Session {
 
   /** A shape was drawn: it is a label of the picked class. */
   add(geometry: Geometry, scene: string | null): void {
-    const after: Content = { geometry, class: this.className, note: null, attributes: { scene } };
+    const attributes = { ...fitting(this.project.attributes, this.className, this.nextAttributes), scene };
+    const after: Content = { geometry, class: this.className, note: null, attributes };
     this.#reveal(this.className);
     this.labels.commit([{ key: this.labels.newKey(), after }], `Draw ${this.className}`);
   }
@@ -175,8 +179,21 @@ export class Session {
     this.#reveal(name);
     const edits = this.selected()
       .filter((label) => label.content.class !== name)
-      .map(({ key, content }) => ({ key, after: { ...content, class: name } }));
+      .map(({ key, content }) => ({ key, after: { ...content, class: name, attributes: fitting(this.project.attributes, name, content.attributes) } }));
     this.labels.commit(edits, edits.length > 1 ? `Change class of ${edits.length} labels` : "Change class");
+  }
+
+  /** Give an attribute a value: of the selected labels that carry it, and of those that are drawn next. */
+  setAttribute(attribute: Attribute, value: AttributeValue): void {
+    const { name } = attribute;
+    this.nextAttributes = { ...this.nextAttributes, [name]: value };
+    const edits = this.selected()
+      .filter(({ content }) => isFor(attribute, content.class))
+      .map(({ key, content }) => ({
+        key,
+        after: { ...content, attributes: { ...content.attributes, [name]: value } },
+      }));
+    this.labels.commit(edits, `Change ${titleOf(attribute)}${edits.length > 1 ? ` of ${edits.length} labels` : ""}`);
   }
 
   setNote(key: number, text: string): void {

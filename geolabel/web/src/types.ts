@@ -28,16 +28,39 @@ export interface LabelClass {
   description: string;
 }
 
+export type AttributeValue = string | number | boolean | null;
+
+/** By name; those that are null have no value. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** An attribute of the schema: a typed value that labels carry beside their class. */
+export interface Attribute {
+  name: string;
+  kind: "enum" | "number" | "text" | "boolean";
+  required: boolean;
+  values: string[];
+  minimum: number | null;
+  maximum: number | null;
+  /** Names of the classes whose labels carry it; empty for all. */
+  classes: string[];
+  title: string;
+  description: string;
+}
+
 export interface Project {
   id: string;
   title: string;
   crs: string | null;
   classes: LabelClass[];
+  attributes: Attribute[];
+  /** How to label, in Markdown. */
+  guidelines: string;
   scenes: string[];
   /** Labels by class name. */
   counts: Record<string, number>;
 }
 
+/** The server's own properties; the project's attributes stand beside them. */
 export interface LabelProperties {
   class: string;
   note: string | null;
@@ -50,6 +73,7 @@ export interface LabelProperties {
   updated_at: string;
   version: number;
   area_m2?: number | null;
+  [attribute: string]: unknown;
 }
 
 export interface LabelFeature {
