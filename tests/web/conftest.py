@@ -194,7 +194,10 @@ def _opened(browser: Browser, server: Served, at: str = "", *, start: bool = Fal
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("console", lambda message: wrong.append(f"console: {message.text}") if message.type in {"error", "warning"} else None)
+    page.on(
+        "console",
+        lambda message: wrong.append(f"console: {message.text}") if message.type in {"error", "warning"} else None,
+    )
     page.on("request", lambda asked: None if _ours(asked.url, server) else wrong.append(f"asked {asked.url}"))
     page.goto(server.url + at)
     opened = Editor(page, server, wrong)
