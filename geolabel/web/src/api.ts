@@ -1,13 +1,16 @@
 /** The only caller of `fetch`. */
+import type { Positions } from "./places";
 import type {
   AttributeValue,
   Bounds,
+  ChannelStatistics,
   ExportRequest,
   Geometry,
   HistoryStep,
   Job,
   LabelFeature,
   LabelPage,
+  Position,
   Project,
   Scene,
   TileJson,
@@ -110,11 +113,37 @@ const segment = encodeURIComponent;
 
 export const scenes = async (): Promise<Scene[]> => (await get<{ scenes: Scene[] }>("/api/scenes")).scenes;
 
-export const tileJson = (scene: string): Promise<TileJson> =>
-  get(`/api/scenes/${segment(scene)}/WebMercatorQuad/tilejson.json`);
+const asked = (query: string | URLSearchParams): string => (String(query) ? `?${query}` : "");
 
-export const tileUrl = (scene: string): string =>
-  `${location.origin}/api/scenes/${segment(scene)}/tiles/WebMercatorQuad/{z}/{x}/{y}.png`;
+/** @param query how the scene is rendered; refused when it cannot be. */
+export const tileJson = (scene: string, query = ""): Promise<TileJson> =>
+  get(`/api/scenes/${segment(scene)}/WebMercatorQuad/tilejson.json${asked(query)}`);
+
+export const tileUrl = (scene: string, query = ""): string =>
+  `${location.origin}/api/scenes/${segment(scene)}/tiles/WebMercatorQuad/{z}/{x}/{y}.png${asked(query)}`;
+
+/** What the channels of a rendering hold, in the whole scene or in a box. */
+export async function statistics(
+  scene: string,
+  query: URLSearchParams,
+  bounds: Bounds | null = null,
+): Promise<ChannelStatistics[]> {
+  const all = new URLSearchParams(query);
+  if (bounds) all.set("bbox", bounds.join(","));
+  return (await get<{ channels: ChannelStatistics[] }>(`/api/scenes/${segment(scene)}/statistics${asked(all)}`)).channels;
+}
+
+/** @param crs of the points: `project`, or a name; CRS84 when not given. */
+export function positions(
+  project: string,
+  points: Position[],
+  { crs, scene }: { crs?: string; scene?: string | null } = {},
+): Promise<Positions> {
+  const query = new URLSearchParams({ points: points.map((point) => point.join(",")).join(";") });
+  if (crs) query.set("crs", crs);
+  if (scene) query.set("scene", scene);
+  return get(`/api/projects/${segment(project)}/positions?${query}`);
+}
 
 export const projects = async (): Promise<Project[]> => (await get<{ projects: Project[] }>("/api/projects")).projects;
 

@@ -3,9 +3,18 @@ import type { Geometry, Position } from "geojson";
 
 export type Bounds = [west: number, south: number, east: number, north: number];
 
+export interface Band {
+  /** From 1. */
+  index: number;
+  name: string;
+  dtype: string;
+  color: string;
+}
+
 export interface Scene {
   id: string;
   crs: string | null;
+  bands: Band[];
   width: number;
   height: number;
   datetime: string | null;
@@ -112,6 +121,15 @@ export interface Job {
 export interface ExportRequest {
   formats: string[];
   chips: { size: number; stride: number; split?: number[] };
+}
+
+/** Of one channel of a rendering; null where there is no data. */
+export interface ChannelStatistics {
+  min: number | null;
+  max: number | null;
+  percentile_2: number | null;
+  percentile_98: number | null;
+  histogram: { counts: number[]; edges: number[] } | null;
 }
 
 export interface TileJson {

@@ -3,27 +3,28 @@ import type { Map as MapLibre, RasterTileSource } from "maplibre-gl";
 import { tileUrl } from "../api";
 import type { Scene, TileJson } from "../types";
 import { ZOOM_OFFSET } from "./create";
+import { type Look, queryOf } from "./look";
 
-/** How a scene looks; -100..100 and 0..100, as the sliders say it. */
-export interface Look {
-  visible: boolean;
-  brightness: number;
-  contrast: number;
-  opacity: number;
-}
+export const sceneLayer = (scene: string) => `scene:${scene}`;
 
-export const PLAIN: Look = { visible: true, brightness: 0, contrast: 0, opacity: 100 };
-
-const layerId = (scene: string) => `scene:${scene}`;
-
-/** Put a scene on the map, below everything that is drawn. */
-export function addScene(map: MapLibre, scene: Scene, tiles: TileJson, look: Look, below: string): void {
-  const id = layerId(scene.id);
+/**
+ * Put a scene on the map, below everything that is drawn.
+ *
+ * @param id of its source and of its layer.
+ */
+export function addScene(
+  map: MapLibre,
+  scene: Scene,
+  tiles: TileJson,
+  look: Look,
+  below: string | undefined,
+  id = sceneLayer(scene.id),
+): void {
   const [west, , east] = tiles.bounds;
   const native = nativeZoom(scene);
   map.addSource(id, {
     type: "raster",
-    tiles: [tileUrl(scene.id)],
+    tiles: [tileUrl(scene.id, queryOf(look, scene))],
     tileSize: 256,
     minzoom: tiles.minzoom,
     maxzoom: tiles.maxzoom,
@@ -48,19 +49,21 @@ export function addScene(map: MapLibre, scene: Scene, tiles: TileJson, look: Loo
 
 /** Put a scene above the other ones. */
 export function raiseScene(map: MapLibre, scene: string, below: string): void {
-  const id = layerId(scene);
+  const id = sceneLayer(scene);
   if (map.getLayer(id)) map.moveLayer(id, below);
 }
 
-export function removeScene(map: MapLibre, scene: string): void {
-  const id = layerId(scene);
+export function removeScene(map: MapLibre, id: string): void {
   if (map.getLayer(id)) map.removeLayer(id);
   if (map.getSource(id)) map.removeSource(id);
 }
 
-export function styleScene(map: MapLibre, scene: string, look: Look): void {
-  const id = layerId(scene);
-  if (!map.getLayer(id)) return;
+/** Draw a scene anew as it is to look: only what the server draws of it is asked for again. */
+export function styleScene(map: MapLibre, scene: Scene, look: Look, id = sceneLayer(scene.id)): void {
+  const source = map.getSource(id) as RasterTileSource | undefined;
+  if (!source || !map.getLayer(id)) return;
+  const url = tileUrl(scene.id, queryOf(look, scene));
+  if (source.tiles[0] !== url) source.setTiles([url]);
   map.setLayoutProperty(id, "visibility", look.visible ? "visible" : "none");
   for (const [name, value] of Object.entries(paint(look))) map.setPaintProperty(id, name as "raster-opacity", value);
 }
@@ -68,17 +71,18 @@ export function styleScene(map: MapLibre, scene: string, look: Look): void {
 /** Is everything of the visible scenes that the view needs there? */
 export function imageryLoaded(map: MapLibre, scenes: Scene[]): boolean {
   return scenes.every((scene) => {
-    const source = map.getSource(layerId(scene.id)) as RasterTileSource | undefined;
-    return !source || map.isSourceLoaded(layerId(scene.id));
+    const source = map.getSource(sceneLayer(scene.id)) as RasterTileSource | undefined;
+    return !source || map.isSourceLoaded(sceneLayer(scene.id));
   });
 }
 
-function paint({ brightness, contrast, opacity }: Look) {
+function paint({ brightness, contrast, saturation, opacity }: Look) {
   return {
     "raster-opacity": opacity / 100,
     "raster-brightness-min": Math.max(0, brightness) / 100,
     "raster-brightness-max": Math.min(100, 100 + brightness) / 100,
     "raster-contrast": contrast / 100,
+    "raster-saturation": saturation / 100,
   };
 }
 

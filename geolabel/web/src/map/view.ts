@@ -11,8 +11,9 @@ import type { Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
 import { createMap, ZOOM_OFFSET } from "./create";
 import { addIcons } from "./icons";
-import { addScene, type Look, metresPerPixel, nativeZoom, raiseScene, removeScene, styleScene } from "./imagery";
+import { addScene, metresPerPixel, nativeZoom, raiseScene, styleScene } from "./imagery";
 import { LabelLayers, LOWEST } from "./labelLayers";
+import { type Look, queryOf } from "./look";
 import { Overlay } from "./overlay";
 import { type Point, Steer } from "./steer";
 
@@ -120,7 +121,7 @@ export class MapView {
   // Imagery
 
   async addScene(scene: Scene, look: Look): Promise<void> {
-    const tiles = await api.tileJson(scene.id);
+    const tiles = await api.tileJson(scene.id, queryOf(look, scene));
     if (!this.map.getLayer(`scene:${scene.id}`)) addScene(this.map, scene, tiles, look, LOWEST);
     this.orderScenes();
   }
@@ -133,12 +134,8 @@ export class MapView {
     }
   }
 
-  removeScene(scene: Scene): void {
-    removeScene(this.map, scene.id);
-  }
-
   styleScene(scene: Scene, look: Look): void {
-    styleScene(this.map, scene.id, look);
+    styleScene(this.map, scene, look);
   }
 
   // Labels
