@@ -1,7 +1,6 @@
 /** The only caller of `fetch`. */
 import type { Positions } from "./places";
 import type {
-  AttributeValue,
   Bounds,
   ChannelStatistics,
   ExportRequest,
@@ -51,7 +50,7 @@ export interface LabelBody {
     scene?: string | null;
     status?: string;
     confidence?: number | null;
-    [attribute: string]: AttributeValue | undefined;
+    [attribute: string]: unknown;
   };
 }
 
@@ -130,7 +129,8 @@ export async function statistics(
 ): Promise<ChannelStatistics[]> {
   const all = new URLSearchParams(query);
   if (bounds) all.set("bbox", bounds.join(","));
-  return (await get<{ channels: ChannelStatistics[] }>(`/api/scenes/${segment(scene)}/statistics${asked(all)}`)).channels;
+  return (await get<{ channels: ChannelStatistics[] }>(`/api/scenes/${segment(scene)}/statistics${asked(all)}`))
+    .channels;
 }
 
 /** @param crs of the points: `project`, or a name; CRS84 when not given. */

@@ -25,6 +25,13 @@ export function place(lng: number, lat: number): string {
   return `${degrees(lat, "N", "S")} ${degrees(((((lng + 180) % 360) + 360) % 360) - 180, "E", "W")}`;
 }
 
+/** 3 628 402.06, 39 020.26: metres to the centimetre, degrees to a tenth of a metre. */
+export function projected([x = 0, y = 0]: number[]): string {
+  const degrees = Math.abs(x) <= 360 && Math.abs(y) <= 90;
+  const one = (value: number) => (degrees ? value.toFixed(6) : grouped(value, 2).replaceAll(",", "\u202f"));
+  return `${one(x)}, ${one(y)}`;
+}
+
 /** 14:32:07, local. */
 export const clock = (at: Date): string => at.toLocaleTimeString("en-GB");
 

@@ -12,7 +12,12 @@ const mercator = ([lon = 0, lat = 0]: Position): Position => [
 describe("places between the points of a grid", () => {
   it("are right to a micrometre in a view of a kilometre", () => {
     const values = gridOver(BOX).map(mercator);
-    for (const at of [[32.5931, 0.3567], [32.59, 0.35], [32.6, 0.36], [32.5999, 0.3501]] as Position[]) {
+    for (const at of [
+      [32.5931, 0.3567],
+      [32.59, 0.35],
+      [32.6, 0.36],
+      [32.5999, 0.3501],
+    ] as Position[]) {
       const [x = 0, y = 0] = between(values, BOX, at) ?? [];
       const [rx = 0, ry = 0] = mercator(at);
       expect(Math.hypot(x - rx, y - ry)).toBeLessThan(1e-6);

@@ -3,11 +3,12 @@
 interface Kept {
   theme: "dark" | "light";
   fill: number;
+  labels: number;
   welcomed: boolean;
 }
 
 const NAME = "geolabel";
-const DEFAULTS: Kept = { theme: "dark", fill: 18, welcomed: false };
+const DEFAULTS: Kept = { theme: "dark", fill: 18, labels: 100, welcomed: false };
 
 function read(): Kept {
   try {
@@ -35,6 +36,14 @@ class Prefs {
   }
   set fill(fill: number) {
     this.#keep({ fill });
+  }
+
+  /** Opacity of the labels as a whole, percent. */
+  get labels() {
+    return this.#kept.labels;
+  }
+  set labels(labels: number) {
+    this.#keep({ labels });
   }
 
   /** Has the card for the first label been put away? */

@@ -97,8 +97,7 @@ export class Seeing {
 
 /** What becomes black and white: the ends of the values, or without the outermost 2 % on both sides. */
 function ends(channel: ChannelStatistics, stretch: Stretch): [number, number] | null {
-  const [low, high] =
-    stretch === "full" ? [channel.min, channel.max] : [channel.percentile_2, channel.percentile_98];
+  const [low, high] = stretch === "full" ? [channel.min, channel.max] : [channel.percentile_2, channel.percentile_98];
   if (low === null || high === null) return null;
   return high > low ? [low, high] : [low, low + 1];
 }

@@ -179,7 +179,10 @@ export class Session {
     this.#reveal(name);
     const edits = this.selected()
       .filter((label) => label.content.class !== name)
-      .map(({ key, content }) => ({ key, after: { ...content, class: name, attributes: fitting(this.project.attributes, name, content.attributes) } }));
+      .map(({ key, content }) => ({
+        key,
+        after: { ...content, class: name, attributes: fitting(this.project.attributes, name, content.attributes) },
+      }));
     this.labels.commit(edits, edits.length > 1 ? `Change class of ${edits.length} labels` : "Change class");
   }
 

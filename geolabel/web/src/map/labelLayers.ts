@@ -150,10 +150,18 @@ export class LabelLayers {
     for (const layer of LAYERS) this.map.setLayoutProperty(layer, "visibility", visible ? "visible" : "none");
   }
 
-  /** @param percent 0..60 */
-  fill(percent: number): void {
-    const plain = percent / 100;
+  /**
+   * @param fill of the polygons, 0..60 percent.
+   * @param whole of all that is drawn of a label, 0..100 percent.
+   */
+  fill(fill: number, whole = 100): void {
+    const share = whole / 100;
+    const plain = (fill / 100) * share;
     this.map.setPaintProperty("labels-fill", "fill-opacity", unless(Math.min(plain + 0.16, 0.8), plain));
+    this.map.setPaintProperty("labels-casing", "line-opacity", unless(0.8, 0.7 * share));
+    this.map.setPaintProperty("labels-line", "line-opacity", unless(1, share));
+    this.map.setPaintProperty("labels-point", "circle-opacity", unless(1, share));
+    this.map.setPaintProperty("labels-point", "circle-stroke-opacity", unless(0.9, 0.8 * share));
   }
 
   /** Lines are thinner where a pixel of the imagery is less than 0.75 pixel of the screen. */

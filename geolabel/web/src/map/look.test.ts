@@ -18,7 +18,12 @@ describe("the rendering of a scene", () => {
     expect(queryOf(PLAIN, FOUR)).toBe("");
     const ndvi = showing(PLAIN, "ndvi", FOUR);
     expect(queryOf(ndvi, FOUR)).toBe("preset=ndvi&colormap=rdylgn");
-    const bands = { ...showing(PLAIN, "bands", FOUR), bands: [4, 3, 2], gamma: 1.2, range: [[0, 90] as [number, number]] };
+    const bands = {
+      ...showing(PLAIN, "bands", FOUR),
+      bands: [4, 3, 2],
+      gamma: 1.2,
+      range: [[0, 90] as [number, number]],
+    };
     expect(queryOf(bands, FOUR)).toBe("bidx=4%2C3%2C2&rescale=0%2C90&gamma=1.2");
     expect(channelsOf(bands, FOUR)).toBe(3);
   });

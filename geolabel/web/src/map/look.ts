@@ -93,7 +93,7 @@ export function showing(look: Look, show: Show, scene: Scene): Look {
 
 /** The next or previous thing that a scene can be shown as by itself. */
 export function nextShow(look: Look, scene: Scene, by: 1 | -1): Show {
-  const shows = showsOf(scene).filter((show) => show !== "bands" && show !== "expression");
+  const shows: Show[] = showsOf(scene).filter((show) => show !== "bands" && show !== "expression");
   const at = shows.indexOf(look.show);
   return shows[(at + by + shows.length) % shows.length] ?? "natural";
 }
@@ -151,7 +151,7 @@ export function readLook(text: string): Look {
     contrast: number("contrast", -100, 100),
     saturation: number("saturation", -100, 100),
     gamma: number("gamma", 0.1, 10),
-    show: typeof given.show === "string" && given.show in SHOWN ? (given.show as Show) : "natural",
+    show: typeof given.show === "string" && Object.hasOwn(SHOWN, given.show) ? (given.show as Show) : "natural",
     bands:
       Array.isArray(given.bands) && given.bands.every((b) => Number.isInteger(b) && b > 0)
         ? given.bands.slice(0, 3)

@@ -223,8 +223,8 @@ export class MapView {
     this.#labels.show(visible);
   }
 
-  fill(percent: number): void {
-    this.#labels.fill(percent);
+  fill(percent: number, whole: number): void {
+    this.#labels.fill(percent, whole);
   }
 
   #labelsAt(x: number, y: number): number[] {
