@@ -29,6 +29,8 @@ SHARP: Final = 1.3
 SAMPLES: Final = 2
 """How many samples are taken along each side of an output pixel that spans more than `SHARP` pixels."""
 
+_CHANNELS: Final = 4  # more at once OpenCV does not take
+
 # Types that OpenCV cannot interpolate, and what holds their values meanwhile.
 _STAND_INS: Final = {"int8": "int16", "int32": "float64", "uint32": "float64", "int64": "float64", "uint64": "float64"}
 
@@ -141,7 +143,7 @@ def read_block(
         "resampling": Thinning.nearest if nearest else Thinning.average,
     }
     values = read_values(dataset, info, indexes, **options)
-    mask = dataset.read_masks(1, **options) if info.has_mask else None
+    mask = dataset.read_masks(bands[0], **options) if info.has_mask else None
     data, weights = _weigh(values, mask, info, bands)
     if thinning == 1:
         data, weights = _shrunk(data, weights, across, down)
@@ -213,7 +215,12 @@ def _opacity(alpha: NDArray[Any] | None, info: RasterInfo) -> NDArray[np.float32
 
 def _interleaved(planes: NDArray[Any]) -> NDArray[Any]:
     """(bands, height, width) to (height, width, bands), contiguous."""
-    return np.ascontiguousarray(planes[0])[..., np.newaxis] if len(planes) == 1 else cv2.merge(list(planes))
+    if len(planes) == 1:
+        return np.ascontiguousarray(planes[0])[..., np.newaxis]
+    if len(planes) > _CHANNELS:
+        return np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+    merged: NDArray[Any] = cv2.merge(list(planes))
+    return merged
 
 
 def _shrunk(
@@ -240,6 +247,9 @@ def fit(block: Block, width: int, height: int) -> Block:
 
 
 def _averaged(pixels: NDArray[Any], across: Span, down: Span) -> NDArray[Any]:
+    if pixels.shape[2] > _CHANNELS:
+        groups = (pixels[..., i : i + _CHANNELS] for i in range(0, pixels.shape[2], _CHANNELS))
+        return np.concatenate([_averaged(np.ascontiguousarray(group), across, down) for group in groups], axis=2)
     if across.before or across.after or down.before or down.after:
         pixels = cv2.copyMakeBorder(pixels, down.before, down.after, across.before, across.after, cv2.BORDER_REPLICATE)
     smaller = cv2.resize(pixels, (across.into, down.into), interpolation=cv2.INTER_AREA)

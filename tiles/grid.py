@@ -1,55 +1,33 @@
-"""Tile matrix sets: tile <-> bounds <-> pixels, zoom range, TileJSON."""
+"""Where a raster lies in a tile matrix set: footprint, zoom range, and the way from a tile to its pixels."""
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import morecantile
 import numpy as np
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError, ProjError
+from pyproj.exceptions import ProjError
 
-from tiles.errors import InvalidParameter, NotOnMap, OutsideMatrix
+from tiles import crs
+from tiles.errors import NotOnMap
+from tiles.georef import locate
+from tiles.matrix import NATIVE, TILE_SIZE, find, native
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tiles.georef import Georef
+    from tiles.matrix import Bounds, MatrixSet, Tile
     from tiles.sources import RasterInfo
+    from tiles.warp import Locator
 
-Bounds = tuple[float, float, float, float]
-"""(min x, min y, max x, max y)."""
-
-TILE_MATRIX_SETS: Final = {"WebMercatorQuad": "EPSG:3857"}
-"""What is served: the OGC's name of a tile matrix set, and its CRS."""
-
-TILE_SIZE: Final = 256
-"""Pixels along the side of a tile; `@2x` has twice as many."""
-
-_LONLAT: Final = "OGC:CRS84"
 _ZOOM_OUT: Final = 3
 # Degrees: a raster that reaches over the antimeridian by a rounding error does not cross it.
 _LEAST: Final = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One cell of a tile matrix set.
-
-    Attributes:
-        tms: name of the tile matrix set.
-        z: matrix (zoom level).
-        x: column, from the west.
-        y: row, from the north.
-    """
-
-    tms: str
-    z: int
-    x: int
-    y: int
+# Where Mercator's y is not infinite yet.
+_NORTHMOST: Final = 89.99
+_ALONG: Final = 33
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +35,7 @@ class Piece:
     """A part of a footprint that does not cross the antimeridian.
 
     Attributes:
-        bounds: lon/lat box (CRS84), longitudes within -180..180.
+        bounds: its box, in the CRS of the tile matrix set.
         shift: what to add to a longitude of the raster's own CRS to come into this box: 0, or +-360 degrees for the part of
             a geographic raster that goes on beyond its antimeridian (190 E, or a 0..360 grid).
     """
@@ -71,20 +49,24 @@ class Placement:
     """Where a raster lies in a tile matrix set.
 
     Attributes:
-        bounds: lon/lat box (CRS84) of the footprint; west > east when it crosses the antimeridian.
-        pieces: the same, cut at the antimeridian.
+        matrices: the set.
+        georef: the raster's way to the map; None in the set of its own pixels.
+        bounds: lon/lat box (CRS84) of the footprint; west > east when it crosses the antimeridian; None when it is not on Earth.
+        pieces: what the tiles may show of it.
         minzoom: a few levels further out than the zoom at which the whole raster is about one tile.
         maxzoom: the first zoom at which no detail is lost.
     """
 
-    bounds: Bounds
+    matrices: MatrixSet
+    georef: Georef | None
+    bounds: Bounds | None
     pieces: tuple[Piece, ...]
     minzoom: int
     maxzoom: int
 
     def shifts(self, tile: Tile) -> tuple[int, ...]:
         """Under which longitude shifts the raster's box touches the tile; empty when the tile lies outside."""
-        west, south, east, north = lonlat_bounds(tile)
+        west, south, east, north = self.matrices.bounds(tile)
         touching = {
             piece.shift
             for piece in self.pieces
@@ -92,74 +74,25 @@ class Placement:
         }
         return tuple(sorted(touching))
 
+    def locator(self, shift: int) -> Locator:
+        """The way from the set's CRS to the raster's pixels, for the piece of that shift."""
+        if self.georef is None or self.matrices.crs is None:
+            return own_pixels
+        return OnMap(self.georef, self.matrices.crs, shift)
 
-@lru_cache(maxsize=8)
-def _matrix_set(name: str) -> morecantile.TileMatrixSet:
-    if name not in TILE_MATRIX_SETS:
-        raise InvalidParameter(
-            f"The tile matrix set {name[:64]!r} is not served; expected {' or '.join(TILE_MATRIX_SETS)}."
+    def limits(self, z: int) -> tuple[int, int, int, int]:
+        """First and last column, first and last row of the tiles of a level that may show something."""
+        level = self.matrices.level(z)
+        west, south, east, north = (
+            edge(piece.bounds[i] for piece in self.pieces) for i, edge in enumerate((min, min, max, max))
         )
-    return morecantile.tms.get(name)
-
-
-def check_tile_matrix_set(name: str) -> None:
-    """Raises InvalidParameter unless a tile matrix set of that name is served."""
-    _matrix_set(name)
-
-
-def make_tile(tms: str, z: int, x: int, y: int) -> Tile:
-    """Check an address.
-
-    Raises:
-        InvalidParameter: no such tile matrix set.
-        OutsideMatrix: no such tile in it.
-    """
-    matrices = _matrix_set(tms)
-    if not matrices.minzoom <= z <= matrices.maxzoom:
-        raise OutsideMatrix(f"{tms} has the zoom levels {matrices.minzoom} to {matrices.maxzoom}, got {z}.")
-    matrix = matrices.matrix(z)
-    if not (0 <= x < matrix.matrixWidth and 0 <= y < matrix.matrixHeight):
-        raise OutsideMatrix(
-            f"{tms} has {matrix.matrixWidth} columns and {matrix.matrixHeight} rows at zoom {z}, got x={x}, y={y}."
+        first = (math.floor((west - level.left) / level.side), math.floor((level.top - north) / level.side))
+        last = (math.ceil((east - level.left) / level.side) - 1, math.ceil((level.top - south) / level.side) - 1)
+        columns, rows = (
+            (min(max(low, 0), count - 1), min(max(high, 0), count - 1))
+            for low, high, count in zip(first, last, (level.columns, level.rows), strict=True)
         )
-    return Tile(tms, z, x, y)
-
-
-def tile_crs(tms: str) -> str:
-    """Name of the CRS that the tiles are in."""
-    return TILE_MATRIX_SETS[tms]
-
-
-def tile_bounds(tile: Tile) -> Bounds:
-    """The tile's box, in the CRS of its tile matrix set."""
-    left, top, side = _corner(tile.tms, tile.z)
-    return (left + tile.x * side, top - (tile.y + 1) * side, left + (tile.x + 1) * side, top - tile.y * side)
-
-
-@lru_cache(maxsize=1024)
-def _corner(tms: str, z: int) -> tuple[float, float, float]:
-    """West and north of a matrix, and the side of its tiles, in units of its CRS."""
-    matrix = _matrix_set(tms).matrix(z)
-    west, north = matrix.pointOfOrigin
-    return float(west), float(north), float(matrix.cellSize * matrix.tileWidth)
-
-
-def lonlat_bounds(tile: Tile) -> Bounds:
-    """The tile's lon/lat box (CRS84)."""
-    left, bottom, right, top = tile_bounds(tile)
-    lon, lat = _transformer(tile_crs(tile.tms), _LONLAT).transform([left, right], [bottom, top])
-    return (lon[0], lat[0], lon[1], lat[1])
-
-
-@lru_cache(maxsize=256)
-def _transformer(source: str, target: str) -> Transformer:
-    # Kept per pair; pyproj gives every thread its own copy inside.
-    return Transformer.from_crs(source, target, always_xy=True)
-
-
-def _pixel_to_map(info: RasterInfo, columns: Any, rows: Any) -> tuple[Any, Any]:
-    a, b, c, d, e, f = info.transform
-    return a * columns + b * rows + c, d * columns + e * rows + f
+        return (*columns, *rows)
 
 
 def place(info: RasterInfo, tms: str, name: str) -> Placement:
@@ -171,37 +104,59 @@ def place(info: RasterInfo, tms: str, name: str) -> Placement:
         name: what to call the raster in a message.
 
     Raises:
-        NotOnMap: it has no CRS, only ground control points, or a CRS that has no way to this tile matrix set.
+        NotOnMap: it has no CRS and no ground control points, or no way to this tile matrix set.
+        InvalidParameter: there is no such set.
     """
-    if info.crs_wkt is None:
-        why = (
-            f"it is placed by {info.gcps} ground control points only; warp it first (gdalwarp -t_srs EPSG:n INPUT OUTPUT.tif)"
-            if info.gcps
-            else "it has no coordinate reference system; give it one (gdal_edit.py -a_srs EPSG:n FILE) if you know which"
-        )
-        raise NotOnMap(f"{name!r} has no place on the map: {why}.")
-    corners = _pixel_to_map(info, np.array([0, info.width, info.width, 0]), np.array([0, 0, info.height, info.height]))
-    box = (float(corners[0].min()), float(corners[1].min()), float(corners[0].max()), float(corners[1].max()))
+    if tms == NATIVE:
+        matrices = native(info)
+        whole = Piece((0.0, -float(info.height), float(info.width), 0.0))
+        return Placement(matrices, None, lonlat_box(info, name), (whole,), 0, matrices.maxzoom)
+    matrices = find(tms)
+    assert matrices.crs is not None
+    georef = locate(info, name)
     try:
-        # Across the antimeridian transform_bounds gives west > east; around a pole it gives all longitudes.
-        bounds = _transformer(info.crs_wkt, _LONLAT).transform_bounds(*box, densify_pts=21, errcheck=True)
-        goes_around = CRS.from_wkt(info.crs_wkt).is_geographic and (box[0] < -180 - _LEAST or box[2] > 180 + _LEAST)
-    except (CRSError, ProjError) as error:
+        bounds, pieces = _on_earth(info, georef)
+        if matrices.cylindrical:
+            pieces = tuple(Piece(_box_in(piece.bounds, matrices.crs), piece.shift) for piece in pieces)
+        else:
+            pieces = tuple(Piece(_outline_in(info, georef, matrices), piece.shift) for piece in pieces)
+        maxzoom = _zoom_for(info, georef, matrices)
+    except ProjError as error:
         raise NotOnMap(
-            f"{name!r} has no place in {tms}, which is on Earth, in longitude and latitude: {_reason(error)}."
+            f"{name!r} has no place in {tms}, which is on Earth, in longitude and latitude: {crs.reason(error)}. Its own pixels "
+            f"are served in the tile matrix set {NATIVE}."
         ) from error
     if not all(map(math.isfinite, bounds)):
         raise NotOnMap(f"{name!r} has no place in {tms}: its corners have no finite longitude and latitude.")
-    pieces = _pieces_around(box) if goes_around else _pieces(bounds)
-    maxzoom = _zoom_for(info, tms)
     fit = maxzoom - math.ceil(math.log2(max(info.width, info.height, TILE_SIZE) / TILE_SIZE))
-    return Placement(_wrapped(box) if goes_around else bounds, pieces, max(fit - _ZOOM_OUT, 0), maxzoom)
+    return Placement(matrices, georef, bounds, pieces, max(fit - _ZOOM_OUT, matrices.minzoom), maxzoom)
 
 
-def _reason(error: Exception) -> str:
-    """PROJ's own sentence, without the names of its functions and its hints on environment variables."""
-    text = re.split(r"proj_\w+: ", str(error))[-1]
-    return text.split(". You may")[0].rstrip(".) ") + (")" if "(" in text else "")
+def lonlat_box(info: RasterInfo, name: str) -> Bounds | None:
+    """The lon/lat box (CRS84) of a raster, west > east across the antimeridian; None when it is not on Earth."""
+    try:
+        bounds, _ = _on_earth(info, locate(info, name))
+    except (NotOnMap, ProjError):
+        return None
+    return bounds if all(map(math.isfinite, bounds)) else None
+
+
+def _on_earth(info: RasterInfo, georef: Georef) -> tuple[Bounds, tuple[Piece, ...]]:
+    """The box in longitude and latitude, and its pieces, there as well."""
+    x, y = georef.to_map(*_edge(info))
+    box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    # Across the antimeridian transform_bounds gives west > east; around a pole it gives all longitudes.
+    bounds = crs.transformer(georef.crs, crs.LONLAT).transform_bounds(*box, densify_pts=21, errcheck=True)
+    if crs.is_geographic(georef.crs) and (box[0] < -180 - _LEAST or box[2] > 180 + _LEAST):
+        return _wrapped(box), _pieces_around(box)
+    return bounds, _pieces(bounds)
+
+
+def _edge(info: RasterInfo) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Positions (n,) around a raster's edge and across it."""
+    line = np.linspace(0, 1, _ALONG)
+    columns, rows = np.meshgrid(line * info.width, line * info.height)
+    return columns.ravel(), rows.ravel()
 
 
 def _pieces(bounds: Bounds) -> tuple[Piece, ...]:
@@ -226,17 +181,43 @@ def _wrapped(box: Bounds) -> Bounds:
     return ((west + 180) % 360 - 180, south, (east + 180) % 360 - 180, north)
 
 
-def _zoom_for(info: RasterInfo, tms: str) -> int:
+def _box_in(bounds: Bounds, name: str) -> Bounds:
+    """A lon/lat box in a cylindrical CRS, where it is a box as well."""
+    west, south, east, north = bounds
+    x, y = crs.transformer(crs.LONLAT, name).transform(
+        [west, east], [max(south, -_NORTHMOST), min(north, _NORTHMOST)], errcheck=True
+    )
+    return (x[0], y[0], x[1], y[1])
+
+
+def _outline_in(info: RasterInfo, georef: Georef, matrices: MatrixSet) -> Bounds:
+    """The box of a raster in any other CRS; that of all tiles where some of the raster has no place there."""
+    assert matrices.crs is not None
+    way = crs.transformer(georef.crs, matrices.crs)
+    x, y = georef.to_map(*_edge(info))
+    there = way.transform(x, y)
+    back = way.transform(*there, direction="INVERSE")
+    step = float(np.hypot(np.ptp(x), np.ptp(y))) / 1000
+    if not (np.isfinite(there).all() and np.hypot(back[0] - x, back[1] - y).max() < step):
+        return matrices.extent()
+    low, high = np.min(there, axis=1), np.max(there, axis=1)
+    # Between the positions that were looked at, an edge may bulge.
+    margin = (high - low) / _ALONG
+    low, high = low - margin, high + margin
+    return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _zoom_for(info: RasterInfo, georef: Georef, matrices: MatrixSet) -> int:
     """The first zoom at which no detail of the raster's centre is lost (to within 7 %)."""
-    matrices = _matrix_set(tms)
     column, row = info.width / 2, info.height / 2
-    x, y = _pixel_to_map(info, np.array([column, column + 1, column]), np.array([row, row, row + 1]))
-    x, y = _transformer(info.crs_wkt or "", tile_crs(tms)).transform(x, y)
-    native = float(np.hypot(x[1:] - x[0], y[1:] - y[0]).min())
-    if not (math.isfinite(native) and native > 0):
-        return int(matrices.maxzoom)
-    zoom = math.ceil(math.log2(float(matrices.matrix(0).cellSize) / native) - 0.1)
-    return min(max(zoom, 0), int(matrices.maxzoom))
+    x, y = georef.to_map(np.array([column, column + 1, column]), np.array([row, row, row + 1]))
+    x, y = crs.transformer(georef.crs, str(matrices.crs)).transform(x, y)
+    native_size = float(np.hypot(x[1:] - x[0], y[1:] - y[0]).min())
+    if not (math.isfinite(native_size) and native_size > 0):
+        return matrices.maxzoom
+    # A hair of slack: a seventh of a level is not worth four times the tiles.
+    fine_enough = [level.z for level in matrices.levels if level.cell <= native_size * 2**0.1]
+    return fine_enough[0] if fine_enough else matrices.maxzoom
 
 
 def pixel_of(info: RasterInfo, lon: float, lat: float, name: str) -> tuple[float, float]:
@@ -245,13 +226,42 @@ def pixel_of(info: RasterInfo, lon: float, lat: float, name: str) -> tuple[float
     Raises:
         NotOnMap: the raster has no place on Earth.
     """
-    x, y = _to_earth(info, name).transform(lon, lat, direction="INVERSE")
-    a, b, c, d, e, f = info.transform
-    columns = []
-    for turn in (0, 360, -360) if info.crs_wkt and CRS.from_wkt(info.crs_wkt).is_geographic else (0,):
-        u, v = x + turn - c, y - f
-        columns.append(((e * u - b * v) / (a * e - b * d), (a * v - d * u) / (a * e - b * d)))
-    return next(((i, j) for i, j in columns if 0 <= i < info.width), columns[0])
+    georef = locate(info, name)
+    x, y = _to_earth(georef, name).transform(lon, lat, direction="INVERSE")
+    turns = (0, 360, -360) if crs.is_geographic(georef.crs) else (0,)
+    found = [georef.to_pixels(np.asarray(x + turn), np.asarray(y)) for turn in turns]
+    column, row = next((at for at in found if 0 <= at[0] < info.width), found[0])
+    return float(column), float(row)
+
+
+def pixels_of(info: RasterInfo, bounds: Bounds, name: str) -> Bounds:
+    """The box (min column, min row, max column, max row) in a raster of a lon/lat box; west > east crosses the antimeridian.
+
+    Raises:
+        NotOnMap: the raster has no place on Earth.
+    """
+    west, south, east, north = bounds
+    line = np.linspace(0, 1, _ALONG)
+    lon, lat = np.meshgrid(west + line * ((east - west) % 360 or 360.0), south + line * (north - south))
+    georef = locate(info, name)
+    x, y = _to_earth(georef, name).transform(lon, lat, direction="INVERSE")
+    turns = (0, 360, -360) if crs.is_geographic(georef.crs) else (0,)
+    boxes = []
+    for turn in turns:
+        columns, rows = georef.to_pixels(np.asarray(x) + turn, np.asarray(y))
+        known = np.isfinite(columns) & np.isfinite(rows)
+        if known.any():
+            boxes.append((columns[known].min(), rows[known].min(), columns[known].max(), rows[known].max()))
+    showing = [box for box in boxes if box[0] < info.width and box[2] > 0 and box[1] < info.height and box[3] > 0]
+    if not showing:
+        return (0.0, 0.0, 0.0, 0.0)
+    low, high = np.min(showing, axis=0), np.max(showing, axis=0)
+    return (
+        max(float(low[0]), 0.0),
+        max(float(low[1]), 0.0),
+        min(float(high[2]), float(info.width)),
+        min(float(high[3]), float(info.height)),
+    )
 
 
 def lonlat_of(info: RasterInfo, pixels: NDArray[np.float64], name: str) -> NDArray[np.float64]:
@@ -260,65 +270,69 @@ def lonlat_of(info: RasterInfo, pixels: NDArray[np.float64], name: str) -> NDArr
     Raises:
         NotOnMap: the raster has no place on Earth.
     """
-    x, y = _pixel_to_map(info, pixels[:, 0], pixels[:, 1])
-    return np.stack(_to_earth(info, name).transform(x, y), axis=1)
+    georef = locate(info, name)
+    return np.stack(_to_earth(georef, name).transform(*georef.to_map(pixels[:, 0], pixels[:, 1])), axis=1)
 
 
-def _to_earth(info: RasterInfo, name: str) -> Transformer:
-    if info.crs_wkt is None:
-        raise NotOnMap(f"{name!r} has no place on Earth: it has no coordinate reference system.")
+def _to_earth(georef: Georef, name: str) -> Any:
     try:
-        return _transformer(info.crs_wkt, _LONLAT)
-    except (CRSError, ProjError) as error:
-        raise NotOnMap(f"{name!r} has no place on Earth: {_reason(error)}.") from error
+        return crs.transformer(georef.crs, crs.LONLAT)
+    except ProjError as error:
+        raise NotOnMap(f"{name!r} has no place on Earth: {crs.reason(error)}.") from error
 
 
 @dataclass(frozen=True, slots=True)
-class Locator:
+class OnMap:
     """The way from the CRS of a tile matrix set to a raster's pixels, by PROJ: `tiles.warp.Locator`.
 
     Attributes:
-        info: the raster.
-        tms: name of the tile matrix set.
+        georef: the raster's.
+        crs: of the set.
         shift: of the piece that is drawn, in degrees of longitude (see Piece).
     """
 
-    info: RasterInfo
-    tms: str
+    georef: Georef
+    crs: str
     shift: int
 
     def __call__(self, x: NDArray[np.float64], y: NDArray[np.float64], /) -> NDArray[np.float64]:
         """Continuous positions (2, ...) in the raster, columns first; not finite where it has no place."""
-        x, y = _transformer(tile_crs(self.tms), self.info.crs_wkt or "").transform(x, y)
-        a, b, c, d, e, f = self.info.transform
-        x, y = x - self.shift - c, y - f
-        determinant = a * e - b * d
-        with np.errstate(invalid="ignore"):  # infinite where PROJ knows no way
-            return np.stack([(e * x - b * y) / determinant, (a * y - d * x) / determinant])
+        x, y = crs.transformer(self.crs, self.georef.crs).transform(x, y)
+        return np.stack(self.georef.to_pixels(x - self.shift, y))
+
+
+def own_pixels(x: NDArray[np.float64], y: NDArray[np.float64], /) -> NDArray[np.float64]:
+    """The way to the pixels from the set of a raster's own: `tiles.warp.Locator`."""
+    return np.stack([x, -y])
 
 
 def tilejson(placement: Placement, template: str, name: str) -> dict[str, Any]:
     """The TileJSON 3.0.0 document of a raster.
 
-    Bounds in TileJSON must not wrap around the antimeridian: a raster that crosses it gets all longitudes.
+    Bounds in TileJSON must not wrap around the antimeridian: a raster that crosses it gets all longitudes. One that is not
+    on Earth has none.
 
     Args:
         placement: where it lies.
         template: absolute URL with `{z}`, `{x}` and `{y}`.
         name: as people read it.
     """
-    west, south, east, north = placement.bounds
-    crosses = west > east
-    # Web Mercator ends at this latitude.
-    south, north = max(south, -85.051129), min(north, 85.051129)
-    lon = (west + (east + 360 if crosses else east)) / 2
-    return {
+    document: dict[str, Any] = {
         "tilejson": "3.0.0",
         "name": name,
         "scheme": "xyz",
         "tiles": [template],
         "minzoom": placement.minzoom,
         "maxzoom": placement.maxzoom,
-        "bounds": [-180.0 if crosses else west, south, 180.0 if crosses else east, north],
-        "center": [(lon + 180) % 360 - 180, (south + north) / 2, min(placement.minzoom + _ZOOM_OUT, placement.maxzoom)],
     }
+    if placement.bounds is None:
+        return document
+    west, south, east, north = placement.bounds
+    crosses = west > east
+    # Web Mercator ends at this latitude.
+    south, north = max(south, -85.051129), min(north, 85.051129)
+    lon = (west + (east + 360 if crosses else east)) / 2
+    document["bounds"] = [-180.0 if crosses else west, south, 180.0 if crosses else east, north]
+    zoom = min(placement.minzoom + _ZOOM_OUT, placement.maxzoom)
+    document["center"] = [(lon + 180) % 360 - 180, (south + north) / 2, zoom]
+    return document

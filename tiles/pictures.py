@@ -15,6 +15,7 @@ from tiles.style import needs_stretch, percentile_range
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tiles.matrix import Tile
     from tiles.read import Pixels
     from tiles.render import Format
     from tiles.settings import TilesSettings
@@ -75,10 +76,10 @@ class Pictures:
         """
         return self._placements.get((source, tms), lambda: grid.place(self.info(source), tms, source.name))
 
-    def tile(self, source: Source, tile: grid.Tile, style: Style, fmt: Format, *, scale: int = 1) -> Picture:
-        """A tile of `TILE_SIZE` x `scale` pixels."""
+    def tile(self, source: Source, tile: Tile, style: Style, fmt: Format, *, scale: int = 1) -> Picture:
+        """A tile with `scale` times the pixels of its tile matrix set along each side."""
         key = ("tile", render.VERSION, source, tile, style, fmt, scale)
-        return self._picture(key, lambda: self._draw_tile(source, tile, style, fmt, grid.TILE_SIZE * scale))
+        return self._picture(key, lambda: self._draw_tile(source, tile, style, fmt, scale))
 
     def preview(self, source: Source, style: Style, fmt: Format, *, max_size: int) -> Picture:
         """The whole raster on its own grid, its longest side `max_size` pixels or less."""
@@ -100,8 +101,9 @@ class Pictures:
         etag = make_etag(*key)
         return Picture(etag, lambda: self._bytes.kept(etag), lambda: self._bytes.get(etag, draw))
 
-    def _draw_tile(self, source: Source, tile: grid.Tile, style: Style, fmt: Format, size: int) -> bytes:
+    def _draw_tile(self, source: Source, tile: Tile, style: Style, fmt: Format, scale: int) -> bytes:
         placement = self.placement(source, tile.tms)
+        size = placement.matrices.level(tile.z).size * scale
         pixels = read_tile(
             source,
             self.info(source),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tiles.blocks import Block
     from tiles.handles import Handles
+    from tiles.matrix import Tile
     from tiles.settings import TilesSettings
     from tiles.sources import RasterInfo, Source
     from tiles.style import Style
@@ -51,7 +52,7 @@ def read_tile(
     source: Source,
     info: RasterInfo,
     placement: grid.Placement,
-    tile: grid.Tile,
+    tile: Tile,
     style: Style,
     *,
     size: int,
@@ -78,7 +79,7 @@ def read_tile(
     """
     seen: Pixels | None = None
     for shift in placement.shifts(tile):
-        net = warp.cast(grid.Locator(info, tile.tms, shift), grid.tile_bounds(tile), size)
+        net = warp.cast(placement.locator(shift), placement.matrices.bounds(tile), size)
         steps = net.steps(info.width, info.height)
         if math.isnan(min(steps)):
             continue

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from tiles import facts, grid
+from tiles import facts, grid, matrix
 from tiles.cache import etag_matches
 from tiles.errors import (
     Busy,
@@ -51,7 +51,12 @@ MAX_PREVIEW = 2048
 # The URL of a tile stays the same when the raster changes: clients keep it, and ask each time whether it still holds.
 _CACHE_CONTROL = "private, no-cache"
 
-_Tms = Annotated[str, Path(description=f"Tile matrix set: {', '.join(grid.TILE_MATRIX_SETS)}.")]
+_Tms = Annotated[
+    str,
+    Path(
+        description=f"Tile matrix set: {', '.join(matrix.names())}, UTM01WGS84Quad to UTM60WGS84Quad, or {matrix.NATIVE}: the scene's own pixels."
+    ),
+]
 _Fmt = Annotated[
     str, Path(description=f"{', '.join(FORMATS)}. JPEG is white where there is no data, the others are transparent.")
 ]
@@ -98,12 +103,14 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         """
         known = read_format(fmt)
         row = y.removesuffix("@2x")
-        cell = grid.make_tile(tms, read_number("z", z), read_number("x", x), read_number("y", row))
+        address = (read_number("z", z), read_number("x", x), read_number("y", row))
+        if tms != matrix.NATIVE:
+            matrix.find(tms).tile(*address)  # refused without opening anything
         source = catalogue(scene)
 
         def find() -> Picture:
             style = read_style(request, pictures.info(source))
-            pictures.placement(source, tms)
+            cell = pictures.placement(source, tms).matrices.tile(*address)
             return pictures.tile(source, cell, style, known, scale=1 if row == y else 2)
 
         # What is in memory is answered at once; whatever opens a raster or draws takes its turn.
@@ -125,7 +132,6 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         tms: _Tms,
     ) -> dict[str, Any]:
         """The TileJSON 3.0.0 document of a scene; what is asked about the style is passed on to its tiles."""
-        grid.check_tile_matrix_set(tms)
         source = catalogue(scene)
         read_style(request, pictures.info(source))
         placement = pictures.placement(source, tms)

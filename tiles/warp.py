@@ -22,6 +22,7 @@ TOLERANCE: Final = 0.01
 
 _INTERPOLATIONS: Final = {"nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _CELLS: Final = 8
+_CHANNELS: Final = 4  # more at once OpenCV does not take
 # OpenCV keeps positions of a remap in 16 bits where it can; what lies further out than this is outside in any case.
 _FAR: Final = -1e4
 
@@ -145,16 +146,34 @@ class Warp:
     project: NDArray[np.float64] | None
     positions: tuple[NDArray[np.float32], NDArray[np.float32]] | None
 
+    @property
+    def shift(self) -> tuple[int, int] | None:
+        """(columns, rows) when output pixels are pixels of what was read, only counted from elsewhere."""
+        if self.project is None or self.samples > 1:
+            return None
+        move = np.rint(self.project[:2, 2])
+        plain = np.array([[1, 0, move[0]], [0, 1, move[1]], [0, 0, 1]])
+        # Less than a thousandth of a pixel over the whole output is rounding.
+        same = abs(self.project[:, :2] - plain[:, :2]).max() * self.size + abs(self.project - plain).max() < 1e-3
+        return (int(move[0]), int(move[1])) if same else None
+
     def bring(self, pixels: NDArray[Any], resampling: str) -> NDArray[Any]:
         """Sample pixels under every output pixel's centre; beyond the edge, the pixel at the edge.
 
         Args:
-            pixels: (height, width, channels), at most 4 channels.
+            pixels: (height, width, channels).
             resampling: `nearest`, `bilinear` or `cubic`.
 
         Returns:
             (size, size, channels); without the last axis when there is one channel.
         """
+        shift = self.shift
+        if shift is not None:
+            return _cut(pixels, shift, self.size)
+        if pixels.shape[2] > _CHANNELS:
+            groups = (pixels[..., i : i + _CHANNELS] for i in range(0, pixels.shape[2], _CHANNELS))
+            parts = [self.bring(np.ascontiguousarray(group), resampling) for group in groups]
+            return np.concatenate([part if part.ndim == 3 else part[..., np.newaxis] for part in parts], axis=2)
         kind, side = _INTERPOLATIONS[resampling], self.size * self.samples
         if self.project is not None:
             flags = kind | cv2.WARP_INVERSE_MAP
@@ -187,6 +206,18 @@ class Warp:
             )
         left, top, right, bottom = (edge - 0.5 for edge in box)
         return np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(np.uint8)
+
+
+def _cut(pixels: NDArray[Any], shift: tuple[int, int], size: int) -> NDArray[Any]:
+    """A square of pixels as they are; beyond the edge, the pixel at the edge."""
+    (left, top), (height, width) = shift, pixels.shape[:2]
+    if left >= 0 and top >= 0 and left + size <= width and top + size <= height:
+        there = pixels[top : top + size, left : left + size]
+    else:
+        rows = np.clip(np.arange(top, top + size), 0, height - 1)
+        columns = np.clip(np.arange(left, left + size), 0, width - 1)
+        there = pixels[np.ix_(rows, columns)]
+    return there if there.shape[2] > 1 else there[..., 0]
 
 
 def make_warp(net: Net, scale: tuple[float, float], offset: tuple[float, float], samples: int = 1) -> Warp:
@@ -246,7 +277,8 @@ def _mapped(
     """Where a projective map brings the points of a grid: every x with every y. Written out: products of matrices start threads."""
     y = y[:, np.newaxis]
     a, b, c = (row[0] * x + row[1] * y + row[2] for row in matrix)
-    return a / c, b / c
+    with np.errstate(divide="ignore", invalid="ignore"):  # on the horizon of the map, where it is not used
+        return a / c, b / c
 
 
 def _positions(

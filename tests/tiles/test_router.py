@@ -35,7 +35,7 @@ PLACED = [
     "world-rgb", "atlanta_pan", "s2b_20181013_b2348_uint8", "l8_elkton_pan15m", "l8_elkton_uint16", "labels_raster",
     "kampala_z19_rgb", "kampala_z20_rgb", "osbs_029", "3420b_2010_328_rgb_latlng",
 ]  # fmt: skip
-UNPLACED = ["cog_gcps", "cog_hirise_mars", "rotated"]
+UNPLACED = ["cog_hirise_mars", "rotated"]
 
 
 def image(response) -> np.ndarray:
@@ -76,6 +76,9 @@ def test_a_raster_without_a_place_has_a_preview_and_a_sentence(client: TestClien
         assert response.headers["content-type"] == "application/problem+json"
         assert "has no place" in response.json()["detail"]
     assert image(client.get(f"/scenes/{scene}/preview.webp")).any()
+    document = client.get(f"/scenes/{scene}/native/tilejson.json").json()
+    assert "bounds" not in document
+    assert image(client.get(document["tiles"][0].format(z=0, x=0, y=0).replace("http://testserver", ""))).any()
 
 
 def test_transparency_follows_mask_alpha_and_nodata(client: TestClient, data: Path) -> None:
@@ -205,7 +208,7 @@ def test_a_changed_file_is_another_tile(data: Path, tmp_path: Path) -> None:
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/1.5/0.png", 400, "x cannot be used"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/99999999999/0/0.png", 400, "z cannot be used"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0@3x.png", 400, "y cannot be used"),
-        ("kampala_z20_rgb/tiles/Nope/0/0/0.png", 400, "The tile matrix set 'Nope' is not served; expected WebMercatorQuad."),
+        ("kampala_z20_rgb/tiles/Nope/0/0/0.png", 400, "The tile matrix set 'Nope' is not served; expected native, WebMercatorQuad, WorldCRS84Quad,"),
         ("kampala_z20_rgb/Nope/tilejson.json", 400, "The tile matrix set 'Nope' is not served"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.gif", 400, "The format 'gif' is not served; expected one of png, jpg, webp."),
         ("kampala_z20_rgb/preview.tif", 400, "The format 'tif' is not served"),
@@ -222,7 +225,7 @@ def test_a_changed_file_is_another_tile(data: Path, tmp_path: Path) -> None:
         ("kampala_z20_rgb/point/0,0", 404, "lies outside 'kampala_z20_rgb.tif'"),
         ("kampala_z20_rgb/point/x,0", 400, "lon cannot be used: expected degrees; got 'x'."),
         ("kampala_z20_rgb/legend", 400, "There is no legend of three bands"),
-        ("rotated/footprint", 422, "has no place on Earth"),
+        ("rotated/footprint", 422, "has no place on the map"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?max_size=9", 400, "The parameter 'max_size' is not known here"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?bidx=4", 400, "bidx names a band that the raster does not have: expected one band or three, numbered 1 to 3"),
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.png?rescale=9,1", 400, "rescale cannot be used: expected min,max with min < max"),
