@@ -33,7 +33,7 @@ PLACED = [
     "rgb-byte", "cog_cmap", "cog_dateline", "cog_nodata_nan", "cog_rgb_mask", "cog_rgba", "landsat7_1999_8band_int16",
     "landsat7_2002_8band_int16", "m_4709963_se_14_1_20100629", "m_4709963_se_14_1_20180716", "mosaic_cog1", "pix4d_alpha_nodata",
     "world-rgb", "atlanta_pan", "s2b_20181013_b2348_uint8", "l8_elkton_pan15m", "l8_elkton_uint16", "labels_raster",
-    "kampala_z19_rgb", "kampala_z20_rgb", "osbs_029", "3420b_2010_328_rgb_latlng",
+    "cog_gcps", "kampala_z19_rgb", "kampala_z20_rgb", "osbs_029", "3420b_2010_328_rgb_latlng",
 ]  # fmt: skip
 UNPLACED = ["cog_hirise_mars", "rotated"]
 
