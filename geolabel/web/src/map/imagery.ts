@@ -63,7 +63,7 @@ export function styleScene(map: MapLibre, scene: Scene, look: Look, id = sceneLa
   const source = map.getSource(id) as RasterTileSource | undefined;
   if (!source || !map.getLayer(id)) return;
   const url = tileUrl(scene.id, queryOf(look, scene));
-  if (source.tiles[0] !== url) source.setTiles([url]);
+  if (source.serialize().tiles?.[0] !== url) source.setTiles([url]);
   map.setLayoutProperty(id, "visibility", look.visible ? "visible" : "none");
   for (const [name, value] of Object.entries(paint(look))) map.setPaintProperty(id, name as "raster-opacity", value);
 }
