@@ -22,6 +22,7 @@ from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
 from geolabel.formats import staging, vector
 from geolabel.formats.base import LabelStream
 from geolabel.formats.dataset import write_dataset
+from geolabel.formats.files import LocalFiles
 from geolabel.formats.memory import stream_of
 from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
@@ -346,7 +347,7 @@ def export(
         return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
     check_room(out.absolute().parent, _size_of_images(plan), "The export")
     with staging.staged(out) as folder:
-        report = write_dataset(plan, labels, wanted, folder, tell, snapshot=state)
+        report = write_dataset(plan, labels, wanted, LocalFiles(folder), tell, snapshot=state)
     tell(1.0, f"Wrote {out.name}")
     return report
 

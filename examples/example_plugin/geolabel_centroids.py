@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 from typing import TYPE_CHECKING
 
 import shapely
 
-from geolabel.formats.base import Format
+from geolabel.formats.base import ChipWriter, Format, Piece
 from geolabel.plugins import hookimpl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from geolabel.chips.build import Chip
-    from geolabel.formats.base import Context
 
 
 @hookimpl
@@ -22,23 +22,23 @@ def register_formats(register: Callable[[Format], None]) -> None:
     register(Format("centroids", "pixel", "centres in pixels, as CSV", writer="geolabel_centroids:CentroidWriter"))
 
 
-class CentroidWriter:
+class CentroidWriter(ChipWriter):
     """Writes `centroids.csv`: chip, annotation, class, x, y."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._file = (context.out / "centroids.csv").open("w", newline="", encoding="utf-8")
-        self._rows = csv.writer(self._file)
-        self._rows.writerow(["chip", "annotation", "class", "x", "y"])
+    def begin(self) -> None:
+        self.context.files.open("centroids.csv").write(csv_bytes([["chip", "annotation", "class", "x", "y"]]))
 
-    def add(self, chip: Chip) -> tuple[str, ...]:
+    def write(self, chip: Chip) -> Piece:
         labels = chip.labels
         centres = shapely.centroid(labels.geometries)
-        for annotation, class_id, centre in zip(labels.ids, labels.class_ids, centres, strict=True):
-            name = self._context.class_of(class_id).name
-            self._rows.writerow([chip.name, annotation, name, f"{centre.x:.3f}", f"{centre.y:.3f}"])
-        return ()
+        rows = [
+            [chip.name, annotation, self.context.class_of(class_id).name, f"{centre.x:.3f}", f"{centre.y:.3f}"]
+            for annotation, class_id, centre in zip(labels.ids, labels.class_ids, centres, strict=True)
+        ]
+        return Piece(lines={"centroids.csv": csv_bytes(rows)})
 
-    def close(self) -> tuple[str, ...]:
-        self._file.close()
-        return ()
+
+def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

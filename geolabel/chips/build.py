@@ -1,10 +1,12 @@
-"""A plan -> chips, one after the other, always in the same order."""
+"""Planned chips -> chips: pixels read, masks burnt. What a chip is depends on its plan alone, whoever builds it and when."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -14,14 +16,15 @@ from geolabel.chips.read import open_scene
 from geolabel.geo.pixels import shift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from geolabel.chips.labels import Drawn
-    from geolabel.chips.plan import Plan
+    from geolabel.chips.plan import Plan, PlannedChip
+    from geolabel.chips.read import SceneReader
     from geolabel.geo.pixels import Window
-    from geolabel.model import Grid
+    from geolabel.model import Grid, Project, Scene
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Chip:
     """A chip, whole.
 
     Attributes:
+        number: its position in the plan from 1, and its row in `chips.parquet`.
         name: `{scene}_{col}_{row}`.
         scene: id of the scene.
         split: `train`, `val` or `test`.
@@ -41,9 +45,11 @@ class Chip:
         colors: what each band says it is: `red`, `alpha`, `undefined`...
         palette: RGBA per pixel value of a one-band palette image, or None.
         labels: the annotations on it, in its own pixels.
+        columns: what else is known of them, by name: (n,) values in the order of `labels`.
         ignore: the mask value that means "not to be learnt from".
     """
 
+    number: int
     name: str
     scene: str
     split: str
@@ -56,6 +62,7 @@ class Chip:
     colors: tuple[str, ...]
     palette: dict[int, tuple[int, int, int, int]] | None
     labels: ChipLabels
+    columns: Mapping[str, NDArray[np.object_]]
     ignore: int
     _drawn: Drawn
     _background: int
@@ -92,39 +99,85 @@ class Chip:
         return mask
 
 
+class ChipBuilder:
+    """Builds chips of one project in one thread; the scene of the last chip stays open for the next one.
+
+    Args:
+        project: says what ground without labels is, and what its classes are.
+        bands: 1-based bands to read, in the order wanted; None reads all.
+    """
+
+    def __init__(self, project: Project, bands: Sequence[int] | None) -> None:
+        self._bands = bands
+        _, self._ignore = mask_type(project.classes)
+        self._background = self._ignore if project.unlabelled == "ignore" else 0
+        self._open = ExitStack()
+        self._opened: tuple[Scene, SceneReader] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the scene that is open."""
+        self._opened = None
+        self._open.close()
+
+    def build(self, planned: PlannedChip, number: int, columns: Mapping[str, NDArray[np.object_]]) -> Chip:
+        """Read the pixels of a planned chip.
+
+        Args:
+            planned: the chip.
+            number: its position in the plan, from 1.
+            columns: what else is known of its annotations (see `Chip`).
+
+        Raises:
+            InvalidRaster: the scene's file is gone, damaged or changed.
+        """
+        reader = self._reader(planned.scene)
+        try:
+            image, valid = reader.read(planned.window)
+        except BaseException:
+            self._opened = None
+            self._open.__exit__(*sys.exc_info())  # `open_scene` says what it means
+            raise
+        labels = planned.labels
+        col, row = planned.window[:2]
+        return Chip(
+            number=number,
+            name=planned.name,
+            scene=planned.scene.id,
+            split=planned.split,
+            window=planned.window,
+            grid=planned.grid,
+            bands=reader.bands,
+            image=image,
+            valid=valid,
+            nodata=reader.nodata,
+            colors=reader.colors,
+            palette=reader.palette,
+            labels=ChipLabels(labels.ids, labels.class_ids, shift(labels.geometries, col, row), labels.truncated),
+            columns=columns,
+            ignore=self._ignore,
+            _drawn=planned.drawn,
+            _background=self._background,
+        )
+
+    def _reader(self, scene: Scene) -> SceneReader:
+        if self._opened is None or self._opened[0] != scene:
+            self.close()
+            self._opened = (scene, self._open.enter_context(open_scene(scene, self._bands)))
+        return self._opened[1]
+
+
 def chips(planned: Plan) -> Iterator[Chip]:
-    """Read the planned chips, in order; each scene is opened once.
+    """Build the planned chips, in order, without columns.
 
     Raises:
         InvalidRaster: a scene's file is gone, damaged or changed.
     """
-    _, ignore = mask_type(planned.project.classes)
-    background = ignore if planned.project.unlabelled == "ignore" else 0
-    for scene in planned.scenes:
-        own = [chip for chip in planned.chips if chip.scene.id == scene.id]
-        if not own:
-            continue
-        with open_scene(scene, planned.spec.bands) as reader:
-            for chip in own:
-                image, valid = reader.read(chip.window)
-                labels = chip.labels
-                col, row = chip.window[:2]
-                yield Chip(
-                    name=chip.name,
-                    scene=scene.id,
-                    split=chip.split,
-                    window=chip.window,
-                    grid=chip.grid,
-                    bands=reader.bands,
-                    image=image,
-                    valid=valid,
-                    nodata=reader.nodata,
-                    colors=reader.colors,
-                    palette=reader.palette,
-                    labels=ChipLabels(
-                        labels.ids, labels.class_ids, shift(labels.geometries, col, row), labels.truncated
-                    ),
-                    ignore=ignore,
-                    _drawn=chip.drawn,
-                    _background=background,
-                )
+    with ChipBuilder(planned.project, planned.spec.bands) as builder:
+        for number, chip in enumerate(planned.chips, start=1):
+            yield builder.build(chip, number, {})

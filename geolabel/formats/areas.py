@@ -8,6 +8,8 @@ import numpy as np
 import shapely
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from geolabel.chips.build import Chip
@@ -15,31 +17,29 @@ if TYPE_CHECKING:
 _KINDS = ("point", "line")
 
 
-class Areas:
-    """Picks the areas of chips, and counts the points and lines that a format has no place for.
+def areas_of(chip: Chip) -> NDArray[np.int64]:
+    """Positions in `chip.labels` of those that are areas."""
+    return np.flatnonzero(shapely.get_dimensions(chip.labels.geometries) == 2)
+
+
+def left_out(chip: Chip) -> dict[str, int]:
+    """How many points and lines are on a chip, for the counts of a format that has no place for them."""
+    dimensions = shapely.get_dimensions(chip.labels.geometries)
+    return {kind: int((dimensions == dimension).sum()) for dimension, kind in enumerate(_KINDS)}
+
+
+def areas_only(name: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """What was left out, for the report.
 
     Args:
         name: of the format, as people write it.
+        counts: what `left_out` gave, added up.
     """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._left_out = [0, 0]
-
-    def of(self, chip: Chip) -> NDArray[np.int64]:
-        """Positions in `chip.labels` of those that are areas."""
-        dimensions = shapely.get_dimensions(chip.labels.geometries)
-        for dimension in range(len(_KINDS)):
-            self._left_out[dimension] += int((dimensions == dimension).sum())
-        return np.flatnonzero(dimensions == 2)
-
-    def sentences(self) -> tuple[str, ...]:
-        """What was left out, for the report."""
-        return tuple(
-            f"{self._name} holds areas only: {many(count, kind)} on chips left out of it."
-            for kind, count in zip(_KINDS, self._left_out, strict=True)
-            if count
-        )
+    return tuple(
+        f"{name} holds areas only: {many(counts[kind], kind)} on chips left out of it."
+        for kind in _KINDS
+        if counts.get(kind)
+    )
 
 
 def many(count: int, noun: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,18 +15,17 @@ from geolabel.geo.ragged import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
-    from contextlib import ExitStack
     from pathlib import Path
-    from typing import BinaryIO
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.chips.build import Chip
-    from geolabel.chips.labels import Labels
+    from geolabel.chips.plan import PlannedChip
     from geolabel.chips.spec import ChipSpec
     from geolabel.classes import LabelClass
     from geolabel.errors import Problem
+    from geolabel.formats.files import Files
     from geolabel.geo.ragged import Ragged
     from geolabel.model import LabelBatch, Project, Scene
 
@@ -67,31 +67,21 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a writer knows before the first chip.
+    """What a writer knows, in whatever process it works.
 
     Attributes:
         project: the project that is exported; its classes are in mask order by id.
         scenes: its scenes, in the project's order.
         spec: how chips are cut and written.
-        out: the folder to write into; it is renamed when everything is whole.
         splits: names of the splits that chips fall in.
-        files: closes what `open` opened, also when the work fails.
-        labels: all annotations of the project; a chip names those on it by id.
+        files: where the files of the dataset are written; paths are relative to it.
     """
 
     project: Project
     scenes: tuple[Scene, ...]
     spec: ChipSpec
-    out: Path
     splits: tuple[str, ...]
-    files: ExitStack
-    labels: Labels
-
-    def open(self, path: str) -> BinaryIO:
-        """A new file to write, `path` relative to `out`; the folders above it are made."""
-        file = self.out / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return self.files.enter_context(file.open("wb"))
+    files: Files
 
     def class_of(self, class_id: int) -> LabelClass:
         """The class of that id."""
@@ -99,27 +89,75 @@ class Context:
 
     def attribute(self, chip: Chip, *names: str) -> list[Any]:
         """The value of the first attribute that the project has of these names, by annotation of the chip; None is none."""
-        name = next((name for name in names if name in self.labels.columns), None)
-        if name is None:
-            return [None] * len(chip.labels)
-        values: list[Any] = self.labels.columns[name][np.searchsorted(self.labels.ids, chip.labels.ids)].tolist()
-        return values
+        name = next((name for name in names if name in chip.columns), None)
+        return [None] * len(chip.labels) if name is None else chip.columns[name].tolist()
 
-    def image_path(self, chip: Chip) -> str:
-        """Where the chip's image is, relative to `out`."""
+    def image_path(self, chip: Chip | PlannedChip) -> str:
+        """Where the chip's image is, relative to the dataset."""
         return f"images/{chip.split}/{chip.name}.{self.spec.image_format}"
 
 
-class ChipWriter(Protocol):
-    """Writes a pixel-space format: chip after chip in the order of the plan, then `close`."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one chip gives to the files of the whole dataset, when its own files have been written: small, fit to travel.
 
-    def __init__(self, context: Context) -> None: ...
+    Attributes:
+        masks: paths of the chip's masks, relative to the dataset: `chips.parquet` names them.
+        lines: bytes by the path of the file that they go into, behind those of the chips before.
+        counts: how often something happened that `close` has a sentence for; they are added up over all chips.
+    """
 
-    def add(self, chip: Chip) -> Sequence[str]:
-        """Write what belongs to one chip; give the paths, relative to `out`, of files that are this chip's alone."""
+    masks: tuple[str, ...] = ()
+    lines: Mapping[str, bytes] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class ChipWriter:
+    r"""Writes a pixel-space format. Derive from it, and write what the format has to say.
+
+    Chips are built by several processes at once. `write` runs in any of them, in any order, and may depend on its chip
+    alone: it writes the files that belong to this chip only, and gives what the files of the whole dataset need of it.
+    `begin`, `add` and `close` run in one process, `add` in the order of the plan, so that the dataset is the same
+    whoever built the chips:
+
+        class NamesWriter(ChipWriter):
+            def begin(self) -> None:
+                self.context.files.open("names.txt").write(b"The chips:\n")
+
+            def write(self, chip: Chip) -> Piece:
+                self.context.files.write(f"names/{chip.name}.txt", b"")
+                return Piece(lines={"names.txt": f"{chip.name}\n".encode()}, counts={"empty": not len(chip.labels)})
+
+            def close(self) -> tuple[str, ...]:
+                return (f"{self.counts['empty']} chips are empty.",)
+
+    Attributes:
+        context: what the writer knows.
+        counts: what the pieces counted, added up; whole when `close` is called.
+    """
+
+    def __init__(self, context: Context) -> None:
+        """Refuse what the format cannot hold (`InvalidSpec`); called in every process, so nothing is written yet."""
+        self.context = context
+        self.counts: Counter[str] = Counter()
+
+    def begin(self) -> None:
+        """Write what does not come from chips: folders, lists of classes, heads of files. Once, before the first chip."""
+
+    def write(self, chip: Chip) -> Piece:
+        """Write the files that are this chip's alone, in any process and in any order."""
+        raise NotImplementedError
+
+    def add(self, chip: PlannedChip, piece: Piece) -> None:
+        """Take what `write` gave for a chip, in the order of the plan; the lines go to the end of their files."""
+        del chip
+        for path, lines in piece.lines.items():
+            self.context.files.open(path).write(lines)
+        self.counts.update(piece.counts)
 
     def close(self) -> Sequence[str]:
-        """Finish the files; give a sentence for everything that the format could not hold, with counts."""
+        """Finish; give a sentence for everything that the format could not hold, with counts."""
+        return ()
 
 
 class MapWriter(Protocol):

@@ -4,124 +4,168 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import shapely
 
 from geolabel.chips.burn import burn_one
 from geolabel.formats import rle
-from geolabel.formats.areas import Areas
+from geolabel.formats.areas import areas_of, areas_only, left_out
+from geolabel.formats.base import ChipWriter, Piece
 from geolabel.formats.keyhole import keyhole
 from geolabel.geo import crs as crs_
 from geolabel.geo.pixels import PixelGeometry, pixel_to_map
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import BinaryIO
 
-    import numpy as np
     from numpy.typing import NDArray
-    from shapely.geometry import Polygon
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.chips.build import Chip
+    from geolabel.chips.plan import PlannedChip
     from geolabel.formats.base import Context
+    from geolabel.formats.files import Files
     from geolabel.model import Grid
 
 
-class CocoWriter:
+class CocoWriter(ChipWriter):
     """Writes `coco/{split}.json`; annotations go to the disk as they come, images are kept until the end."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context)
+        self._files = CocoFiles(context.files, "coco")
+
+    def begin(self) -> None:
+        """Write the heads of the files."""
+        project = self.context.project
+        categories = [
+            {"id": c.id, "name": c.name, "supercategory": c.parent or "", "color": c.color} for c in project.classes
+        ]
         head = {
-            "info": {"description": context.project.title, "version": "1.0"},
+            "info": {"description": project.title, "version": "1.0"},
             "licenses": [],
-            "categories": [
-                {"id": c.id, "name": c.name, "supercategory": c.parent or "", "color": c.color}
-                for c in context.project.classes
-            ],
+            "categories": categories,
         }
-        self._files = {split: CocoFile(context.open(f"coco/{split}.json"), head) for split in context.splits}
-        self._areas = Areas("COCO")
-        self._chips = 0
+        self._files.begin(self.context.splits, head)
 
-    def add(self, chip: Chip) -> tuple[str, ...]:
-        """Write the polygons on a chip; lines and points have no area and are counted."""
-        file = self._files[chip.split]
-        self._chips += 1
-        image = file.add_image(self._chips, image_record(chip, self._context.image_path(chip)))
+    def write(self, chip: Chip) -> Piece:
+        """The polygons on a chip; lines and points have no area and are counted."""
         labels = chip.labels
-        areas = shapely.area(labels.geometries)
-        bounds = shapely.bounds(labels.geometries).reshape(-1, 4)
-        chosen = self._areas.of(chip)
-        ground = _ground_areas(labels.geometries[chosen], chip.grid)
-        for index, area_m2 in zip(chosen, ground, strict=True):
-            x0, y0, x1, y1 = bounds[index].tolist()
-            file.add_annotation(
-                {
-                    "image_id": image,
-                    "category_id": int(labels.class_ids[index]),
-                    "bbox": [x0, y0, x1 - x0, y1 - y0],
-                    "area": float(areas[index]),
-                    "iscrowd": 0,
-                    "segmentation": self._segmentation(labels.geometries[index], chip.grid),
-                    "geo": {
-                        "annotation": int(labels.ids[index]),
-                        "area_m2": area_m2,
-                        "truncated": bool(labels.truncated[index]),
-                    },
-                },
+        chosen = areas_of(chip)
+        shapes = labels.geometries[chosen]
+        bounds = shapely.bounds(shapes).reshape(-1, 4)
+        annotations = [
+            {
+                "image_id": chip.number,
+                "category_id": class_id,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": area,
+                "iscrowd": 0,
+                "segmentation": segmentation,
+                "geo": {"annotation": annotation, "area_m2": area_m2, "truncated": truncated},
+            }
+            for annotation, class_id, (x0, y0, x1, y1), area, segmentation, area_m2, truncated in zip(
+                labels.ids[chosen].tolist(),
+                labels.class_ids[chosen].tolist(),
+                bounds.tolist(),
+                shapely.area(shapes).tolist(),
+                self._segmentations(shapes, chip.grid),
+                _ground_areas(shapes, chip.grid),
+                labels.truncated[chosen].tolist(),
+                strict=True,
             )
-        return ()
+        ]
+        image = image_record(chip, self.context.image_path(chip))
+        return Piece(lines=self._files.lines(image, annotations), counts=left_out(chip))
 
-    def _segmentation(self, geometry: BaseGeometry, grid: Grid) -> list[list[float]] | dict[str, Any]:
-        parts: list[Polygon] = list(shapely.get_parts(geometry))
-        holed = any(len(part.interiors) for part in parts)
-        if holed and self._context.spec.coco_holes == "rle":
-            return rle.to_json(burn_one(geometry, grid.width, grid.height))
-        rings = (keyhole(p) if len(p.interiors) else shapely.get_coordinates(p.exterior)[:-1] for p in parts)
-        return [ring.ravel().tolist() for ring in rings]
+    def add(self, chip: PlannedChip, piece: Piece) -> None:
+        """Number the annotations of a chip, and write them."""
+        self._files.add(chip.split, piece.lines)
+        self.counts.update(piece.counts)
 
     def close(self) -> tuple[str, ...]:
         """Finish the files."""
-        for file in self._files.values():
-            file.close()
-        return self._areas.sentences()
+        self._files.end()
+        return areas_only("COCO", self.counts)
+
+    def _segmentations(self, shapes: NDArray[np.object_], grid: Grid) -> list[Any]:
+        """Outlines `[[x, y, x, y...]...]` without their closing vertex; what has holes as the spec says."""
+        found: list[Any] = [[] for _ in shapes]
+        parts, owner = shapely.get_parts(shapes, return_index=True)
+        outlines = shapely.get_exterior_ring(parts)
+        xy = shapely.get_coordinates(outlines).ravel().tolist()
+        ends = (2 * np.cumsum(shapely.get_num_coordinates(outlines))).tolist()
+        start = 0
+        for index, end in zip(owner.tolist(), ends, strict=True):
+            found[index].append(xy[start : end - 2])
+            start = end
+        for index in np.unique(owner[shapely.get_num_interior_rings(parts) > 0]).tolist():
+            found[index] = self._holed(shapes[index], grid)
+        return found
+
+    def _holed(self, shape: BaseGeometry, grid: Grid) -> list[list[float]] | dict[str, Any]:
+        if self.context.spec.coco_holes == "rle":
+            return rle.to_json(burn_one(shape, grid.width, grid.height))
+        parts = shapely.get_parts(shape)
+        rings = (keyhole(p) if len(p.interiors) else shapely.get_coordinates(p.exterior)[:-1] for p in parts)
+        return [ring.ravel().tolist() for ring in rings]
 
 
-class CocoFile:
-    """One COCO file, its annotations streamed: `{head, "annotations": [...], "images": [...]}`; ids of annotations count from 1."""
+class CocoFiles:
+    """One JSON file a split, its annotations streamed: `{head, "annotations": [...], "images": [...]}`; ids of annotations count from 1.
 
-    def __init__(self, stream: BinaryIO, head: dict[str, Any]) -> None:
-        self._images: list[bytes] = []
-        self._annotations = 0
-        self._stream = stream
-        self._stream.write(orjson.dumps(head)[:-1] + b',"annotations":[')
+    Args:
+        files: where they are written.
+        folder: that they lie in, relative to the dataset.
+    """
 
-    def add_image(self, number: int, image: dict[str, Any]) -> int:
-        """Keep an image until the end; gives its id.
+    def __init__(self, files: Files, folder: str) -> None:
+        self._files = files
+        self._folder = folder
+        self._images: dict[str, list[bytes]] = {}
+        self._numbers: dict[str, int] = {}
 
-        Args:
-            number: of the chip in `chips.parquet`, from 1: by it, results on any split find their chip again.
-            image: what COCO says of it.
-        """
-        self._images.append(orjson.dumps({"id": number, **image}))
-        return number
+    def begin(self, splits: Sequence[str], head: dict[str, Any]) -> None:
+        """Begin each file with its head."""
+        for split in splits:
+            self._images[split], self._numbers[split] = [], 0
+            self._stream(split).write(orjson.dumps(head)[:-1] + b',"annotations":[')
 
-    def add_annotation(self, annotation: dict[str, Any]) -> None:
-        """Write an annotation, with the next id."""
-        self._annotations += 1
-        comma = b",\n" if self._annotations > 1 else b"\n"
-        self._stream.write(comma + orjson.dumps({"id": self._annotations, **annotation}))
+    def lines(self, image: dict[str, Any], annotations: Sequence[dict[str, Any]]) -> dict[str, bytes]:
+        """What `add` takes of a chip: its image and its annotations, a line each, those without an id."""
+        return {"image": orjson.dumps(image), "annotations": b"\n".join(map(orjson.dumps, annotations))}
 
-    def close(self) -> None:
-        """Write the images and end the file."""
-        self._stream.write(b'\n],"images":[\n' + b",\n".join(self._images) + b"\n]}\n")
-        self._stream.close()
+    def add(self, split: str, lines: Mapping[str, bytes]) -> None:
+        """Keep the image of a chip until the end, and write its annotations with the next ids."""
+        self._images[split].append(lines["image"])
+        if not lines["annotations"]:
+            return
+        number = self._numbers[split]
+        written = []
+        for line in lines["annotations"].split(b"\n"):
+            written.append(b'%s{"id":%d,%s' % (b",\n" if number else b"\n", number + 1, line[1:]))
+            number += 1
+        self._stream(split).write(b"".join(written))
+        self._numbers[split] = number
+
+    def end(self) -> None:
+        """Write the images and end the files."""
+        for split, images in self._images.items():
+            self._stream(split).write(b'\n],"images":[\n' + b",\n".join(images) + b"\n]}\n")
+
+    def _stream(self, split: str) -> BinaryIO:
+        return self._files.open(f"{self._folder}/{split}.json")
 
 
 def image_record(chip: Chip, path: str) -> dict[str, Any]:
-    """What COCO says of a chip, but for its id; `geo` brings what is found on it back to the map."""
+    """What COCO says of a chip; `geo` brings what is found on it back to the map.
+
+    The id is the chip's number in `chips.parquet`, from 1: by it, results on any split find their chip again.
+    """
     return {
+        "id": chip.number,
         "file_name": path,
         "width": chip.grid.width,
         "height": chip.grid.height,

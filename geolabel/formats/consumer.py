@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from typing import TYPE_CHECKING
 
 from geolabel.chips.read import chosen_bands
 from geolabel.errors import InvalidSpec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from geolabel.chips.build import Chip
     from geolabel.classes import LabelClass
     from geolabel.formats.base import Context
 
 
 def link_image(context: Context, chip: Chip, path: str) -> None:
-    """Give the chip's image a second name, `path` relative to the dataset; a copy where the drive has no hard links."""
-    source, target = context.out / context.image_path(chip), context.out / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _link(source, target)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+    """Give the chip's image a second name, `path` relative to the dataset; a copy where there are no hard links."""
+    context.files.link(context.image_path(chip), path)
 
 
 def pictures(context: Context, name: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ A person sees at a glance whether labels fit, which class is which, and which sp
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from geolabel.chips.split import draw as draw_by_lot
 from geolabel.formats.report import SPLIT_COLORS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -31,25 +32,25 @@ FINE = 2  # overlays are drawn this many times larger and then reduced: smooth l
 _BACKGROUND, _PANEL = "#0d0e10", "#1e2125"
 _TEXT, _SOFT = "#edeff2", "#9098a3"
 _CASING = (11, 12, 14, 200)
+_LEVEL = 3  # of zlib: half again as large as the smallest, in a fifth of the time
 
 
 class ContactSheet:
-    """Keeps a small picture of each chosen chip as it passes by."""
+    """The cells of the chosen chips, on their way to one picture."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._chosen = choose(plan)
-        self._cells: dict[str, tuple[Chip, Image.Image]] = {}
+        self._cells: list[tuple[PlannedChip, Image.Image]] = []
 
-    def add(self, chip: Chip) -> None:
-        """Draw the chip if it is one of the chosen."""
-        if chip.name in self._chosen:
-            colors = {c.id: c.color for c in self._plan.project.classes}
-            self._cells[chip.name] = (chip, _cell(chip, colors))
+    def add(self, chip: PlannedChip, cell: bytes) -> None:
+        """Take the next cell, as `draw_cell` gave it."""
+        picture = Image.open(io.BytesIO(cell))
+        picture.load()
+        self._cells.append((chip, picture))
 
-    def write(self, path: Path) -> None:
-        """Write the PNG."""
-        order = sorted(self._cells.values(), key=lambda cell: list(SPLIT_COLORS).index(cell[0].split))
+    def png(self) -> bytes:
+        """The whole sheet."""
+        order = sorted(self._cells, key=lambda cell: list(SPLIT_COLORS).index(cell[0].split))
         columns = min(COLUMNS, max(len(order), 3))
         width = 2 * MARGIN + columns * (CELL + GAP) - GAP
         legend, legend_height = _legend(self._plan, width - 2 * MARGIN)
@@ -63,7 +64,7 @@ class ContactSheet:
             x, y = MARGIN + column * (CELL + GAP), top + row * (CELL + CAPTION + GAP)
             sheet.paste(cell, (x, y))
             _caption(sheet, chip, x, y + CELL)
-        sheet.save(path, "PNG")
+        return _png(sheet)
 
     def _head(self, sheet: Image.Image, shown: int) -> None:
         plan, pen = self._plan, ImageDraw.Draw(sheet)
@@ -102,8 +103,8 @@ def choose(plan: Plan) -> set[str]:
     return chosen
 
 
-def _cell(chip: Chip, colors: dict[int, str]) -> Image.Image:
-    """The chip, its labels over it, at the size of a cell."""
+def draw_cell(chip: Chip, colors: Mapping[int, str]) -> bytes:
+    """The chip, its labels over it, at the size of a cell, as PNG; `colors` by class id."""
     pixels = Image.fromarray(_display(chip), "RGB")
     scale = CELL / max(pixels.size)
     # Enlarged chips keep their pixels as squares: that is what alignment is judged against.
@@ -119,7 +120,13 @@ def _cell(chip: Chip, colors: dict[int, str]) -> Image.Image:
     cell.paste(Image.alpha_composite(picture.convert("RGBA"), smooth).convert("RGB"))
     pen = ImageDraw.Draw(cell)
     pen.rectangle((0, CELL - 4, CELL, CELL), fill=SPLIT_COLORS[chip.split])
-    return cell
+    return _png(cell)
+
+
+def _png(picture: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", compress_level=_LEVEL)
+    return stream.getvalue()
 
 
 def _draw(over: Image.Image, geometry: BaseGeometry, scale: float, color: str) -> None:
@@ -194,7 +201,7 @@ def _stretch(band: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return stretched
 
 
-def _caption(sheet: Image.Image, chip: Chip, x: int, y: int) -> None:
+def _caption(sheet: Image.Image, chip: PlannedChip, x: int, y: int) -> None:
     pen, font = ImageDraw.Draw(sheet), _font(15)
     count = len(chip.labels)
     right = f"{chip.split} · {count} label{'' if count == 1 else 's'}"

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
-from geolabel.chips.build import chips
 from geolabel.formats.base import Context
-from geolabel.formats.contact_sheet import ContactSheet
-from geolabel.formats.images import check_images, image_bytes, write_file
-from geolabel.formats.manifest import ChipTable, manifest, write_manifest
-from geolabel.formats.report import make_report, write_page
+from geolabel.formats.contact_sheet import ContactSheet, choose
+from geolabel.formats.images import check_images
+from geolabel.formats.manifest import ChipTable, manifest
+from geolabel.formats.parts import BUILD, Setup, build_part, close_bench, read_record, tasks_of
+from geolabel.formats.report import make_report, page
 from geolabel.model import LabelBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from geolabel.chips.labels import Labels
     from geolabel.chips.plan import Plan
-    from geolabel.formats.base import Format
+    from geolabel.formats.base import ChipWriter, Format
+    from geolabel.formats.files import Files
     from geolabel.formats.report import ExportReport
     from geolabel.model import Project
 
@@ -33,7 +33,7 @@ def write_dataset(
     plan: Plan,
     labels: Labels,
     formats: Sequence[Format],
-    folder: Path,
+    files: Files,
     progress: Callable[[float, str], None],
     *,
     snapshot: Mapping[str, Any],
@@ -44,7 +44,7 @@ def write_dataset(
         plan: chips, or none when only map formats were asked for.
         labels: all annotations of the project, for map formats.
         formats: what to write.
-        folder: an empty folder.
+        files: where.
         progress: called with a share and a sentence; it may raise `Cancelled`.
         snapshot: the state that is exported: `name`, `changeset`, `hash`.
 
@@ -52,28 +52,33 @@ def write_dataset(
         InvalidSpec: a format or the image format cannot hold this project.
         InvalidRaster: a scene cannot be read.
     """
-    pixel = [f for f in formats if f.space == "pixel"]
+    pixel = tuple(f for f in formats if f.space == "pixel")
     if pixel:
         check_images(plan.scenes, plan.spec)
     splits = tuple(make_report(plan, (), snapshot=snapshot).chips)
-    table = ChipTable(plan)
-    with ExitStack() as files:
-        context = Context(plan.project, plan.scenes, plan.spec, folder, splits, files, labels)
+    table = ChipTable()
+    context = Context(plan.project, plan.scenes, plan.spec, splits, files)
+    try:
         writers = {f.name: f.make_writer(context) for f in formats}
         losses = labels.sentences()
         losses += _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)
         if pixel:
-            losses += _write_chips(plan, context, [writers[f.name] for f in pixel], table, progress)
+            shown = frozenset(choose(plan))
+            setup = Setup(secrets.token_hex(8), context, pixel, shown)
+            losses += _write_chips(plan, labels, setup, [writers[f.name] for f in pixel], table, progress=progress)
+    finally:
+        files.close()
     progress(0.95, "Writing the manifest and the report")
     names = [f.name for f in formats]
     report = make_report(plan, names, losses, snapshot=snapshot, chipped=bool(pixel))
-    table.write(folder)
-    (folder / "report.json").write_bytes(
-        orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    )
-    sheet = folder / "contact-sheet.png"
-    write_page(report, plan.project.classes, sheet if pixel else None, folder / "report.html")
-    write_manifest(folder, manifest(plan, formats=names, chips=report.chips, snapshot=report.snapshot))
+    files.write("chips.parquet", table.parquet())
+    files.write("report.json", orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sheet = files.read("contact-sheet.png") if pixel else None
+    files.write("report.html", page(report, plan.project.classes, sheet).encode())
+    files.remove(BUILD)
+    content = manifest(plan, formats=names, chips=report.chips, snapshot=report.snapshot)
+    # The last file of a dataset: it is there when all others are.
+    files.write("manifest.json", orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return report
 
 
@@ -98,17 +103,31 @@ def _batches(project: Project, labels: Labels) -> Iterator[tuple[int, LabelBatch
 
 
 def _write_chips(
-    plan: Plan, context: Context, writers: Sequence[Any], table: ChipTable, progress: Callable[[float, str], None]
+    plan: Plan,
+    labels: Labels,
+    setup: Setup,
+    writers: Sequence[ChipWriter],
+    table: ChipTable,
+    *,
+    progress: Callable[[float, str], None],
 ) -> list[str]:
     sheet = ContactSheet(plan)
-    total = len(plan.chips)
-    for number, chip in enumerate(chips(plan), start=1):
-        path = context.image_path(chip)
-        content = image_bytes(chip, plan.spec.image_format)
-        write_file(context.out / path, content)
-        masks = [file for writer in writers for file in writer.add(chip) if file.startswith("masks/")]
-        table.add(chip, path, content, masks)
-        sheet.add(chip)
-        progress(0.05 + 0.9 * number / total, f"Chip {number:,} of {total:,}")
-    sheet.write(context.out / "contact-sheet.png")
+    files = setup.context.files
+    for writer in writers:
+        writer.begin()
+    done, total = 0, len(plan.chips)
+    for number in map(build_part, tasks_of(plan, labels, setup)):
+        record = read_record(files, number)
+        assert record is not None
+        for chip, pieces in zip(plan.chips[done : done + len(record.pieces)], record.pieces, strict=True):
+            row, cell, *own = pieces
+            table.add(row.lines["row"])
+            if cell.lines:
+                sheet.add(chip, cell.lines["cell"])
+            for writer, piece in zip(writers, own, strict=True):
+                writer.add(chip, piece)
+        done += len(record.pieces)
+        progress(0.05 + 0.9 * done / total, f"Chip {done:,} of {total:,}")
+    close_bench()
+    files.write("contact-sheet.png", sheet.png())
     return [sentence for writer in writers for sentence in writer.close()]

@@ -36,7 +36,7 @@ class GeoJSONWriter:
         self._crs = project.crs
         finest = min((s.resolution for s in context.scenes if s.resolution), default=0.1)
         self._tolerance = DENSIFY_PX * finest / crs_.METRES_PER_DEGREE
-        self._stream = context.open(f"geojson/{project.id}.geojson")
+        self._stream = context.files.open(f"geojson/{project.id}.geojson")
         self._stream.write(b'{"type":"FeatureCollection","features":[')
         self._written = 0
 
@@ -57,5 +57,4 @@ class GeoJSONWriter:
     def close(self) -> tuple[str, ...]:
         """Finish the file."""
         self._stream.write(b"\n]}\n")
-        self._stream.close()
         return ()

@@ -29,8 +29,8 @@ class GeoParquetWriter:
     """Writes `geoparquet/{project}.parquet`, a row for each annotation in order of id."""
 
     def __init__(self, context: Context) -> None:
-        self._table = AnnotationTable(context.open(f"geoparquet/{context.project.id}.parquet"), context.project)
-        context.files.callback(self._table.abandon)
+        self._table = AnnotationTable(context.files.open(f"geoparquet/{context.project.id}.parquet"), context.project)
+        context.files.closing.callback(self._table.abandon)
 
     def add(self, batch: LabelBatch) -> None:
         """Write the annotations of one batch."""

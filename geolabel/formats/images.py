@@ -17,7 +17,6 @@ from geolabel.errors import InvalidSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -122,9 +121,3 @@ def _png(chip: Chip) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, "PNG")
     return stream.getvalue()
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file, with the folders that it lies in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geolabel.formats.areas import many
-from geolabel.formats.images import geotiff, write_file
+from geolabel.formats.areas import areas_of, many
+from geolabel.formats.base import ChipWriter, Piece
+from geolabel.formats.images import geotiff
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,66 +22,70 @@ IGNORE = 65535
 COLUMNS = ("chip", "value", "annotation", "class_id", "class", "pixels", "truncated")
 
 
-class InstanceWriter:
+class InstanceWriter(ChipWriter):
     """Writes `masks/instance/{split}/{chip}.tif` in 16 bits, and `masks/instance/{split}.csv`.
 
     A value is the annotation's number on the chip, from 1 in order of id; 0 is background, 65535 ignore.
     """
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context)
         self._names = {c.id: c.name for c in context.project.classes}
-        self._tables = {split: context.open(f"masks/instance/{split}.csv") for split in context.splits}
-        for file in self._tables.values():
-            file.write(_rows([COLUMNS]))
-        self._hidden = self._beyond = self._thin = 0
 
-    def add(self, chip: Chip) -> tuple[str, ...]:
-        """Write the mask of a chip and its rows of the table."""
+    def begin(self) -> None:
+        """Write the heads of the tables."""
+        for split in self.context.splits:
+            self.context.files.open(_table(split)).write(_rows([COLUMNS]))
+
+    def write(self, chip: Chip) -> Piece:
+        """Write the mask of a chip; its rows of the table."""
         path = f"masks/instance/{chip.split}/{chip.name}.tif"
         labels = chip.labels
         mask = _in_16_bits(chip.instances)
-        write_file(self._context.out / path, geotiff(mask[np.newaxis], chip.grid, nodata=IGNORE))
+        self.context.files.write(path, geotiff(mask[np.newaxis], chip.grid, nodata=IGNORE))
         pixels = np.bincount(mask.ravel(), minlength=len(labels) + 1)[1 : len(labels) + 1]
         held = min(len(labels), IGNORE - 1)
-        self._beyond += len(labels) - held
-        self._hidden += int((pixels[:held] == 0).sum())
-        self._thin += sum(1 for g in labels.geometries if "Polygon" not in g.geom_type)
-        self._tables[chip.split].write(
-            _rows(
-                [
-                    chip.name,
-                    n + 1,
-                    labels.ids[n],
-                    labels.class_ids[n],
-                    self._names[int(labels.class_ids[n])],
-                    pixels[n],
-                    int(labels.truncated[n]),
-                ]
-                for n in range(held)
-            )
+        rows = _rows(
+            [
+                chip.name,
+                n + 1,
+                labels.ids[n],
+                labels.class_ids[n],
+                self._names[int(labels.class_ids[n])],
+                pixels[n],
+                int(labels.truncated[n]),
+            ]
+            for n in range(held)
         )
-        return (path,)
+        counts = {
+            "beyond": len(labels) - held,
+            "hidden": int((pixels[:held] == 0).sum()),
+            "thin": len(labels) - len(areas_of(chip)),
+        }
+        return Piece((path,), {_table(chip.split): rows}, counts)
 
     def close(self) -> tuple[str, ...]:
-        """Finish the tables; say what instance masks could not hold."""
-        for file in self._tables.values():
-            file.close()
+        """Say what instance masks could not hold."""
+        hidden, thin, beyond = (self.counts[what] for what in ("hidden", "thin", "beyond"))
         said = (
             (
-                self._hidden,
-                f"Without a pixel of its own in instance masks (too small, or under others): {many(self._hidden, 'annotation')}.",
+                hidden,
+                f"Without a pixel of its own in instance masks (too small, or under others): {many(hidden, 'annotation')}.",
             ),
             (
-                self._thin,
-                f"Instance masks hold pixels: {self._thin:,} lines and points on chips were burnt one pixel wide.",
+                thin,
+                f"Instance masks hold pixels: {thin:,} lines and points on chips were burnt one pixel wide.",
             ),
             (
-                self._beyond,
-                f"An instance mask holds {IGNORE - 1:,} annotations: {self._beyond:,} more are left out of theirs.",
+                beyond,
+                f"An instance mask holds {IGNORE - 1:,} annotations: {beyond:,} more are left out of theirs.",
             ),
         )
         return tuple(sentence for count, sentence in said if count)
+
+
+def _table(split: str) -> str:
+    return f"masks/instance/{split}.csv"
 
 
 def _in_16_bits(instances: NDArray[np.int32]) -> NDArray[np.uint16]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.plan import Plan
+    from geolabel.model import Project
 
 FORMAT_VERSION = 1
 
@@ -51,64 +53,66 @@ _SCHEMA = pa.schema(
 class ChipTable:
     """`chips.parquet`: one row a chip, in the order of the plan."""
 
-    def __init__(self, plan: Plan | None) -> None:
-        self._versions = {s.id: s.version for s in plan.scenes} if plan else {}
-        self._unlabelled = plan.project.unlabelled if plan else "background"
+    def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
 
-    def add(self, chip: Chip, image: str, content: bytes, masks: Sequence[str]) -> None:
-        """Record a chip whose files have been written.
+    def add(self, row: bytes) -> None:
+        """Take the next row, as `chip_row` gave it."""
+        self._rows.append(orjson.loads(row))
 
-        Args:
-            chip: the chip.
-            image: path of its image, relative to the dataset.
-            content: the bytes of that file.
-            masks: paths of its masks, relative to the dataset.
-        """
-        low, high = _value_range(chip)
-        self._rows.append(
-            {
-                "chip": chip.name,
-                "scene": chip.scene,
-                "scene_version": self._versions[chip.scene],
-                "split": chip.split,
-                "col": chip.window[0],
-                "row": chip.window[1],
-                "width": chip.grid.width,
-                "height": chip.grid.height,
-                "crs": chip.grid.crs,
-                "transform": list(chip.grid.transform),
-                "bands": list(chip.bands),
-                "value_min": low,
-                "value_max": high,
-                # Complete labels mean that all ground was seen; else only labelled ground surely was.
-                "coverage": "seen" if self._unlabelled == "background" else "partial" if len(chip.labels) else "unseen",
-                "valid": float(chip.valid.mean()),
-                "labels": len(chip.labels),
-                "image": image,
-                "masks": list(masks),
-                "sha256": hashlib.sha256(content).hexdigest(),
-            },
-        )
+    def parquet(self) -> bytes:
+        """The whole file; without chips it has the columns and no rows."""
+        stream = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(self._rows, schema=_SCHEMA), stream, compression="zstd")
+        return stream.getvalue()
 
-    def write(self, folder: Path) -> None:
-        """Write `chips.parquet`; without chips it has the columns and no rows."""
-        pq.write_table(pa.Table.from_pylist(self._rows, schema=_SCHEMA), folder / "chips.parquet", compression="zstd")
+
+def chip_row(
+    chip: Chip, project: Project, *, scene_version: str, image: str, content: bytes, masks: Sequence[str]
+) -> bytes:
+    """The row of a chip whose files have been written, as JSON.
+
+    Args:
+        chip: the chip.
+        project: that is exported.
+        scene_version: of the chip's scene.
+        image: path of its image, relative to the dataset.
+        content: the bytes of that file.
+        masks: paths of its masks, relative to the dataset.
+    """
+    low, high = _value_range(chip)
+    return orjson.dumps(
+        {
+            "chip": chip.name,
+            "scene": chip.scene,
+            "scene_version": scene_version,
+            "split": chip.split,
+            "col": chip.window[0],
+            "row": chip.window[1],
+            "width": chip.grid.width,
+            "height": chip.grid.height,
+            "crs": chip.grid.crs,
+            "transform": list(chip.grid.transform),
+            "bands": list(chip.bands),
+            "value_min": low,
+            "value_max": high,
+            # Complete labels mean that all ground was seen; else only labelled ground surely was.
+            "coverage": "seen" if project.unlabelled == "background" else "partial" if len(chip.labels) else "unseen",
+            "valid": float(chip.valid.mean()),
+            "labels": len(chip.labels),
+            "image": image,
+            "masks": list(masks),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+    )
 
 
 def _value_range(chip: Chip) -> tuple[float | None, float | None]:
-    values = chip.image[:, chip.valid]
+    values = chip.image if chip.valid.all() else chip.image[:, chip.valid]
     if np.iscomplexobj(values) or not values.size:
         return None, None
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     return (low, high) if np.isfinite(low) and np.isfinite(high) else (None, None)
-
-
-def write_manifest(folder: Path, content: dict[str, Any]) -> None:
-    """Write `manifest.json`, the last file of a dataset: it is there when all others are."""
-    (folder / "manifest.json").write_bytes(
-        orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    )
 
 
 def manifest(

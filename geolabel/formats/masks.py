@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geolabel.chips.burn import mask_type
-from geolabel.formats.images import geotiff, write_file
+from geolabel.formats.areas import areas_of
+from geolabel.formats.base import ChipWriter, Piece
+from geolabel.formats.images import geotiff
 
 if TYPE_CHECKING:
     from geolabel.chips.build import Chip
@@ -18,28 +20,27 @@ if TYPE_CHECKING:
 _IGNORE_COLOR = (128, 128, 128, 255)
 
 
-class SemanticWriter:
+class SemanticWriter(ChipWriter):
     """Writes `masks/semantic/{split}/{chip}.tif`: 0 background, class id, 255 (65535 in 16 bits) ignore."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context)
         dtype, self._ignore = mask_type(context.project.classes)
         self._palette = _palette(context.project.classes, self._ignore) if dtype is np.uint8 else None
-        self._thin = 0
 
-    def add(self, chip: Chip) -> tuple[str, ...]:
+    def write(self, chip: Chip) -> Piece:
         """Write the mask of a chip."""
         path = f"masks/semantic/{chip.split}/{chip.name}.tif"
         content = geotiff(chip.semantic[np.newaxis], chip.grid, nodata=self._ignore, palette=self._palette)
-        write_file(self._context.out / path, content)
-        self._thin += sum(1 for g in chip.labels.geometries if "Polygon" not in g.geom_type)
-        return (path,)
+        self.context.files.write(path, content)
+        return Piece(masks=(path,), counts={"thin": len(chip.labels) - len(areas_of(chip))})
 
     def close(self) -> tuple[str, ...]:
         """Say what lines and points became."""
-        if not self._thin:
+        thin = self.counts["thin"]
+        if not thin:
             return ()
-        return (f"Masks hold pixels: {self._thin:,} lines and points on chips were burnt one pixel wide.",)
+        return (f"Masks hold pixels: {thin:,} lines and points on chips were burnt one pixel wide.",)
 
 
 def _palette(classes: tuple[LabelClass, ...], ignore: int) -> Palette:

@@ -9,17 +9,18 @@ import numpy as np
 from PIL import Image
 
 from geolabel.formats.areas import many
-from geolabel.formats.coco import CocoFile, image_record
-from geolabel.formats.images import write_file
+from geolabel.formats.base import ChipWriter, Piece
+from geolabel.formats.coco import CocoFiles, image_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geolabel.chips.build import Chip
+    from geolabel.chips.plan import PlannedChip
     from geolabel.formats.base import Context
 
 
-class PanopticWriter:
+class PanopticWriter(ChipWriter):
     """Writes `masks/panoptic/{split}/{chip}.png` and `masks/panoptic/{split}.json`.
 
     A thing is a segment of its own, numbered from 1 in order of annotation id; all ground of a stuff class on a chip is
@@ -27,9 +28,14 @@ class PanopticWriter:
     """
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context)
         classes = context.project.classes
         self._stuff = [c.id for c in classes if c.kind == "stuff"]
+        self._files = CocoFiles(context.files, "masks/panoptic")
+
+    def begin(self) -> None:
+        """Write the heads of the JSON files."""
+        context = self.context
         head = {
             "info": {"description": context.project.title, "version": "1.0"},
             "licenses": [],
@@ -41,21 +47,19 @@ class PanopticWriter:
                     "isthing": int(c.kind == "thing"),
                     "color": list(bytes.fromhex(c.color[1:])),
                 }
-                for c in classes
+                for c in context.project.classes
             ],
         }
-        self._files = {split: CocoFile(context.open(f"masks/panoptic/{split}.json"), head) for split in context.splits}
-        self._hidden = self._ignored = self._background = self._chips = 0
+        self._files.begin(context.splits, head)
 
-    def add(self, chip: Chip) -> tuple[str, ...]:
-        """Write the PNG of a chip and what its segments are."""
+    def write(self, chip: Chip) -> Piece:
+        """Write the PNG of a chip; what its segments are."""
         path = f"masks/panoptic/{chip.split}/{chip.name}.png"
-        file, labels = self._files[chip.split], chip.labels
-        self._chips += 1
+        labels = chip.labels
         segments = self._segments(chip)
         stream = io.BytesIO()
         Image.fromarray(_colors(segments)).save(stream, "PNG")
-        write_file(self._context.out / path, stream.getvalue())
+        self.context.files.write(path, stream.getvalue())
         infos = []
         for info in _measured(segments):
             position = info["id"] - 1
@@ -64,32 +68,34 @@ class PanopticWriter:
                 infos.append({**info, "category_id": int(labels.class_ids[position]), "geo": own})
             else:
                 infos.append({**info, "category_id": self._stuff[position - len(labels)]})
-        file.add_annotation(
-            {
-                "image_id": file.add_image(self._chips, image_record(chip, self._context.image_path(chip))),
-                "file_name": f"{chip.name}.png",
-                "segments_info": infos,
-            }
-        )
-        self._hidden += int((~np.isin(labels.class_ids, self._stuff)).sum()) - sum("geo" in info for info in infos)
-        self._ignored += bool((chip.semantic == chip.ignore).any())
-        self._background += bool((chip.semantic == 0).any())
-        return (path,)
+        annotation = {"image_id": chip.number, "file_name": f"{chip.name}.png", "segments_info": infos}
+        lines = self._files.lines(image_record(chip, self.context.image_path(chip)), [annotation])
+        counts = {
+            "hidden": int((~np.isin(labels.class_ids, self._stuff)).sum()) - sum("geo" in info for info in infos),
+            "ignored": bool((chip.semantic == chip.ignore).any()),
+            "background": bool((chip.semantic == 0).any()),
+        }
+        return Piece((path,), lines, counts)
+
+    def add(self, chip: PlannedChip, piece: Piece) -> None:
+        """Number the annotation of a chip, and write it."""
+        self._files.add(chip.split, piece.lines)
+        self.counts.update(piece.counts)
 
     def close(self) -> tuple[str, ...]:
         """Finish the files; say what panoptic segments could not hold."""
-        for file in self._files.values():
-            file.close()
+        self._files.end()
+        hidden, ignored, background = (self.counts[what] for what in ("hidden", "ignored", "background"))
         said = (
             (
-                self._hidden,
-                f"Without a pixel of its own and so no panoptic segment (too small, or under others): {many(self._hidden, 'thing')}.",
+                hidden,
+                f"Without a pixel of its own and so no panoptic segment (too small, or under others): {many(hidden, 'thing')}.",
             ),
             (
-                self._ignored and self._background,
+                ignored and background,
                 (
-                    f"COCO panoptic has one value, void, for ground without labels (on {many(self._background, 'chip')}) and for "
-                    f"ground to be ignored (on {many(self._ignored, 'chip')}); semantic masks tell them apart."
+                    f"COCO panoptic has one value, void, for ground without labels (on {many(background, 'chip')}) and for "
+                    f"ground to be ignored (on {many(ignored, 'chip')}); semantic masks tell them apart."
                 ),
             ),
         )

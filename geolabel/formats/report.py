@@ -16,7 +16,6 @@ from geolabel.chips.spec import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from geolabel.chips.plan import Plan, Tally
     from geolabel.classes import LabelClass
@@ -229,14 +228,13 @@ def _many(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def write_page(report: ExportReport, classes: Sequence[LabelClass], sheet: Path | None, target: Path) -> None:
-    """Write `report.html`: one file that asks for nothing else.
+def page(report: ExportReport, classes: Sequence[LabelClass], sheet: bytes | None) -> str:
+    """The text of `report.html`: one file that asks for nothing else.
 
     Args:
         report: the numbers.
         classes: names and colours.
-        sheet: the contact sheet, which goes into the page; None when there is none.
-        target: the file.
+        sheet: the contact sheet, a PNG, which goes into the page; None when there is none.
     """
     body = [
         f"<h1>{escape(report.title)}</h1>",
@@ -249,8 +247,7 @@ def write_page(report: ExportReport, classes: Sequence[LabelClass], sheet: Path 
         body.append(
             f"<h2>Contact sheet</h2><img alt='Chips with their labels drawn over them' src='{_embedded(sheet)}'>"
         )
-    page = f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(report.title)}</title><style>{_STYLE}</style><main>{''.join(body)}</main></html>\n"
-    target.write_text(page, encoding="utf-8")
+    return f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(report.title)}</title><style>{_STYLE}</style><main>{''.join(body)}</main></html>\n"
 
 
 def _figures(report: ExportReport) -> str:
@@ -302,9 +299,9 @@ def _left_out(report: ExportReport) -> str:
     return f"<h2>Left out, and remarks</h2><ul>{''.join(f'<li>{escape(note)}</li>' for note in report.notes)}</ul>"
 
 
-def _embedded(sheet: Path) -> str:
+def _embedded(sheet: bytes) -> str:
     """The contact sheet, smaller, as a data URL."""
-    with Image.open(sheet) as picture:
+    with Image.open(io.BytesIO(sheet)) as picture:
         if picture.width > _SHEET_WIDTH:
             picture.thumbnail((_SHEET_WIDTH, picture.height), Image.Resampling.LANCZOS)
         stream = io.BytesIO()

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from geolabel.chips.burn import mask_type
-from geolabel.formats.areas import Areas, many
+from geolabel.formats.areas import areas_of, areas_only, left_out, many
+from geolabel.formats.base import ChipWriter, Piece
 from geolabel.formats.boxes import inclusive_boxes
 from geolabel.formats.consumer import difficulties, link_image, pictures
-from geolabel.formats.images import write_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ _TASKS = ("Main", "Segmentation")
 Color = tuple[int, int, int]
 
 
-class VocWriter:
+class VocWriter(ChipWriter):
     """Writes `voc/`: `JPEGImages`, `Annotations`, `SegmentationClass`, `SegmentationObject`, `ImageSets`, `labelmap.txt`.
 
     A mask has 8 bits and a palette, 255 is void. More than 254 classes, or objects on a chip, take 16 bits without one,
@@ -37,65 +37,64 @@ class VocWriter:
     """
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context)
         self._names = {c.id: c.name for c in context.project.classes}
         self._colors = {c.id: _rgb(c.color) for c in context.project.classes}
         self._deep_classes = mask_type(context.project.classes)[1] != 255
-        self._areas = Areas("Pascal VOC")
-        self._deep = self._hidden = 0
-        self._lists = {
-            (task, split): context.open(f"voc/ImageSets/{task}/{split}.txt")
-            for task in _TASKS
-            for split in context.splits
-        }
+
+    def begin(self) -> None:
+        """Write the colors of the classes, and a list for each split."""
+        context = self.context
+        for split in context.splits:
+            for task in _TASKS:
+                context.files.open(_list(task, split))
         lines = [("background", _BLACK), *((c.name, self._colors[c.id]) for c in context.project.classes)]
         text = "".join(f"{name}:{','.join(map(str, color))}::\n" for name, color in (*lines, ("ignored", _VOID)))
-        write_file(context.out / "voc/labelmap.txt", f"# label:color_rgb:parts:actions\n{text}".encode())
+        context.files.write("voc/labelmap.txt", f"# label:color_rgb:parts:actions\n{text}".encode())
 
-    def add(self, chip: Chip) -> tuple[str, ...]:
+    def write(self, chip: Chip) -> Piece:
         """Write a chip: its object number n in the XML is the value n in the object mask."""
-        chosen = self._areas.of(chip)
-        picture = f"{chip.name}.{self._context.spec.image_format}"
-        link_image(self._context, chip, f"voc/JPEGImages/{picture}")
+        chosen = areas_of(chip)
+        picture = f"{chip.name}.{self.context.spec.image_format}"
+        link_image(self.context, chip, f"voc/JPEGImages/{picture}")
         self._write(f"Annotations/{chip.name}.xml", self._xml(chip, chosen, picture))
         classes = _png(chip.semantic, {**self._colors, chip.ignore: _VOID})
         self._write(f"SegmentationClass/{chip.name}.png", classes)
-        objects = self._objects(chip, chosen)
+        objects = _objects(chip, chosen)
         palette = {value: voc_color(value) for value in range(1, _MOST + 1)}
         self._write(f"SegmentationObject/{chip.name}.png", _png(objects, {**palette, 255: _VOID}))
-        for task in _TASKS:
-            self._lists[task, chip.split].write(f"{chip.name}\n".encode())
-        return ()
+        line = f"{chip.name}\n".encode()
+        counts = {"deep": int(len(chosen) > _MOST), "hidden": _hidden(chip, chosen)}
+        return Piece(lines={_list(task, chip.split): line for task in _TASKS}, counts=left_out(chip) | counts)
 
     def close(self) -> tuple[str, ...]:
-        """Finish the lists; say what VOC could not hold."""
-        for file in self._lists.values():
-            file.close()
+        """Say what VOC could not hold."""
+        deep, hidden = self.counts["deep"], self.counts["hidden"]
         said = (
             (self._deep_classes, "SegmentationClass has 16 bits and no palette: there are class ids above 254."),
             (
-                self._deep,
-                f"SegmentationObject has 16 bits and no palette on {many(self._deep, 'chip')}: more than {_MOST} objects.",
+                deep,
+                f"SegmentationObject has 16 bits and no palette on {many(deep, 'chip')}: more than {_MOST} objects.",
             ),
             (
-                self._hidden,
-                f"Without a pixel of its own in SegmentationObject (too small, or under others): {many(self._hidden, 'object')}.",
+                hidden,
+                f"Without a pixel of its own in SegmentationObject (too small, or under others): {many(hidden, 'object')}.",
             ),
         )
         notes = tuple(sentence for happened, sentence in said if happened)
-        return (*self._areas.sentences(), *notes, *pictures(self._context, "Pascal VOC"))
+        return (*areas_only("Pascal VOC", self.counts), *notes, *pictures(self.context, "Pascal VOC"))
 
     def _write(self, path: str, content: bytes) -> None:
-        write_file(self._context.out / "voc" / path, content)
+        self.context.files.write(f"voc/{path}", content)
 
     def _xml(self, chip: Chip, chosen: NDArray[np.int64], picture: str) -> bytes:
         root = ET.Element("annotation")
         _texts(root, folder="voc", filename=picture)
-        _texts(ET.SubElement(root, "source"), database=self._context.project.id)
+        _texts(ET.SubElement(root, "source"), database=self.context.project.id)
         size = ET.SubElement(root, "size")
         _texts(size, width=chip.grid.width, height=chip.grid.height, depth=len(chip.image))
         _texts(root, segmented=1)
-        labels, levels = chip.labels, difficulties(self._context, chip)
+        labels, levels = chip.labels, difficulties(self.context, chip)
         for index, box in zip(chosen, inclusive_boxes(labels.geometries[chosen]).tolist(), strict=True):
             found = ET.SubElement(root, "object")
             _texts(found, name=self._names[int(labels.class_ids[index])], pose="Unspecified")
@@ -105,17 +104,24 @@ class VocWriter:
         ET.indent(root)
         return bytes(ET.tostring(root, encoding="utf-8")) + b"\n"
 
-    def _objects(self, chip: Chip, chosen: NDArray[np.int64]) -> NDArray[np.uint8 | np.uint16]:
-        """The object mask: numbers count the areas alone, as the XML does."""
-        deep = len(chosen) > _MOST
-        dtype: type[np.uint8 | np.uint16] = np.uint16 if deep else np.uint8
-        self._deep += deep
-        number = np.zeros(len(chip.labels) + 2, dtype=dtype)
-        number[chosen + 1] = np.arange(1, len(chosen) + 1)
-        number[-1] = np.iinfo(dtype).max  # the last: -1 is ignore
-        self._hidden += len(chosen) - len(np.intersect1d(chip.instances, chosen + 1))
-        objects: NDArray[np.uint8 | np.uint16] = number[chip.instances]
-        return objects
+
+def _objects(chip: Chip, chosen: NDArray[np.int64]) -> NDArray[np.uint8 | np.uint16]:
+    """The object mask: numbers count the areas alone, as the XML does."""
+    dtype: type[np.uint8 | np.uint16] = np.uint16 if len(chosen) > _MOST else np.uint8
+    number = np.zeros(len(chip.labels) + 2, dtype=dtype)
+    number[chosen + 1] = np.arange(1, len(chosen) + 1)
+    number[-1] = np.iinfo(dtype).max  # the last: -1 is ignore
+    objects: NDArray[np.uint8 | np.uint16] = number[chip.instances]
+    return objects
+
+
+def _hidden(chip: Chip, chosen: NDArray[np.int64]) -> int:
+    """How many objects have no pixel of their own."""
+    return len(chosen) - len(np.intersect1d(chip.instances, chosen + 1))
+
+
+def _list(task: str, split: str) -> str:
+    return f"voc/ImageSets/{task}/{split}.txt"
 
 
 def voc_color(value: int) -> Color:

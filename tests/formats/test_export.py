@@ -334,7 +334,7 @@ def test_a_full_disk_or_a_bug_leaves_nothing(store: Store, tmp_path: Path, monke
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("geolabel.formats.dataset.write_manifest", fail)
+    monkeypatch.setattr("geolabel.formats.dataset.manifest", fail)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(OSError, match="No space left"):
         workflows.export(store, "land", tmp_path / "out", EVERY, ChipSpec(size=64))

@@ -12,17 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PLUGIN = """
-from geolabel.formats.base import Format
+from geolabel.formats.base import ChipWriter, Format, Piece
 from geolabel.plugins import hookimpl
 
-class Writer:
-    def __init__(self, context):
-        self.file = context.open("names/chips.txt")
-    def add(self, chip):
-        self.file.write(chip.name.encode() + b"\\n")
-        return ()
+class Writer(ChipWriter):
+    def write(self, chip):
+        return Piece(lines={"names/chips.txt": chip.name.encode() + b"\\n"})
     def close(self):
-        self.file.close()
         return ("Only the names of chips were written.",)
 
 @hookimpl

@@ -1,0 +1,108 @@
+"""Where the files of a dataset are written: by several processes at once, each the files of its own chips."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+_BUFFER = 1 << 20
+
+
+class Files(Protocol):
+    """Paths are relative to the dataset, with `/` between folders. It can be sent to another process."""
+
+    closing: ExitStack
+    """What is closed by `close`, also when the work fails."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a whole file; one of that name is replaced."""
+
+    def link(self, path: str, name: str) -> None:
+        """Give a file that was written a second name, or write it once more where there are no links."""
+
+    def read(self, path: str) -> bytes | None:
+        """The whole of a file; None when there is none of that path."""
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder and all that is in it, if there is one."""
+
+    def folder(self, path: str) -> None:
+        """Make a folder that may stay empty; where there are no folders, nothing."""
+
+    def open(self, path: str) -> BinaryIO:
+        """The file of that path, to write it bit by bit: new at the first call, the same one later."""
+
+    def close(self) -> None:
+        """Finish the files that `open` opened."""
+
+
+class LocalFiles:
+    """A folder of this machine.
+
+    Args:
+        root: there already.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._made: set[Path] = set()
+        self._opened: dict[str, BinaryIO] = {}
+        self.closing = ExitStack()
+
+    def __reduce__(self) -> tuple[type[LocalFiles], tuple[Path]]:
+        return (LocalFiles, (self.root,))
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a whole file."""
+        with self._place(path).open("wb") as file:
+            file.write(content)
+
+    def link(self, path: str, name: str) -> None:
+        """Give a file a second name; a copy where the drive has no hard links."""
+        source, target = self.root / path, self._place(name)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
+
+    def read(self, path: str) -> bytes | None:
+        """The whole of a file."""
+        try:
+            return (self.root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder and all that is in it."""
+        self._made.clear()
+        shutil.rmtree(self.root / folder, ignore_errors=True)
+
+    def folder(self, path: str) -> None:
+        """Make a folder."""
+        (self.root / path).mkdir(parents=True, exist_ok=True)
+
+    def open(self, path: str) -> BinaryIO:
+        """The file of that path, to write it bit by bit."""
+        if path not in self._opened:
+            file = self.closing.enter_context(self._place(path).open("wb", buffering=_BUFFER))
+            self._opened[path] = file
+        return self._opened[path]
+
+    def close(self) -> None:
+        """Finish the files that `open` opened."""
+        self._opened.clear()
+        self.closing.close()
+
+    def _place(self, path: str) -> Path:
+        place = self.root / path
+        if place.parent not in self._made:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(place.parent)
+        return place
