@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -131,6 +132,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.label_tiles = label_tiles
     app.state.label_tile_cache = Cache(settings.label_tiles_mb * 2**20, len)
     app.state.wake_jobs = runner.wake
+    app.state.searches = anyio.CapacityLimiter(os.cpu_count() or 1)
     try:
         await anyio.to_thread.run_sync(runner.start)
         yield

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rio_cogeo.cogeo import cog_translate
@@ -107,7 +106,7 @@ def _bounds(name: str, grid: Grid) -> Bounds | None:
     if grid.crs is None or not crs_.on_earth(grid.crs):
         return None
     try:
-        return crs_.bounds_to(shapely.bounds(pixels.footprint(grid)).tolist(), grid.crs, CRS84)
+        return crs_.bounds_to(pixels.footprint(grid).bounds, grid.crs, CRS84)
     except InvalidCRS as error:
         raise InvalidRaster(f"{name} lies where its own CRS does not reach: {error}") from error
 

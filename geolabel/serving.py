@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
 import sys
 import webbrowser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -18,7 +19,13 @@ from geolabel.store.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fastapi import FastAPI
+
     from geolabel.settings import Settings
+
+
+_SWITCH_S = 0.001
+_COLLECT_AFTER = (20_000, 20, 50)  # new objects; an answer with 1,000 labels makes some 5,000 that live as long as it
 
 
 class _Server(uvicorn.Server):
@@ -30,6 +37,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What was loaded by now stays: the collector need not look through it again and again beside every large answer.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
         if self.started:
             self._ready()
 
@@ -47,13 +58,23 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         AlreadyExists: the port is taken.
     """
     _check_host(settings)
+    # Whoever answers a small request waits for this long behind each thread that is at work on a large one.
+    sys.setswitchinterval(_SWITCH_S)
     open_store(settings.workspace).close()  # what is wrong with it is said here, not by the server's start
     with _listen(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         app = create_app(settings.model_copy(update={"port": port}))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5, server_header=False)
+        config = server_config(app)
         _Server(config, lambda: ready(settings.public_url or f"http://{host}:{port}/")).run(sockets=[listener])
+
+
+def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
+    """How the application is served over HTTP."""
+    # Not httptools: it writes `location` small, and QGIS up to 3.40.6 then takes a label that was made for a refused one.
+    return uvicorn.Config(
+        app, http="h11", log_level="warning", timeout_graceful_shutdown=5, server_header=False, **options
+    )
 
 
 def _check_host(settings: Settings) -> None:

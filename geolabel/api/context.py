@@ -11,7 +11,7 @@ from geolabel.api.wire import Refused
 from geolabel.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from fastapi.dependencies.models import Dependant
 
@@ -54,6 +54,18 @@ async def get_context(request: Request) -> Context:
     from_web = request.headers.get("sec-fetch-site") == "same-origin" or "origin" in request.headers
     return Context(state.store, state.settings, base.rstrip("/"), state.wake_jobs, from_web)
 
+
+async def take_turn(request: Request) -> AsyncIterator[None]:
+    """Let only so many searches work at once as there are processors; the others wait off the threads.
+
+    More at once would not be answered sooner, and each would slow down the edits that come meanwhile.
+    """
+    async with request.app.state.searches:
+        yield
+
+
+Turn = Depends(take_turn, scope="function")
+"""For endpoints that read many labels: they give their turn back before the answer is sent."""
 
 Endpoint = TypeVar("Endpoint", bound="Callable[..., Any]")
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from geolabel.api.context import Context, ContextDep, further_parameters, known_parameters, takes_properties
+from geolabel.api.context import Context, ContextDep, Turn, further_parameters, known_parameters, takes_properties
 from geolabel.api.etags import Condition, etag, read_condition, read_if_match
 from geolabel.api.features import View
 from geolabel.api.filters import Asked, Filter, read_search
@@ -51,7 +51,7 @@ def view_of(context: Context, project: Project, edge: EdgeCRS) -> View:
     return View(project, storage_crs(project), edge, scenes, context.settings.max_vertices)
 
 
-@router.get("")
+@router.get("", dependencies=[Turn])
 @takes_properties
 def list_items(
     *,

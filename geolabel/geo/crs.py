@@ -366,6 +366,7 @@ def refuse_nowhere(geometries: NDArray[np.object_], crs: str) -> None:
         )
 
 
+@lru_cache(maxsize=1024)  # the extent of a project is asked for with every viewport
 def bounds_to(bounds: Bounds, source: str, target: str) -> Bounds:
     """The box in `target` that holds the box in `source`; a geographic result with west > east crosses the antimeridian.
 

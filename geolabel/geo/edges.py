@@ -72,20 +72,28 @@ def may_bend(geometries: NDArray[np.object_], image: Image, tolerance: float, wi
         tolerance: in degrees.
         widest: of a place that is small enough for a look at some edges to tell of all, in the units of the shapes.
     """
-    xy, owner = shapely.get_coordinates(geometries, return_index=True)
-    if len(xy) < 2:
-        return False
-    low, high = xy.min(axis=0), xy.max(axis=0)
+    bounds = shapely.bounds(geometries)
+    low, high = bounds[:, :2].min(axis=0, initial=np.inf), bounds[:, 2:].max(axis=0, initial=-np.inf)
+    if not (low <= high).all():  # nothing but empty shapes, which have no bounds
+        return bool(np.isfinite(bounds).any())
     if not (high - low).max() <= widest:
         return True
-    steps = np.abs(np.diff(xy, axis=0))[owner[1:] == owner[:-1]]  # those from ring to ring are no edges, but not longer
     corners = image(np.array([low, high, (low[0], high[1]), (high[0], low[1])]))
     if not np.isfinite(corners).all() or np.abs(corners[:, 1]).max() > 80 or np.ptp(corners[:, 0]) > 90:
         return True
-    longest = float(np.hypot(*steps.max(axis=0, initial=0.0)))
-    if longest > 0.1 * widest:
-        return True
-    return longest_straight(low, high, longest, image, tolerance) < longest
+
+    def bends(longest: float) -> bool:
+        return longest > 0.1 * widest or longest_straight(low, high, longest, image, tolerance) < longest
+
+    # No edge is longer than its shape is across, and that is known at once.
+    return bends(float(np.hypot(*(bounds[:, 2:] - bounds[:, :2]).max(axis=0)))) and bends(_longest_step(geometries))
+
+
+def _longest_step(geometries: NDArray[np.object_]) -> float:
+    """What no edge of these shapes is longer than."""
+    xy, owner = shapely.get_coordinates(geometries, return_index=True)
+    steps = np.abs(np.diff(xy, axis=0))[owner[1:] == owner[:-1]]  # those from ring to ring are no edges, but not longer
+    return float(np.hypot(*steps.max(axis=0, initial=0.0)))
 
 
 def longest_straight(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SMALL_M = 500.0
 """Across so many metres a shape is small."""
 
+_SMALL_TURN = 1e-3
+"""Half the angle, in radians, from the middle to a vertex of a small shape: 12 km, and less to the east near the poles."""
+
 
 def small_areas(degrees: NDArray[np.object_], semi_major: float, flattening: float) -> NDArray[np.float64]:
     """Areas in m2 of polygons, (n,), holes subtracted; NaN for large ones, and 0 for what has no area.
@@ -30,19 +33,24 @@ def small_areas(degrees: NDArray[np.object_], semi_major: float, flattening: flo
     rings, owner, outline = _rings(degrees)
     if len(rings) == 0:
         return result
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    starts = np.flatnonzero(np.diff(ring, prepend=-1))
+    xy = shapely.get_coordinates(rings)
+    counts = shapely.get_num_coordinates(rings)
+    starts = np.cumsum(counts) - counts
     west, south, east_, north_ = shapely.bounds(degrees).T
-    centre = np.column_stack((0.5 * (west + east_), 0.5 * (south + north_)))
-    east, north = _on_the_ground(xy, centre[owner[ring]], semi_major, flattening)
+    # What the ellipsoid has at the middle of each shape, and then at each vertex.
+    latitude = np.radians(0.5 * (south + north_))
+    place = np.stack((0.5 * (west + east_), 0.5 * (south + north_), np.sin(latitude), np.cos(latitude)))
+    along = np.repeat(place[:, owner], counts, axis=1)
+    east, north, turn = _on_the_ground(xy, along, semi_major, flattening)
     twice = np.zeros(len(xy))
     twice[:-1] = east[:-1] * north[1:] - east[1:] * north[:-1]
     twice[starts[1:] - 1] = 0.0  # from one ring to the next
     areas = 0.5 * np.abs(np.add.reduceat(twice, starts))
     np.add.at(result, owner, np.where(outline, areas, -areas))
-    size = np.zeros(len(degrees))
-    np.maximum.at(size, owner, np.maximum.reduceat(np.maximum(np.abs(east), np.abs(north)), starts))
-    result[~(size < SMALL_M / 2)] = np.nan
+    far = np.maximum(np.maximum(np.abs(east), np.abs(north)) / (SMALL_M / 2), turn / _SMALL_TURN)
+    farthest = np.zeros(len(degrees))
+    np.maximum.at(farthest, owner, np.maximum.reduceat(far, starts))
+    result[~(farthest < 1.0)] = np.nan
     return result
 
 
@@ -63,23 +71,30 @@ def _rings(
 
 
 def _on_the_ground(
-    xy: NDArray[np.float64], centre: NDArray[np.float64], semi_major: float, flattening: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Metres east and north of a centre on the plane that touches the ellipsoid there, (m,) each."""
-    squared = flattening * (2.0 - flattening)
-    latitude = np.radians(centre[:, 1])
-    d_longitude, d_latitude = np.radians(xy[:, 0] - centre[:, 0]), np.radians(xy[:, 1] - centre[:, 1])
-    there = latitude + d_latitude
-    sin0, cos0, sin1, cos1 = np.sin(latitude), np.cos(latitude), np.sin(there), np.cos(there)
-    radius0 = semi_major / np.sqrt(1.0 - squared * sin0**2)
-    radius1 = semi_major / np.sqrt(1.0 - squared * sin1**2)
+    xy: NDArray[np.float64], along: NDArray[np.float64], semi_major: float, flattening: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Metres east and north of a centre on the plane that touches the ellipsoid there, and radians from it: (m,) each.
+
+    `along` is longitude and latitude of the centre, and sine and cosine of its latitude, (4, m). Half the angles go
+    into the first terms of the sine's and the cosine's series: for a small shape the next ones are below rounding.
+    """
+    longitude, latitude, sin0, cos0 = along
+    half_e = np.radians(xy[:, 0] - longitude) * 0.5
+    half_n = np.radians(xy[:, 1] - latitude) * 0.5
+    e2, n2 = half_e * half_e, half_n * half_n
+    sin_e, sin_n = half_e * (1.0 - e2 / 6.0), half_n * (1.0 - n2 / 6.0)
+    cos_n = 1.0 - n2 * 0.5
     # Differences of cartesian coordinates, written so that nothing large is subtracted from something large.
-    half = 2.0 * np.sin(0.5 * d_longitude) ** 2
-    d_sin = 2.0 * np.cos(latitude + 0.5 * d_latitude) * np.sin(0.5 * d_latitude)
-    d_cos = -2.0 * np.sin(latitude + 0.5 * d_latitude) * np.sin(0.5 * d_latitude)
-    d_radius = radius1 * radius0**2 / semi_major**2 * squared * d_sin * (sin1 + sin0) * radius1 / (radius1 + radius0)
+    d_sin = 2.0 * sin_n * (cos0 * cos_n - sin0 * sin_n)
+    d_cos = -2.0 * sin_n * (sin0 * cos_n + cos0 * sin_n)
+    sin1, cos1 = sin0 + d_sin, cos0 + d_cos
+    squared = flattening * (2.0 - flattening)
+    radius0 = semi_major / np.sqrt(1.0 - squared * sin0 * sin0)
+    radius1 = semi_major / np.sqrt(1.0 - squared * sin1 * sin1)
+    d_radius = (radius1 * radius0 / semi_major) ** 2 * squared * d_sin * (sin1 + sin0) / (radius1 + radius0)
     d_axis = radius1 * d_cos + d_radius * cos0
     d_height = (1.0 - squared) * (radius1 * d_sin + d_radius * sin0)
-    east = radius1 * cos1 * np.sin(d_longitude)
-    north = -sin0 * (d_axis - radius1 * cos1 * half) + cos0 * d_height
-    return east, north
+    across = radius1 * cos1 * 2.0 * sin_e
+    east = across * (1.0 - e2 * 0.5)
+    north = -sin0 * (d_axis - across * sin_e) + cos0 * d_height
+    return east, north, np.maximum(np.abs(half_e), np.abs(half_n))

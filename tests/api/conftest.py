@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from geolabel import workflows
 from geolabel.app import create_app
+from geolabel.serving import server_config
 from geolabel.settings import Settings
 from geolabel.store.store import open_store
 
@@ -121,7 +122,7 @@ class _Server(uvicorn.Server):
 @pytest.fixture
 def server(workspace: Path) -> Iterator[httpx.Client]:
     """A real server on a free port, with its job runner and worker processes."""
-    config = uvicorn.Config(create_app(Settings(workspace=workspace)), port=0, log_level="warning")
+    config = server_config(create_app(Settings(workspace=workspace)), port=0)
     running = _Server(config)
     thread = threading.Thread(target=running.run)
     thread.start()
