@@ -93,3 +93,10 @@ def reason(error: Exception) -> str:
     """PROJ's own sentence, without the names of its functions and its hints on environment variables."""
     text = re.split(r"proj_\w+: ", str(error))[-1]
     return text.split(". You may")[0].rstrip(".) ") + (")" if "(" in text else "")
+
+
+@lru_cache(maxsize=256)
+def metres(name: str) -> float:
+    """How many metres one unit of a projected CRS is; 1 where it does not say."""
+    axes = read(name).axis_info
+    return float(axes[0].unit_conversion_factor or 1.0) if axes else 1.0

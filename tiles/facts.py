@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from tiles import measure
 from tiles.errors import InvalidParameter
-from tiles.parameters import STYLE, check_names, read_degrees, read_style
+from tiles.parameters import STYLE, check_names, read_bbox, read_degrees, read_position, read_style
 
 if TYPE_CHECKING:
     from tiles.catalogue import Catalogue
@@ -28,11 +28,20 @@ def add_routes(router: APIRouter, catalogue: Catalogue, pictures: Pictures, sett
     """
 
     @router.get("/{scene}/statistics", name="imagery_statistics", openapi_extra=STYLE)
-    def statistics(*, request: Request, scene: str) -> dict[str, Any]:
+    def statistics(
+        *,
+        request: Request,
+        scene: str,
+        bbox: Annotated[
+            str | None, Query(description="`west,south,east,north` in degrees: only what lies there, as on a screen.")
+        ] = None,
+    ) -> dict[str, Any]:
         """Statistics and histogram of each band, or of an expression, from a sample."""
         source = catalogue(scene)
-        style = read_style(request, pictures.info(source))
-        return {"channels": measure.statistics(source, style, settings=settings)}
+        info = pictures.info(source)
+        style = read_style(request, info, "bbox")
+        box = None if bbox is None else read_bbox(bbox)
+        return {"channels": measure.statistics(source, info, style, settings=settings, bbox=box)}
 
     @router.get("/{scene}/point/{lon},{lat}", name="imagery_point")
     def point(*, request: Request, scene: str, lon: str, lat: str) -> dict[str, Any]:
@@ -42,6 +51,14 @@ def add_routes(router: APIRouter, catalogue: Catalogue, pictures: Pictures, sett
         return measure.point(
             source, pictures.info(source), read_degrees("lon", lon), read_degrees("lat", lat), settings=settings
         )
+
+    @router.get("/{scene}/pixel/{column},{row}", name="imagery_pixel")
+    def pixel(*, request: Request, scene: str, column: str, row: str) -> dict[str, Any]:
+        """The values of all bands at a pixel, also of a scene that has no place on Earth."""
+        check_names(request, frozenset())
+        source = catalogue(scene)
+        position = read_position("column", column), read_position("row", row)
+        return measure.at_pixel(source, pictures.info(source), *position, settings=settings)
 
     @router.get("/{scene}/footprint", name="imagery_footprint")
     def footprint(*, request: Request, scene: str) -> Response:

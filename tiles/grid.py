@@ -12,13 +12,13 @@ from pyproj.exceptions import ProjError
 from tiles import crs
 from tiles.errors import NotOnMap
 from tiles.georef import locate
-from tiles.matrix import NATIVE, TILE_SIZE, find, native
+from tiles.matrix import NATIVE, TILE_SIZE, Bounds, find, native
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tiles.georef import Georef
-    from tiles.matrix import Bounds, MatrixSet, Tile
+    from tiles.matrix import MatrixSet, Tile
     from tiles.sources import RasterInfo
     from tiles.warp import Locator
 

@@ -13,9 +13,12 @@ from rasterio.windows import Window
 from shapely.geometry import mapping
 
 from tiles import grid, look
+from tiles.bands import data_bands
+from tiles.blocks import read_values
 from tiles.errors import OutsideRaster
 from tiles.read import read_sample, sample_channels
 from tiles.sources import open_raster
+from tiles.style import percentile_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,22 +26,49 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from tiles.matrix import Bounds
     from tiles.settings import TilesSettings
-    from tiles.sources import RasterInfo, Source
+    from tiles.sources import BandInfo, RasterInfo, Source
     from tiles.style import Range, Style
 
 BINS: Final = 64
 _STEPS: Final = 16
 
 
-def statistics(source: Source, style: Style, *, settings: TilesSettings) -> list[dict[str, Any]]:
+def statistics(
+    source: Source, info: RasterInfo, style: Style, *, settings: TilesSettings, bbox: Bounds | None = None
+) -> list[dict[str, Any]]:
     """Statistics of each channel of a style, from a sample of at most 1024 x 1024 pixels.
 
+    Args:
+        source: the raster.
+        info: its header.
+        style: what is looked at; its `percentiles` make the stretch.
+        settings: limits for opening.
+        bbox: (west, south, east, north), CRS84: only the pixels in the box of the raster's grid that holds it; west > east
+            crosses the antimeridian. The whole raster when None.
+
     Returns:
-        `count` of valid pixels in the sample, `min max mean std median percentile_2 percentile_98` (None without any), and
-        a `histogram` with `counts` (64) between `edges` (65).
+        `count` of valid pixels in the sample, `min max mean std median percentile_2 percentile_98` (None without any),
+        `stretch` (what the automatic stretch would make black and white), and a `histogram` with `counts` (64) between
+        `edges` (65). A channel that is a band has its `band`, `name`, `unit`, `scale` and `offset`.
+
+    Raises:
+        NotOnMap: there is a box, and the raster has no place on Earth.
     """
-    return [_describe(values) for values in sample_channels(source, style, settings=settings)]
+    box = None if bbox is None else grid.pixels_of(info, bbox, source.name)
+    channels = [
+        {**_describe(values), "stretch": list(percentile_range(values, style.percentiles))}
+        for values in sample_channels(source, style, settings=settings, box=box)
+    ]
+    if style.expression is None:
+        for channel, index in zip(channels, style.bands, strict=True):
+            channel |= {"band": index, **_named(info.bands[index - 1])}
+    return channels
+
+
+def _named(band: BandInfo) -> dict[str, Any]:
+    return {"name": band.description, "unit": band.unit, "scale": band.scale, "offset": band.offset}
 
 
 def _describe(values: NDArray[Any]) -> dict[str, Any]:
@@ -72,7 +102,7 @@ def point(source: Source, info: RasterInfo, lon: float, lat: float, *, settings:
         settings: limits for opening.
 
     Returns:
-        `coordinates`, `pixel` (continuous column and row) and `values`, one per band; None where there is no data.
+        `coordinates` and what `at_pixel` gives.
 
     Raises:
         OutsideRaster: nothing of the raster lies there.
@@ -81,12 +111,45 @@ def point(source: Source, info: RasterInfo, lon: float, lat: float, *, settings:
     column, row = grid.pixel_of(info, lon, lat, source.name)
     if not (0 <= column < info.width and 0 <= row < info.height):
         raise OutsideRaster(f"({lon:g}, {lat:g}) lies outside {source.name!r}.")
+    return {"coordinates": [lon, lat], **at_pixel(source, info, column, row, settings=settings)}
+
+
+def at_pixel(source: Source, info: RasterInfo, column: float, row: float, *, settings: TilesSettings) -> dict[str, Any]:
+    """The values of all bands at a position of a raster, which need not lie anywhere.
+
+    Args:
+        source: the raster.
+        info: its header.
+        column: continuous, from the outer corner of the first pixel.
+        row: likewise.
+        settings: limits for opening.
+
+    Returns:
+        `pixel` (continuous column and row), `values` as they are stored, one per band, None where there is no data, and
+        `bands`: what each is. When any has a scale, an offset or a unit, `scaled`: the values in it.
+
+    Raises:
+        OutsideRaster: it has no such pixel.
+    """
+    if not (0 <= column < info.width and 0 <= row < info.height):
+        raise OutsideRaster(
+            f"{source.name!r} has {info.width} columns and {info.height} rows; there is no pixel at ({column:g}, {row:g})."
+        )
     window = Window(math.floor(column), math.floor(row), 1, 1)
     with open_raster(source, settings=settings) as dataset:
-        values = dataset.read(window=window)[:, 0, 0]
+        values = read_values(dataset, info, tuple(dataset.indexes), window=window)[:, 0, 0]
         seen = dataset.read_masks(window=window)[:, 0, 0] > 0
     shown = [float(v) if s and np.isfinite(v) else None for v, s in zip(values, seen, strict=True)]
-    return {"coordinates": [lon, lat], "pixel": [column, row], "values": shown}
+    found = {
+        "pixel": [column, row],
+        "values": shown,
+        "bands": [{"index": band.index, **_named(band)} for band in info.bands],
+    }
+    if any((band.scale, band.offset, band.unit) != (1.0, 0.0, None) for band in info.bands):
+        found["scaled"] = [
+            None if v is None else v * b.scale + b.offset for v, b in zip(shown, info.bands, strict=True)
+        ]
+    return found
 
 
 def footprint(source: Source, info: RasterInfo, *, settings: TilesSettings) -> dict[str, Any]:
@@ -97,8 +160,7 @@ def footprint(source: Source, info: RasterInfo, *, settings: TilesSettings) -> d
     Raises:
         NotOnMap: it has no place on Earth.
     """
-    shown = tuple(band.index for band in info.bands if band.color_interp != "alpha") or (1,)
-    _, valid = read_sample(source, shown[:4], settings=settings)
+    _, valid = read_sample(source, data_bands(info)[:4], settings=settings)
     seen = valid.any(axis=0)
     height, width = seen.shape
     to_pixels = Affine.scale(info.width / width, info.height / height)

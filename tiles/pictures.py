@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tiles import grid, render
+from tiles import grid, render, values
 from tiles.cache import Cache, make_etag
+from tiles.errors import InvalidParameter
 from tiles.handles import Handles
-from tiles.read import read_preview, read_tile, sample_channels
+from tiles.read import Pixels, read_preview, read_tile, sample_channels
 from tiles.sources import inspect
 from tiles.style import needs_stretch, percentile_range
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tiles.matrix import Tile
-    from tiles.read import Pixels
     from tiles.render import Format
     from tiles.settings import TilesSettings
     from tiles.sources import RasterInfo, Source
@@ -76,9 +76,16 @@ class Pictures:
         """
         return self._placements.get((source, tms), lambda: grid.place(self.info(source), tms, source.name))
 
-    def tile(self, source: Source, tile: Tile, style: Style, fmt: Format, *, scale: int = 1) -> Picture:
+    def tile(self, source: Source, tile: Tile, style: Style, fmt: Format | values.Format, *, scale: int = 1) -> Picture:
         """A tile with `scale` times the pixels of its tile matrix set along each side."""
         key = ("tile", render.VERSION, source, tile, style, fmt, scale)
+        if values.is_format(fmt):
+            size = self.placement(source, tile.tms).matrices.level(tile.z).size * scale
+            if style.channels * size * size > values.MAX_VALUES:
+                raise InvalidParameter(
+                    f"{style.channels} bands of {size} x {size} pixels are more values than one tile may hold ({values.MAX_VALUES:,}); "
+                    "name fewer with bidx."
+                )
         return self._picture(key, lambda: self._draw_tile(source, tile, style, fmt, scale))
 
     def preview(self, source: Source, style: Style, fmt: Format, *, max_size: int) -> Picture:
@@ -91,17 +98,20 @@ class Pictures:
         if not needs_stretch(self.info(source), style):
             return style.stretch
         # Kept by what is measured: styles that differ in their colors only share it.
-        key = (source, style.bands, style.expression)
+        key = (source, style.bands, style.expression, style.unscale, style.percentiles)
         return self._stretches.get(
             key,
-            lambda: tuple(map(percentile_range, sample_channels(source, style, settings=self._settings))),
+            lambda: tuple(
+                percentile_range(channel, style.percentiles)
+                for channel in sample_channels(source, style, settings=self._settings)
+            ),
         )
 
     def _picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
         etag = make_etag(*key)
         return Picture(etag, lambda: self._bytes.kept(etag), lambda: self._bytes.get(etag, draw))
 
-    def _draw_tile(self, source: Source, tile: Tile, style: Style, fmt: Format, scale: int) -> bytes:
+    def _draw_tile(self, source: Source, tile: Tile, style: Style, fmt: Format | values.Format, scale: int) -> bytes:
         placement = self.placement(source, tile.tms)
         size = placement.matrices.level(tile.z).size * scale
         pixels = read_tile(
@@ -114,6 +124,12 @@ class Pictures:
             settings=self._settings,
             handles=self._handles,
         )
+        if values.is_format(fmt):
+            if pixels is None:
+                pixels = Pixels(*values.empty(self.info(source), style, size))
+            return values.write(
+                fmt, pixels, self.info(source), style, values.place(placement.matrices, self.info(source), tile, size)
+            )
         return render.empty(fmt, size) if pixels is None else self._encode(source, style, fmt, pixels)
 
     def _draw_preview(self, source: Source, style: Style, fmt: Format, max_size: int) -> bytes:

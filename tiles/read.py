@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from rasterio.windows import Window
 
-from tiles import grid, warp
+from tiles import grid, relief, warp
 from tiles.blocks import SAMPLES, SHARP, fit, read_block, read_values
 from tiles.expression import evaluate
 from tiles.sources import inspect, lend_raster, open_raster
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tiles.blocks import Block
+    from tiles.expression import Node
     from tiles.handles import Handles
-    from tiles.matrix import Tile
+    from tiles.matrix import Bounds, Tile
     from tiles.settings import TilesSettings
     from tiles.sources import RasterInfo, Source
     from tiles.style import Style
@@ -92,7 +94,7 @@ def read_tile(
         with lend_raster(handles, source, overview=level, settings=settings) as dataset:
             nearest = style.resampling == "nearest"
             block = read_block(dataset, info, style.bands, window, (steps, corner), nearest=nearest)
-        seen = _over(seen, _draw(_computed(block, style), info, net, style))
+        seen = _over(seen, _draw(_computed(block, info, style, source.name), info, net, style))
     return seen if seen is not None and seen.mask.any() else None
 
 
@@ -119,15 +121,25 @@ def read_preview(source: Source, info: RasterInfo, style: Style, *, max_size: in
         rows, columns = (np.arange(n) * size // n for n, size in zip((height, width), block.data.shape, strict=False))
         weights = None if block.weights is None else block.weights[np.ix_(rows, columns)]
         block = replace(block, data=block.data[np.ix_(rows, columns)], weights=weights)
-    block = _computed(fit(block, width, height), style)
+    block = _computed(fit(block, width, height), info, style, source.name)
     mask = np.full((height, width), 255, dtype=np.uint8) if block.weights is None else _mask(block.weights, info)
     return Pixels(_typed(block.data.transpose(2, 0, 1), info, style), mask)
 
 
 def read_sample(
-    source: Source, bands: tuple[int, ...], *, settings: TilesSettings
+    source: Source,
+    bands: tuple[int, ...],
+    *,
+    settings: TilesSettings,
+    box: Bounds | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Bands, thinned to at most `SAMPLE_SIZE` along the longest side: what the stretch and statistics look at.
+
+    Args:
+        source: the raster.
+        bands: 1-based.
+        settings: limits for opening.
+        box: (min column, min row, max column, max row) to look at; the whole raster when None.
 
     Returns:
         (bands, height, width) values, and where each is one: finite, and no nodata, mask or alpha hides it.
@@ -136,21 +148,37 @@ def read_sample(
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
     """
     info = inspect(source, settings=settings)
+    left, top, right, bottom = (0, 0, info.width, info.height) if box is None else _whole_pixels(box, info)
+    if left >= right or top >= bottom:
+        empty = np.zeros((len(bands), 0, 0))
+        return empty, empty > 0
     with open_raster(source, settings=settings) as dataset:
-        factor = max(dataset.width, dataset.height, SAMPLE_SIZE) / SAMPLE_SIZE
-        shape = (math.ceil(dataset.height / factor), math.ceil(dataset.width / factor))
-        values = read_values(dataset, info, bands, out_shape=shape)
-        seen = dataset.read_masks(bands, out_shape=shape) > 0
+        factor = max(right - left, bottom - top, SAMPLE_SIZE) / SAMPLE_SIZE
+        options: dict[str, Any] = {
+            "window": Window(left, top, right - left, bottom - top),
+            "out_shape": (math.ceil((bottom - top) / factor), math.ceil((right - left) / factor)),
+        }
+        values = read_values(dataset, info, bands, **options)
+        seen = dataset.read_masks(bands, **options) > 0
     return values, seen & np.isfinite(values)
 
 
-def sample_channels(source: Source, style: Style, *, settings: TilesSettings) -> list[NDArray[Any]]:
-    """Valid values (n,) of each channel that a style shows, from a sample of the raster.
+def _whole_pixels(box: Bounds, info: RasterInfo) -> tuple[int, int, int, int]:
+    left, top, right, bottom = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
+    return max(left, 0), max(top, 0), min(right, info.width), min(bottom, info.height)
+
+
+def sample_channels(
+    source: Source, style: Style, *, settings: TilesSettings, box: Bounds | None = None
+) -> list[NDArray[Any]]:
+    """Valid values (n,) of each channel that a style shows, from a sample of the raster or of a box (see `read_sample`).
 
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.open_raster`.
     """
-    values, valid = read_sample(source, style.bands, settings=settings)
+    values, valid = read_sample(source, style.bands, settings=settings, box=box)
+    if style.unscale is not None:
+        values = np.moveaxis(_unscaled(np.moveaxis(values, 0, -1), style.unscale), -1, 0)
     if style.expression is None:
         return [band[seen] for band, seen in zip(values, valid, strict=True)]
     seen = valid.all(axis=0)
@@ -165,12 +193,31 @@ def _overview(info: RasterInfo, step: float) -> int | None:
     return fine_enough[-1] if fine_enough else None
 
 
-def _computed(block: Block, style: Style) -> Block:
+def _computed(block: Block, info: RasterInfo, style: Style, name: str) -> Block:
+    """What the style makes of the bands before they are moved: values in their unit, an expression, shades of relief."""
+    if style.unscale is not None:
+        block = replace(block, data=_unscaled(block.data, style.unscale))
+    if style.expression is not None:
+        block = _evaluated(block, style.expression, style.bands)
+    if style.light is not None:
+        middle = [(block.offset[i] + block.data.shape[1 - i] / 2) / block.scale[i] for i in (0, 1)]
+        steps = relief.ground_steps(info, (middle[0], middle[1]), name) / np.reshape(block.scale, (2, 1))
+        shades = relief.shade(block.data[..., 0], block.weights, steps, style.light)
+        block = replace(block, data=shades[..., np.newaxis])
+    return block
+
+
+def _unscaled(data: NDArray[Any], pairs: tuple[tuple[float, float], ...]) -> NDArray[np.float32]:
+    """Stored values (..., bands) in their unit."""
+    scale, offset = (np.array(part) for part in zip(*pairs, strict=True))
+    values: NDArray[np.float32] = (data * scale + offset).astype(np.float32)
+    return values
+
+
+def _evaluated(block: Block, nodes: tuple[Node, ...], bands: tuple[int, ...]) -> Block:
     """What the expression makes of the bands; where it has no value, there is no data."""
-    if style.expression is None:
-        return block
-    bands = {band: block.data[..., i] for i, band in enumerate(style.bands)}
-    values = np.stack([evaluate(node, bands) for node in style.expression], axis=-1).astype(np.float32)
+    planes = {band: block.data[..., i] for i, band in enumerate(bands)}
+    values = np.stack([evaluate(node, planes) for node in nodes], axis=-1).astype(np.float32)
     known = np.isfinite(values).all(axis=-1)
     if known.all():
         return replace(block, data=values)
@@ -214,7 +261,8 @@ def _mask(opacity: NDArray[np.float32], info: RasterInfo) -> NDArray[np.uint8]:
 def _typed(values: NDArray[Any], info: RasterInfo, style: Style) -> NDArray[Any]:
     """Values in the one type that holds those of all the style's bands."""
     kinds = [info.bands[band - 1].dtype for band in style.bands]
-    if style.expression is not None or any(kind.startswith("complex") for kind in kinds):
+    made = style.expression is not None or style.unscale is not None or style.light is not None
+    if made or any(kind.startswith("complex") for kind in kinds):
         return values
     kind = np.result_type(*kinds)
     if values.dtype == kind:

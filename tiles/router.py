@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from tiles import facts, grid, matrix
+from tiles import facts, grid, matrix, render, values
 from tiles.cache import etag_matches
 from tiles.errors import (
     Busy,
@@ -22,9 +22,8 @@ from tiles.errors import (
     TilesError,
     UnknownScene,
 )
-from tiles.parameters import STYLE, read_format, read_number, read_style
+from tiles.parameters import STYLE, read_format, read_number, read_picture_format, read_style
 from tiles.pictures import Picture, Pictures
-from tiles.render import FORMATS, MEDIA_TYPES, Format
 from tiles.settings import TilesSettings, from_environment
 from tiles.workers import Workers
 
@@ -48,6 +47,9 @@ STATUS: dict[type[TilesError], int] = {
 MAX_PREVIEW = 2048
 """Longest side of a preview, in pixels."""
 
+MEDIA_TYPES: dict[str, str] = dict((*render.MEDIA_TYPES.items(), *values.MEDIA_TYPES.items()))
+"""Media type of each format."""
+
 # The URL of a tile stays the same when the raster changes: clients keep it, and ask each time whether it still holds.
 _CACHE_CONTROL = "private, no-cache"
 
@@ -58,7 +60,11 @@ _Tms = Annotated[
     ),
 ]
 _Fmt = Annotated[
-    str, Path(description=f"{', '.join(FORMATS)}. JPEG is white where there is no data, the others are transparent.")
+    str,
+    Path(
+        description=f"{', '.join(render.FORMATS)}: a picture; JPEG is white where there is no data, the others are transparent. "
+        f"{', '.join(values.FORMATS)} (tiles only): the values, of all bands unless asked otherwise."
+    ),
 ]
 
 
@@ -76,7 +82,7 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
     pictures = Pictures(settings)
     workers = Workers(settings.max_waiting)
     images: dict[int | str, dict[str, Any]] = {
-        200: {"description": "The image.", "content": {media: {} for media in MEDIA_TYPES.values()}},
+        200: {"description": "The image.", "content": {media: {} for media in render.MEDIA_TYPES.values()}},
         304: {"description": "The image that the client has still holds (If-None-Match)."},
     }
 
@@ -109,7 +115,7 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         source = catalogue(scene)
 
         def find() -> Picture:
-            style = read_style(request, pictures.info(source))
+            style = read_style(request, pictures.info(source), values=known in values.FORMATS)
             cell = pictures.placement(source, tms).matrices.tile(*address)
             return pictures.tile(source, cell, style, known, scale=1 if row == y else 2)
 
@@ -154,7 +160,7 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         max_size: Annotated[str, Query(description=f"Longest side in pixels, 1 to {MAX_PREVIEW}.")] = "512",
     ) -> Response:
         """The whole scene on its own pixel grid, smaller."""
-        known = read_format(fmt)
+        known = read_picture_format(fmt)
         size = read_number("max_size", max_size)
         if not 1 <= size <= MAX_PREVIEW:
             raise InvalidParameter(f"max_size cannot be used: expected 1 to {MAX_PREVIEW} pixels; got {size}.")
@@ -166,7 +172,7 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
     return router
 
 
-def _respond(request: Request, picture: Picture, fmt: Format) -> Response:
+def _respond(request: Request, picture: Picture, fmt: render.Format) -> Response:
     headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
     if etag_matches(request.headers.get("if-none-match"), picture.etag):
         return Response(status_code=304, headers=headers)

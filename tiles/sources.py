@@ -89,6 +89,9 @@ class BandInfo:
         description: the band's own name in the file, or None.
         nodata: the value that means "no data", or None.
         color_interp: `red`, `alpha`, `palette`, `gray`, `undefined`...
+        scale: what a stored value is multiplied by to get one in `unit`.
+        offset: what is added to it then.
+        unit: of the values that scale and offset give, or None.
     """
 
     index: int
@@ -96,6 +99,9 @@ class BandInfo:
     description: str | None
     nodata: float | None
     color_interp: str
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,9 +377,25 @@ def _info(source: Source, dataset: DatasetReader) -> RasterInfo:
         gcp_crs=(_crs_name(gcp_crs) or gcp_crs.to_wkt(version="WKT2_2019")) if gcp_crs else None,
         rpcs=dataset.rpcs is not None,
         bands=tuple(
-            BandInfo(index, str(dtype), description or None, None if nodata is None else float(nodata), color)
-            for index, dtype, description, nodata, color in zip(
-                dataset.indexes, dataset.dtypes, dataset.descriptions, dataset.nodatavals, colors, strict=True
+            BandInfo(
+                index,
+                str(dtype),
+                description or None,
+                None if nodata is None else float(nodata),
+                color,
+                *_scaling(scale, offset),
+                unit or None,
+            )
+            for index, dtype, description, nodata, color, scale, offset, unit in zip(
+                dataset.indexes,
+                dataset.dtypes,
+                dataset.descriptions,
+                dataset.nodatavals,
+                colors,
+                dataset.scales,
+                dataset.offsets,
+                dataset.units,
+                strict=True,
             )
         ),
         is_tiled=bool(dataset.profile.get("tiled")),
@@ -386,6 +408,12 @@ def _info(source: Source, dataset: DatasetReader) -> RasterInfo:
         datetime=_datetime(dataset.tags().get("TIFFTAG_DATETIME")),
         sidecars=_sidecars(Path(source.href)),
     )
+
+
+def _scaling(scale: float, offset: float) -> tuple[float, float]:
+    """As they are, unless they are nonsense: a band times zero, or by what is no number."""
+    usable = math.isfinite(scale) and math.isfinite(offset) and scale != 0
+    return (float(scale), float(offset)) if usable else (1.0, 0.0)
 
 
 def _palette(dataset: DatasetReader) -> tuple[tuple[int, int, int, int], ...] | None:

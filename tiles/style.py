@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 import numpy as np
 
 from tiles import expression
+from tiles.bands import data_bands, default_bands, roles, scaling
 from tiles.errors import InvalidParameter
 from tiles.look import Look, make_look
+from tiles.relief import Light, make_light
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,28 +28,24 @@ RESAMPLINGS: Final[tuple[Resampling, ...]] = get_args(Resampling)
 Range = tuple[float, float]
 """The values that become black and white."""
 
-PERCENTILES: Final = (2, 98)
-"""What the automatic stretch makes black and white."""
+PERCENTILES: Final = (2.0, 98.0)
+"""What the automatic stretch makes black and white, unless asked otherwise."""
 
-ROLES: Final = ("red", "green", "blue", "nir")
-"""What a band can be for the presets."""
+PRESETS: Final = ("true-color", "false-color", "ndvi", "ndwi", "hillshade")
+"""`false-color` shows near infrared as red, red as green and green as blue; `hillshade` takes the first band for elevation."""
 
-# Band names as Sentinel-2 and Landsat 8/9 products give them, beside the plain words.
-_NAMES: Final = {
-    "red": ("b4", "b04"),
-    "green": ("b3", "b03"),
-    "blue": ("b2", "b02"),
-    # Landsat's near infrared is B5; Sentinel-2 has B05 at the red edge, and B8 or B08 as well.
-    "nir": ("nir08", "near infrared", "nearinfrared", "b8", "b08", "b5"),
-}
+VALUE_PARAMETERS: Final = ("bidx", "expression", "preset", "unscale", "resampling")
+"""Query parameters that say which values are shown."""
 
-PRESETS: Final = ("true-color", "false-color", "ndvi", "ndwi")
-"""`false-color` shows near infrared as red, red as green and green as blue."""
-
-PARAMETERS: Final = (
-    "bidx", "expression", "preset", "rescale", "resampling", "gamma", "brightness", "contrast", "saturation", "colormap",
+COLOR_PARAMETERS: Final = (
+    "rescale", "percentiles", "hillshade", "gamma", "brightness", "contrast", "saturation", "colormap",
 )  # fmt: skip
+"""Query parameters that say in which colors."""
+
+PARAMETERS: Final = (*VALUE_PARAMETERS, *COLOR_PARAMETERS)
 """Query parameters that say how a raster is shown."""
+
+_PRESET_LIGHT: Final = "315,45"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,9 @@ class Style:
         resampling: how pixels are sampled where the tile's grid is not the raster's.
         expression: what is made of the bands, one or three; None for the bands themselves.
         look: what happens to the colors in the end.
+        percentiles: what the automatic stretch makes black and white.
+        unscale: (scale, offset) of each band that is read, where values are wanted in their unit; None for them as stored.
+        light: where it comes from, for shades of relief; None for the values themselves.
     """
 
     bands: tuple[int, ...]
@@ -71,6 +72,9 @@ class Style:
     resampling: Resampling
     expression: tuple[expression.Node, ...] | None = None
     look: Look = field(default_factory=Look)
+    percentiles: Range = PERCENTILES
+    unscale: tuple[Range, ...] | None = None
+    light: Light | None = None
 
     @property
     def channels(self) -> int:
@@ -78,44 +82,12 @@ class Style:
         return len(self.bands if self.expression is None else self.expression)
 
 
-def roles(info: RasterInfo) -> dict[str, int]:
-    """Which band is red, green, blue and near infrared, as far as the file says it.
-
-    By color interpretation; else by the bands' names (`red`, `nir`, `B4`/`B04`...: Sentinel-2 and Landsat 8/9). Four
-    bands of which nothing is said are red, green, blue and near infrared, in this order: aerial imagery comes so.
-    """
-    shown = [band for band in info.bands if band.color_interp != "alpha"]
-    by_color = {band.color_interp: band.index for band in reversed(shown)}
-    found: dict[str, int] = {role: by_color[role] for role in ROLES if role in by_color}
-    if not {"red", "green", "blue"} <= set(found):
-        by_name = {(band.description or "").strip().lower(): band.index for band in reversed(shown)}
-        for words in zip(*([role, *_NAMES[role][:2]] for role in ROLES[:3]), strict=True):
-            if all(word in by_name for word in words):
-                found = {role: by_name[word] for role, word in zip(ROLES, words, strict=False)}
-                break
-        if not found and len(shown) == 4:
-            found = {role: band.index for role, band in zip(ROLES, shown, strict=True)}
-        infrared = next((by_name[name] for name in ("nir", *_NAMES["nir"]) if name in by_name), None)
-        return found if infrared is None else {**found, "nir": infrared}
-    if "nir" not in found and len(shown) == 4:
-        found["nir"] = next(band.index for band in shown if band.index not in found.values())
-    return found
-
-
-def default_bands(info: RasterInfo) -> tuple[int, ...]:
-    """What is shown unless asked otherwise: red, green and blue (see `roles`), else the first three bands, else the first."""
-    found = roles(info)
-    if {"red", "green", "blue"} <= set(found):
-        return found["red"], found["green"], found["blue"]
-    shown = [band for band in info.bands if band.color_interp != "alpha"] or list(info.bands)
-    return tuple(band.index for band in (shown[:3] if len(shown) >= 3 else shown[:1]))
-
-
-def make_style(info: RasterInfo, **given: Sequence[str]) -> Style:
+def make_style(info: RasterInfo, *, values: bool = False, **given: Sequence[str]) -> Style:
     """Read a style from query parameters.
 
     Args:
         info: the raster.
+        values: whether it is for values and not for a picture: any number of bands, all unless asked otherwise, no colors.
         given: of `PARAMETERS`, each as the list of its values; empty for one that was not sent.
 
     Raises:
@@ -124,16 +96,17 @@ def make_style(info: RasterInfo, **given: Sequence[str]) -> Style:
     single = {
         name: _one(name, given[name]) for name in PARAMETERS if given.get(name) and name not in {"bidx", "rescale"}
     }
-    sources = [name for name in ("bidx", "expression", "preset") if given.get(name)]
-    if len(sources) > 1:
-        raise InvalidParameter(f"{sources[0]} and {sources[1]} cannot be used together: each says what is shown.")
+    _check_together(given, values=values)
     nodes = None
     if "expression" in single:
         nodes = _expression(info, single["expression"])
-    bands = default_bands(info)
+    bands = data_bands(info) if values else default_bands(info)
     stretch: tuple[Range, ...] | None = None
     if given.get("bidx"):
-        bands = _bands(info, given["bidx"])
+        bands = _bands(info, given["bidx"], any_number=values)
+    elif single.get("preset") == "hillshade":
+        bands = data_bands(info)[:1]
+        single.setdefault("hillshade", _PRESET_LIGHT)
     elif "preset" in single:
         bands, nodes = _preset(info, single["preset"])
         stretch = None if nodes is None else ((-1.0, 1.0),)
@@ -141,15 +114,34 @@ def make_style(info: RasterInfo, **given: Sequence[str]) -> Style:
         bands = expression.bands_of(nodes)
     channels = len(bands if nodes is None else nodes)
     look = make_look(single)
+    light = make_light(single["hillshade"]) if "hillshade" in single else None
     if given.get("rescale"):
         stretch = _ranges(given["rescale"], channels)
-    if look.colormap is not None and channels != 1:
-        raise InvalidParameter(
-            "colormap cannot be used: expected one band, as with bidx=1 or an expression; got three."
-        )
-    palette = info.palette is not None and bands == (1,) and nodes is None and stretch is None and look.colormap is None
+    for name in ("colormap", "hillshade"):
+        if name in single and channels != 1:
+            raise InvalidParameter(
+                f"{name} cannot be used: expected one band, as with bidx=1 or an expression; got three."
+            )
+    unscale = scaling(info, bands) if _yes("unscale", single.get("unscale")) else None
+    plain = nodes is None and stretch is None and look.colormap is None and unscale is None and light is None
+    palette = info.palette is not None and bands == (1,) and plain
     resampling = _resampling(single["resampling"]) if "resampling" in single else "nearest" if palette else "bilinear"
-    return Style(bands, stretch, palette, resampling, nodes, look)
+    percentiles = _percentiles(single["percentiles"]) if "percentiles" in single else PERCENTILES
+    return Style(bands, stretch, palette, resampling, nodes, look, percentiles, unscale, light)
+
+
+def _check_together(given: Mapping[str, Sequence[str]], *, values: bool) -> None:
+    sources = [name for name in ("bidx", "expression", "preset") if given.get(name)]
+    if len(sources) > 1:
+        raise InvalidParameter(f"{sources[0]} and {sources[1]} cannot be used together: each says what is shown.")
+    painting = [name for name in COLOR_PARAMETERS if given.get(name)]
+    if values and painting:
+        raise InvalidParameter(
+            f"{painting[0]} cannot be used here: expected what says which values are wanted ({', '.join(VALUE_PARAMETERS)}); "
+            "tif and npy hold the values themselves, png, jpg and webp show them in colors."
+        )
+    if given.get("rescale") and given.get("percentiles"):
+        raise InvalidParameter("rescale and percentiles cannot be used together: each says what is black and white.")
 
 
 def _one(name: str, values: Sequence[str]) -> str:
@@ -188,10 +180,12 @@ def _preset(info: RasterInfo, name: str) -> tuple[tuple[int, ...], tuple[express
     return (), expression.parse(text)
 
 
-def _bands(info: RasterInfo, values: Sequence[str]) -> tuple[int, ...]:
+def _bands(info: RasterInfo, values: Sequence[str], *, any_number: bool) -> tuple[int, ...]:
     texts = [text.strip() for value in values for text in value.split(",")]
-    expected = f"expected one band or three, numbered 1 to {len(info.bands)}, like bidx=1 or bidx=3,2,1"
-    if not all(re.fullmatch(r"[0-9]{1,5}", text) for text in texts) or len(texts) not in {1, 3}:
+    count = "bands" if any_number else "one band or three"
+    expected = f"expected {count}, numbered 1 to {len(info.bands)}, like bidx=1 or bidx=3,2,1"
+    good_count = len(texts) <= len(info.bands) if any_number else len(texts) in {1, 3}
+    if not all(re.fullmatch(r"[0-9]{1,5}", text) for text in texts) or not good_count:
         raise InvalidParameter(f"bidx cannot be used: {expected}; got {','.join(values)[:64]!r}.")
     bands = tuple(int(text) for text in texts)
     if not all(1 <= band <= len(info.bands) for band in bands):
@@ -219,23 +213,46 @@ def _resampling(text: str) -> Resampling:
     raise InvalidParameter(f"resampling cannot be used: expected one of {', '.join(RESAMPLINGS)}; got {text[:64]!r}.")
 
 
+def _percentiles(text: str) -> Range:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not 0 <= low < high <= 100:
+        raise InvalidParameter(
+            f"percentiles cannot be used: expected low,high between 0 and 100, like percentiles=2,98; got {text[:32]!r}."
+        )
+    return (low, high)
+
+
+def _yes(name: str, text: str | None) -> bool:
+    if text not in {None, "true", "false"}:
+        raise InvalidParameter(f"{name} cannot be used: expected true or false; got {str(text)[:16]!r}.")
+    return text == "true"
+
+
 def needs_stretch(info: RasterInfo, style: Style) -> bool:
     """Whether the style leaves the stretch to the pixels: no bytes as they are, no palette, no range given."""
-    if style.stretch is not None or style.palette or (style.look.colormap is not None and style.look.colormap.stops):
+    if style.light is not None or style.stretch is not None or style.palette:
         return False
-    return style.expression is not None or any(info.bands[band - 1].dtype != "uint8" for band in style.bands)
+    if style.look.colormap is not None and style.look.colormap.stops:
+        return False
+    if style.percentiles != PERCENTILES or style.unscale is not None or style.expression is not None:
+        return True
+    return any(info.bands[band - 1].dtype != "uint8" for band in style.bands)
 
 
-def percentile_range(values: NDArray[Any]) -> Range:
+def percentile_range(values: NDArray[Any], percentiles: Range = PERCENTILES) -> Range:
     """The automatic stretch of one band.
 
     Args:
         values: (n,) valid pixels.
+        percentiles: what becomes black and white.
 
     Returns:
-        Their 2nd and 98th percentile; (0, 1) without any, and a range around the value when there is only one.
+        Their percentiles; (0, 1) without any, and a range around the value when there is only one.
     """
     if values.size == 0:
         return (0.0, 1.0)
-    low, high = (float(v) for v in np.percentile(values, PERCENTILES))
+    low, high = (float(v) for v in np.percentile(values, percentiles))
     return (low, high) if low < high else (low - 0.5, low + 0.5)

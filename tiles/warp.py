@@ -22,7 +22,8 @@ TOLERANCE: Final = 0.01
 
 _INTERPOLATIONS: Final = {"nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _CELLS: Final = 8
-_CHANNELS: Final = 4  # more at once OpenCV does not take
+# So many channels OpenCV takes at once; two it would interpolate less exactly, between 32 steps of a pixel.
+_TOGETHER: Final = (1, 3, 4)
 # OpenCV keeps positions of a remap in 16 bits where it can; what lies further out than this is outside in any case.
 _FAR: Final = -1e4
 
@@ -170,9 +171,8 @@ class Warp:
         shift = self.shift
         if shift is not None:
             return _cut(pixels, shift, self.size)
-        if pixels.shape[2] > _CHANNELS:
-            groups = (pixels[..., i : i + _CHANNELS] for i in range(0, pixels.shape[2], _CHANNELS))
-            parts = [self.bring(np.ascontiguousarray(group), resampling) for group in groups]
+        if pixels.shape[2] not in _TOGETHER:
+            parts = [self.bring(np.ascontiguousarray(group), resampling) for group in _groups(pixels)]
             return np.concatenate([part if part.ndim == 3 else part[..., np.newaxis] for part in parts], axis=2)
         kind, side = _INTERPOLATIONS[resampling], self.size * self.samples
         if self.project is not None:
@@ -206,6 +206,14 @@ class Warp:
             )
         left, top, right, bottom = (edge - 0.5 for edge in box)
         return np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(np.uint8)
+
+
+def _groups(pixels: NDArray[Any]) -> list[NDArray[Any]]:
+    """Channels (height, width, n) in groups that are brought together."""
+    ends = [*range(4, pixels.shape[2], 4), pixels.shape[2]]
+    if pixels.shape[2] % 4 == 2:
+        ends.insert(-1, ends[-1] - 1)
+    return np.split(pixels, ends[:-1], axis=2)
 
 
 def _cut(pixels: NDArray[Any], shift: tuple[int, int], size: int) -> NDArray[Any]:

@@ -210,7 +210,7 @@ def test_a_changed_file_is_another_tile(data: Path, tmp_path: Path) -> None:
         ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0@3x.png", 400, "y cannot be used"),
         ("kampala_z20_rgb/tiles/Nope/0/0/0.png", 400, "The tile matrix set 'Nope' is not served; expected native, WebMercatorQuad, WorldCRS84Quad,"),
         ("kampala_z20_rgb/Nope/tilejson.json", 400, "The tile matrix set 'Nope' is not served"),
-        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.gif", 400, "The format 'gif' is not served; expected one of png, jpg, webp."),
+        ("kampala_z20_rgb/tiles/WebMercatorQuad/0/0/0.gif", 400, "The format 'gif' is not served; expected one of png, jpg, webp, tif, npy."),
         ("kampala_z20_rgb/preview.tif", 400, "The format 'tif' is not served"),
         ("kampala_z20_rgb/preview.png?max_size=0", 400, "max_size cannot be used: expected 1 to 2048 pixels; got 0."),
         ("kampala_z20_rgb/preview.png?max_size=100000", 400, "expected 1 to 2048 pixels; got 100000."),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tiles.bands import default_bands
 from tiles.errors import InvalidParameter
 from tiles.sources import BandInfo, RasterInfo, inspect, local_source
-from tiles.style import Style, default_bands, make_style, needs_stretch, percentile_range
+from tiles.style import Style, make_style, needs_stretch, percentile_range
 
 if TYPE_CHECKING:
     from pathlib import Path
