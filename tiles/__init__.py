@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tiles.errors import TilesError
     from tiles.router import STATUS, create_router
     from tiles.settings import TilesSettings
-    from tiles.sources import BandInfo, RasterInfo, Source, describe, inspect, local_source, open_raster
+    from tiles.sources import BandInfo, RasterInfo, Source, describe, find_source, inspect, local_source, open_raster
 
 __all__ = [
     "STATUS",
@@ -27,6 +27,7 @@ __all__ = [
     "create_app",
     "create_router",
     "describe",
+    "find_source",
     "inspect",
     "local_source",
     "open_raster",
@@ -38,7 +39,16 @@ _HOME = {
     "catalogue": ("Catalogue",),
     "router": ("STATUS", "create_router"),
     "settings": ("TilesSettings",),
-    "sources": ("BandInfo", "RasterInfo", "Source", "describe", "inspect", "local_source", "open_raster"),
+    "sources": (
+        "BandInfo",
+        "RasterInfo",
+        "Source",
+        "describe",
+        "find_source",
+        "inspect",
+        "local_source",
+        "open_raster",
+    ),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import uvicorn
 
@@ -20,7 +19,12 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0, or 1 when there is nothing to serve.
     """
     parser = argparse.ArgumentParser(prog="python -m tiles", description="Serve rasters as map tiles.")
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a raster, or a folder of rasters")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a raster, a folder of rasters, or an address (https://, s3://, gs://, az://)",
+    )
     parser.add_argument("--port", type=int, default=8000, help="port on this machine (default: %(default)s)")
     given = parser.parse_args(arguments)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -11,29 +12,39 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from tiles.allow import is_address
 from tiles.errors import SourceNotFound, TilesError, UnknownScene
 from tiles.router import STATUS, create_router
 from tiles.settings import TilesSettings, from_environment
-from tiles.sources import SUFFIXES, Source, local_source
+from tiles.sources import SUFFIXES, Source, find_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 
 class FolderCatalogue:
     """Rasters of files and folders as scenes, named after the files.
 
     Args:
-        paths: files, and folders that are searched with their subfolders. Looked through once, here.
+        paths: files, folders that are searched with their subfolders, and addresses. Looked through once, here.
+        settings: how rasters elsewhere are reached.
 
     Raises:
         SourceNotFound: a path is not there, or no raster is found in any.
+        SourceRefused, SourceUnreachable: an address may not be read, or does not answer.
     """
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self.files: dict[str, Path] = {}
-        for path in paths:
+    def __init__(self, paths: Iterable[str | Path], settings: TilesSettings | None = None) -> None:
+        self._settings = settings or TilesSettings()
+        self._versions: dict[str, str] = {}
+        self.files: dict[str, str | Path] = {}
+        for given in paths:
+            if is_address(str(given)):
+                source = find_source(str(given), settings=self._settings)
+                name = self._free_name(Path(source.name).stem)
+                self.files[name], self._versions[name] = source.href, source.version
+                continue
+            path = Path(given)
             if not path.exists():
                 raise SourceNotFound(
                     f"Expected a raster or a folder of rasters at {str(path)!r}, but nothing is there."
@@ -55,11 +66,11 @@ class FolderCatalogue:
 
         Raises:
             UnknownScene: there is none of that name.
-            SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.local_source`.
+            SourceNotFound, SourceRefused, SourceUnreadable: as `tiles.sources.find_source`.
         """
         if scene not in self.files:
             raise UnknownScene(f"There is no scene {scene[:64]!r} here; GET /scenes lists what there is.")
-        return local_source(self.files[scene])
+        return find_source(self.files[scene], believed=self._versions.get(scene), settings=self._settings)
 
     def _free_name(self, stem: str) -> str:
         base = re.sub(r"[^a-z0-9_]+", "-", stem.lower()).strip("-_") or "raster"
@@ -77,7 +88,7 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
         SourceNotFound: there is nothing to serve.
     """
     settings = settings or from_environment()
-    catalogue = FolderCatalogue(settings.paths)
+    catalogue = FolderCatalogue(settings.paths, settings)
     # The documentation pages of FastAPI load scripts from elsewhere.
     app = FastAPI(title="tiles", docs_url=None, redoc_url=None)
     app.add_exception_handler(TilesError, _tiles_error)
@@ -96,7 +107,7 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
             "scenes": [
                 {
                     "id": name,
-                    "file": file.name,
+                    "file": Path(file).name,
                     "tilejson": str(request.url_for("imagery_tilejson", scene=name, tms="WebMercatorQuad")),
                     "preview": str(request.url_for("imagery_preview", scene=name, fmt="png")),
                 }

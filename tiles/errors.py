@@ -5,6 +5,9 @@
     ├── SourceNotFound       no file there any more
     ├── SourceRefused        a format, a size or a layout that is not opened
     ├── SourceUnreadable     damaged or cut short: its pixels cannot be read
+    ├── SourceChanged        another file than the one that was asked for; the same request, made again, finds the new one
+    ├── SourceUnreachable    elsewhere, and whoever has it does not answer, or not in time
+    ├── TooMuch              more pixels or memory than one request may take
     ├── NotOnMap             readable, but without a place in the tile matrix set
     ├── OutsideMatrix        no such tile in the tile matrix set
     ├── OutsideRaster        a place where the raster is not
@@ -37,6 +40,18 @@ class SourceRefused(TilesError):
 
 class SourceUnreadable(TilesError):
     """Damaged or cut short: its pixels cannot be read."""
+
+
+class SourceChanged(TilesError):
+    """The file is another one than when its version was asked for."""
+
+
+class SourceUnreachable(TilesError):
+    """The server that has the raster does not answer, fails, or is too slow."""
+
+
+class TooMuch(TilesError):
+    """One request would read more pixels, or need more memory, than it may."""
 
 
 class NotOnMap(TilesError):

@@ -12,23 +12,28 @@ from tiles.errors import InvalidParameter
 from tiles.parameters import STYLE, check_names, read_bbox, read_degrees, read_position, read_style
 
 if TYPE_CHECKING:
-    from tiles.catalogue import Catalogue
-    from tiles.pictures import Pictures
+    from collections.abc import Callable
+
+    from tiles.desk import Desk
     from tiles.settings import TilesSettings
+    from tiles.sources import Source
 
 
-def add_routes(router: APIRouter, catalogue: Catalogue, pictures: Pictures, settings: TilesSettings) -> None:
+def add_routes(router: APIRouter, desk: Desk, settings: TilesSettings) -> None:  # noqa: C901 - each route is a function in it
     """Add them to a router.
 
     Args:
         router: of the imagery.
-        catalogue: where scenes are looked up.
-        pictures: knows headers and stretches.
+        desk: knows scenes, headers and stretches, and the threads to read in.
         settings: limits for opening.
     """
+    pictures = desk.pictures
+
+    async def answer(request: Request, scene: str, find: Callable[[Source], dict[str, Any]]) -> dict[str, Any]:
+        return await desk.answer(scene, lambda source: desk.run(request, source, lambda: find(source)))
 
     @router.get("/{scene}/statistics", name="imagery_statistics", openapi_extra=STYLE)
-    def statistics(
+    async def statistics(
         *,
         request: Request,
         scene: str,
@@ -37,43 +42,59 @@ def add_routes(router: APIRouter, catalogue: Catalogue, pictures: Pictures, sett
         ] = None,
     ) -> dict[str, Any]:
         """Statistics and histogram of each band, or of an expression, from a sample."""
-        source = catalogue(scene)
-        info = pictures.info(source)
-        style = read_style(request, info, "bbox")
         box = None if bbox is None else read_bbox(bbox)
-        return {"channels": measure.statistics(source, info, style, settings=settings, bbox=box)}
+
+        def find(source: Source) -> dict[str, Any]:
+            info = pictures.info(source)
+            style = read_style(request, info, "bbox")
+            return {"channels": measure.statistics(source, info, style, settings=settings, bbox=box)}
+
+        return await answer(request, scene, find)
 
     @router.get("/{scene}/point/{lon},{lat}", name="imagery_point")
-    def point(*, request: Request, scene: str, lon: str, lat: str) -> dict[str, Any]:
+    async def point(*, request: Request, scene: str, lon: str, lat: str) -> dict[str, Any]:
         """The values of all bands at a longitude and latitude."""
         check_names(request, frozenset())
-        source = catalogue(scene)
-        return measure.point(
-            source, pictures.info(source), read_degrees("lon", lon), read_degrees("lat", lat), settings=settings
-        )
+        place = read_degrees("lon", lon), read_degrees("lat", lat)
+
+        def find(source: Source) -> dict[str, Any]:
+            return measure.point(source, pictures.info(source), *place, settings=settings)
+
+        return await answer(request, scene, find)
 
     @router.get("/{scene}/pixel/{column},{row}", name="imagery_pixel")
-    def pixel(*, request: Request, scene: str, column: str, row: str) -> dict[str, Any]:
+    async def pixel(*, request: Request, scene: str, column: str, row: str) -> dict[str, Any]:
         """The values of all bands at a pixel, also of a scene that has no place on Earth."""
         check_names(request, frozenset())
-        source = catalogue(scene)
         position = read_position("column", column), read_position("row", row)
-        return measure.at_pixel(source, pictures.info(source), *position, settings=settings)
+
+        def find(source: Source) -> dict[str, Any]:
+            return measure.at_pixel(source, pictures.info(source), *position, settings=settings)
+
+        return await answer(request, scene, find)
 
     @router.get("/{scene}/footprint", name="imagery_footprint")
-    def footprint(*, request: Request, scene: str) -> Response:
+    async def footprint(*, request: Request, scene: str) -> Response:
         """The outline of what has data, as a GeoJSON feature."""
         check_names(request, frozenset())
-        source = catalogue(scene)
-        geometry = measure.footprint(source, pictures.info(source), settings=settings)
+
+        def find(source: Source) -> dict[str, Any]:
+            return measure.footprint(source, pictures.info(source), settings=settings)
+
+        geometry = await answer(request, scene, find)
         feature = {"type": "Feature", "geometry": geometry, "properties": {"scene": scene}}
         return Response(json.dumps(feature), media_type="application/geo+json")
 
     @router.get("/{scene}/legend", name="imagery_legend", openapi_extra=STYLE)
-    def legend(*, request: Request, scene: str) -> dict[str, Any]:
+    async def legend(*, request: Request, scene: str) -> dict[str, Any]:
         """What the colors of one band mean."""
-        source = catalogue(scene)
-        style = read_style(request, pictures.info(source))
-        if style.channels != 1:
-            raise InvalidParameter("There is no legend of three bands: expected one, as with bidx=1 or an expression.")
-        return measure.legend(style, pictures.stretch(source, style), pictures.info(source))
+
+        def find(source: Source) -> dict[str, Any]:
+            style = read_style(request, pictures.info(source))
+            if style.channels != 1:
+                raise InvalidParameter(
+                    "There is no legend of three bands: expected one, as with bidx=1 or an expression."
+                )
+            return measure.legend(style, pictures.stretch(source, style), pictures.info(source))
+
+        return await answer(request, scene, find)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from tiles import facts, grid, matrix, render, values
 from tiles.cache import etag_matches
+from tiles.desk import Desk
 from tiles.errors import (
     Busy,
     InvalidParameter,
@@ -16,19 +17,22 @@ from tiles.errors import (
     NotOnMap,
     OutsideMatrix,
     OutsideRaster,
+    SourceChanged,
     SourceNotFound,
     SourceRefused,
+    SourceUnreachable,
     SourceUnreadable,
     TilesError,
+    TooMuch,
     UnknownScene,
 )
 from tiles.parameters import STYLE, read_format, read_number, read_picture_format, read_style
-from tiles.pictures import Picture, Pictures
 from tiles.settings import TilesSettings, from_environment
-from tiles.workers import Workers
 
 if TYPE_CHECKING:
     from tiles.catalogue import Catalogue
+    from tiles.pictures import Picture
+    from tiles.sources import Source
 
 STATUS: dict[type[TilesError], int] = {
     UnknownScene: 404,
@@ -40,6 +44,9 @@ STATUS: dict[type[TilesError], int] = {
     NotOnMap: 422,
     SourceRefused: 422,
     SourceUnreadable: 422,
+    SourceChanged: 503,
+    SourceUnreachable: 503,
+    TooMuch: 413,
     Busy: 503,
 }
 """HTTP status of each error; those with 503 come with `Retry-After: 1`."""
@@ -68,7 +75,7 @@ _Fmt = Annotated[
 ]
 
 
-def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -> APIRouter:
+def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -> APIRouter:  # noqa: C901 - as facts
     """Make the imagery routes, relative to wherever they are included.
 
     The routes raise TilesError; the application turns them into responses, by `STATUS`.
@@ -79,8 +86,18 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
     """
     router = APIRouter(tags=["imagery"])
     settings = settings or from_environment()
-    pictures = Pictures(settings)
-    workers = Workers(settings.max_waiting)
+    desk = Desk(catalogue, settings)
+    pictures = desk.pictures
+
+    async def send(request: Request, source: Source, picture: Picture, fmt: str) -> Response:
+        headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
+        if etag_matches(request.headers.get("if-none-match"), picture.etag):
+            return Response(status_code=304, headers=headers)
+        content = picture.kept()
+        if content is None:
+            content = await desk.run(request, source, picture.content)
+        return Response(content, media_type=MEDIA_TYPES[fmt], headers=headers)
+
     images: dict[int | str, dict[str, Any]] = {
         200: {"description": "The image.", "content": {media: {} for media in render.MEDIA_TYPES.values()}},
         304: {"description": "The image that the client has still holds (If-None-Match)."},
@@ -112,38 +129,39 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         address = (read_number("z", z), read_number("x", x), read_number("y", row))
         if tms != matrix.NATIVE:
             matrix.find(tms).tile(*address)  # refused without opening anything
-        source = catalogue(scene)
 
-        def find() -> Picture:
-            style = read_style(request, pictures.info(source), values=known in values.FORMATS)
-            cell = pictures.placement(source, tms).matrices.tile(*address)
-            return pictures.tile(source, cell, style, known, scale=1 if row == y else 2)
+        async def respond(source: Source) -> Response:
+            def find() -> Picture:
+                style = read_style(request, pictures.info(source), values=known in values.FORMATS)
+                cell = pictures.placement(source, tms).matrices.tile(*address)
+                return pictures.tile(source, cell, style, known, scale=1 if row == y else 2)
 
-        # What is in memory is answered at once; whatever opens a raster or draws takes its turn.
-        gone = request.is_disconnected
-        picture = find() if pictures.knows(source, tms) else await workers.run(find, gone)
-        headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
-        if etag_matches(request.headers.get("if-none-match"), picture.etag):
-            return Response(status_code=304, headers=headers)
-        content = picture.kept()
-        if content is None:
-            content = await workers.run(picture.content, gone)
-        return Response(content, media_type=MEDIA_TYPES[known], headers=headers)
+            # What is in memory is answered at once; whatever opens a raster or draws takes its turn.
+            picture = find() if pictures.knows(source, tms) else await desk.run(request, source, find)
+            return await send(request, source, picture, known)
+
+        return await desk.answer(scene, respond)
 
     @router.get("/{scene}/{tms}/tilejson.json", name="imagery_tilejson", openapi_extra=STYLE)
-    def tilejson(
+    async def tilejson(
         *,
         request: Request,
         scene: str,
         tms: _Tms,
     ) -> dict[str, Any]:
         """The TileJSON 3.0.0 document of a scene; what is asked about the style is passed on to its tiles."""
-        source = catalogue(scene)
-        read_style(request, pictures.info(source))
-        placement = pictures.placement(source, tms)
-        url = request.url_for("imagery_tile", scene=scene, tms=tms, z="{z}", x="{x}", y="{y}", fmt="webp")
-        query = urlencode(request.query_params.multi_items(), safe=",")
-        return grid.tilejson(placement, f"{url}?{query}" if query else str(url), scene)
+
+        async def respond(source: Source) -> dict[str, Any]:
+            def find() -> grid.Placement:
+                read_style(request, pictures.info(source))
+                return pictures.placement(source, tms)
+
+            placement = await desk.run(request, source, find)
+            url = request.url_for("imagery_tile", scene=scene, tms=tms, z="{z}", x="{x}", y="{y}", fmt="webp")
+            query = urlencode(request.query_params.multi_items(), safe=",")
+            return grid.tilejson(placement, f"{url}?{query}" if query else str(url), scene)
+
+        return await desk.answer(scene, respond)
 
     @router.get(
         "/{scene}/preview.{fmt}",
@@ -152,7 +170,7 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         name="imagery_preview",
         openapi_extra=STYLE,
     )
-    def preview(
+    async def preview(
         *,
         request: Request,
         scene: str,
@@ -164,16 +182,15 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
         size = read_number("max_size", max_size)
         if not 1 <= size <= MAX_PREVIEW:
             raise InvalidParameter(f"max_size cannot be used: expected 1 to {MAX_PREVIEW} pixels; got {size}.")
-        source = catalogue(scene)
-        style = read_style(request, pictures.info(source), "max_size")
-        return _respond(request, pictures.preview(source, style, known, max_size=size), known)
 
-    facts.add_routes(router, catalogue, pictures, settings)
+        async def respond(source: Source) -> Response:
+            def find() -> Picture:
+                style = read_style(request, pictures.info(source), "max_size")
+                return pictures.preview(source, style, known, max_size=size)
+
+            return await send(request, source, await desk.run(request, source, find), known)
+
+        return await desk.answer(scene, respond)
+
+    facts.add_routes(router, desk, settings)
     return router
-
-
-def _respond(request: Request, picture: Picture, fmt: render.Format) -> Response:
-    headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
-    if etag_matches(request.headers.get("if-none-match"), picture.etag):
-        return Response(status_code=304, headers=headers)
-    return Response(picture.content(), media_type=MEDIA_TYPES[fmt], headers=headers)

@@ -3,17 +3,22 @@
 What a raster file may do here is decided, not inherited from GDAL's defaults:
 
 - Only the drivers in `DRIVERS` are tried, whatever the file is called. Formats that open other files (VRT, GTI, WMS,
-  STACTA...) are never among them.
+  STACTA...) are never among them. Only the codecs in `CODECS` are decoded.
+- A file on this machine is opened once, by us, and GDAL gets what is open: no link that is swapped meanwhile leads it
+  elsewhere, and it is the file whose version is in the name of the tile. GDAL never speaks to a network: what is
+  elsewhere comes through `tiles.remote`.
 - Only the file itself counts. Overviews, masks, statistics and world files beside it (`.ovr`, `.msk`, `.aux.xml`,
   `.tfw`...) are not read, because the version of a source is that of the one file; `RasterInfo.sidecars` names what
   was left unread, so that a user can be told. Nothing is ever written beside a raster.
-- Size, band count and block size in the header are held against `TilesSettings` before the first read.
+- Size, band count, block size and codec in the header are held against `TilesSettings` before the first read.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
+import stat
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,12 +27,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp, Interleaving, MaskFlags
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError, WarpOperationError
 from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
-from tiles.errors import SourceNotFound, SourceRefused, SourceUnreadable
+from tiles import metrics
+from tiles.allow import is_address, read_address
+from tiles.errors import SourceChanged, SourceNotFound, SourceRefused, SourceUnreadable, TooMuch
+from tiles.limits import check_header
+from tiles.pins import GDAL_ENVIRONMENT
+from tiles.proof import PROOF_BYTES, REMOTE_PROOF_BYTES, check_byte_ranges, check_png_end, decode_sample
+from tiles.remote import RemoteReader, remote
 from tiles.settings import TilesSettings, from_environment
 
 if TYPE_CHECKING:
@@ -41,18 +51,8 @@ DRIVERS = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "WEBP")
 SUFFIXES = (".tif", ".tiff", ".gtiff", ".gtif", ".jp2", ".j2k", ".png", ".jpg", ".jpeg", ".webp")
 """What a folder is searched for; any name is opened when it is asked for by name."""
 
-GDAL_ENVIRONMENT = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_GEOREF_SOURCES": "INTERNAL",
-    "GDAL_PAM_ENABLED": "NO",
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
-    "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
-}
-
-PROOF_BYTES = 64 * 2**20
-"""How many bytes of decoded pixels `describe` reads to believe in a file."""
-
-_PROOF_BLOCKS = 20_000
+# What GDAL calls a file that it was given open.
+_INTERNAL_NAME = re.compile(r"/proc/self/fd/\d+|/vsipythonfilelike/[0-9a-f/-]+")
 _SIDECARS = (".ovr", ".msk", ".aux.xml", ".tfw", ".tifw", ".jgw", ".jpgw", ".pgw", ".pngw", ".wld")
 
 # RasterInfo says both: that there is no georeference, and that there are nodata values as well as an alpha band. Turned
@@ -66,12 +66,22 @@ class Source:
     """A raster file at one moment.
 
     Attributes:
-        href: absolute path.
-        version: changes whenever the file's size or modification time does.
+        href: absolute path, or an address (`https://`, `s3://`...).
+        version: changes whenever the file's size or modification time (elsewhere: size or ETag) does.
     """
 
     href: str
     version: str
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is not on this machine."""
+        return is_address(self.href)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return int(self.version.partition("-")[0], 16)
 
     @property
     def name(self) -> str:
@@ -191,7 +201,33 @@ def local_source(path: str | os.PathLike[str]) -> Source:
         raise SourceNotFound(f"The raster file {str(path)!r} may not be read: {error.strerror}.") from error
     if status.st_size == 0:
         raise SourceUnreadable(f"{file.name!r} is empty (0 bytes); copy or export it again.")
-    return Source(str(file), f"{status.st_size:x}-{status.st_mtime_ns:x}")
+    return Source(str(file), _version(status))
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_size:x}-{status.st_mtime_ns:x}"
+
+
+def find_source(
+    href: str | os.PathLike[str], *, believed: str | None = None, settings: TilesSettings | None = None
+) -> Source:
+    """Point at a file, on this machine or elsewhere, as it is now.
+
+    Args:
+        href: a path, or an address (`https://`, `s3://`, `gs://`, `az://`).
+        believed: its version when it was looked at last. With it nobody waits for a server: what is elsewhere is looked at
+            again in the background, every half a minute, and each read from it asks for that version and no other.
+        settings: how rasters elsewhere are reached; the environment's unless given.
+
+    Raises:
+        SourceNotFound, SourceRefused, SourceUnreadable: as `local_source`.
+        SourceUnreachable: it is elsewhere, and whoever has it does not answer.
+    """
+    text = os.fspath(href)
+    if not is_address(text):
+        return local_source(text)
+    address = read_address(text)
+    return Source(address.href, remote(settings or from_environment()).version(address.href, believed))
 
 
 @contextmanager
@@ -234,32 +270,98 @@ def lend_raster(
 @contextmanager
 def _opened(source: Source, overview: int | None, settings: TilesSettings) -> Iterator[DatasetReader]:
     options: dict[str, Any] = {} if overview is None else {"overview_level": overview}
+    options |= {"driver": list(DRIVERS), "sharing": False}
     with rasterio.Env(**GDAL_ENVIRONMENT):
         try:
-            # DatasetReader and not rasterio.open, which takes a single driver. A Path is not parsed as a URL.
-            dataset = DatasetReader(Path(source.href), driver=list(DRIVERS), sharing=False, **options)
+            dataset, held = (
+                (RemoteReader.make(remote(settings).contents(source.href, source.version), **options), None)
+                if source.is_remote
+                else _open_here(source, options)
+            )
         except RasterioIOError as error:
             raise _not_opened(source, error) from error
-        try:
-            _check_header(source, dataset, settings)
-        except BaseException:
-            dataset.close()
-            raise
     # Closed by hand, outside any GDAL environment: a handle may end in another thread than it began in.
+    metrics.HANDLES.inc()
     try:
+        with rasterio.Env(**GDAL_ENVIRONMENT):
+            check_header(source.name, dataset, settings)
         yield dataset
     finally:
+        metrics.HANDLES.dec()
         dataset.close()
+        if held is not None:
+            os.close(held)
+
+
+def _open_here(source: Source, options: dict[str, Any]) -> tuple[DatasetReader, int]:
+    """Open a file on this machine; the file stays open beside GDAL's handle, which may open it again by its number."""
+    try:
+        held = os.open(source.href, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise _gone(source) from error
+    try:
+        path = _check_held(source, held)
+        # DatasetReader and not rasterio.open, which takes a single driver. A Path is not parsed as a URL.
+        return DatasetReader(path, **options), held
+    except BaseException:
+        os.close(held)
+        raise
+
+
+def _check_held(source: Source, held: int) -> Path:
+    """What to call an open file, which must be the one of the source."""
+    status = os.fstat(held)
+    path = Path(f"/proc/self/fd/{held}")
+    # Where the operating system names open files, their name must be the one that was asked for.
+    named = path.parent.is_dir()
+    if not stat.S_ISREG(status.st_mode) or (named and str(path.readlink()) != source.href):
+        raise _gone(source)
+    if _version(status) != source.version:
+        raise _changed(source)
+    return path if named else Path(source.href)
+
+
+def _gone(source: Source) -> SourceNotFound:
+    return SourceNotFound(f"The raster file {source.name!r} is not there any more.")
+
+
+def _changed(source: Source) -> SourceChanged:
+    return SourceChanged(f"{source.name!r} was replaced while it was read; ask again for the new one.")
+
+
+def _check_unchanged(source: Source) -> None:
+    """Raises SourceChanged when a file on this machine was written to meanwhile; elsewhere, every read is asked with its version."""
+    if source.is_remote:
+        return
+    try:
+        status = os.stat(source.href)  # noqa: PTH116 - once per tile
+    except OSError as error:
+        raise _gone(source) from error
+    if _version(status) != source.version:
+        raise _changed(source)
 
 
 @contextmanager
 def _said_of(source: Source) -> Iterator[None]:
-    """The pinned GDAL environment for the block, and what goes wrong in it as SourceUnreadable."""
+    """The pinned GDAL environment for the block, and what goes wrong in it as an error of ours."""
     with rasterio.Env(**GDAL_ENVIRONMENT):
         try:
             yield
         except (RasterioIOError, WarpOperationError) as error:
+            _check_unchanged(source)
+            if "memory" in str(_root(error)).lower():
+                raise _too_much(source) from error
             raise _unreadable(source, error) from error
+        except MemoryError as error:
+            raise _too_much(source) from error
+    _check_unchanged(source)
+
+
+def _too_much(source: Source) -> TooMuch:
+    return TooMuch(
+        f"There is not enough memory here to read {source.name!r} as was asked; rewrite it in small tiles (gdal_translate -of COG INPUT OUTPUT.tif), "
+        "or raise TILES_MEMORY_MB."
+    )
 
 
 def inspect(source: Source, *, settings: TilesSettings | None = None) -> RasterInfo:
@@ -278,7 +380,7 @@ def describe(source: Source, *, settings: TilesSettings | None = None) -> Raster
     The proof: the byte range of every block, overviews included, lies inside the file (GeoTIFF; of 20,000 blocks,
     evenly spread, when there are more), or the file ends as it should (PNG, which GDAL fills up in silence); then blocks are decoded until `PROOF_BYTES` of pixels have been seen: all of
     them when that is enough, else the first, the last and an even spread between; then the same for the mask. A file
-    under 64 MiB of pixels is so proven whole; in a larger one a single damaged block can hide, and is reported when a
+    under 64 MiB of pixels (4 MiB elsewhere) is so proven whole; in a larger one a single damaged block can hide, and is reported when a
     tile or chip needs it.
 
     Raises:
@@ -288,18 +390,18 @@ def describe(source: Source, *, settings: TilesSettings | None = None) -> Raster
     with open_raster(source, settings=settings) as dataset:
         info = _info(source, dataset)
         if info.driver == "GTiff":
-            _check_byte_ranges(source, dataset)
-        elif info.driver == "PNG":
-            _check_png_end(source)
+            check_byte_ranges(source.name, source.size, dataset)
+        elif info.driver == "PNG" and not source.is_remote:
+            check_png_end(source.name, Path(source.href))
         with rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING="YES"):
-            _decode_sample(dataset)
+            decode_sample(dataset, REMOTE_PROOF_BYTES if source.is_remote else PROOF_BYTES)
         return info
 
 
 def _not_opened(source: Source, error: RasterioIOError) -> SourceNotFound | SourceRefused | SourceUnreadable:
     text = str(error)
-    if not Path(source.href).is_file():
-        return SourceNotFound(f"The raster file {source.name!r} is not there any more.")
+    if not source.is_remote and not Path(source.href).is_file():
+        return _gone(source)
     if "not recognized as" in text:
         return SourceRefused(
             f"{source.name!r} is not a raster of a format that is opened here; expected GeoTIFF, JPEG 2000, PNG, JPEG or "
@@ -309,47 +411,18 @@ def _not_opened(source: Source, error: RasterioIOError) -> SourceNotFound | Sour
 
 
 def _unreadable(source: Source, error: BaseException) -> SourceUnreadable:
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    reason = str(getattr(cause, "errmsg", None) or cause).replace(source.href, source.name).strip().rstrip(".")
+    cause = _root(error)
+    reason = str(getattr(cause, "errmsg", None) or cause).replace(source.href, source.name)
+    reason = _INTERNAL_NAME.sub(source.name, reason).strip().rstrip(".")
     return SourceUnreadable(
         f"The pixels of {source.name!r} cannot be read, it is damaged or cut short ({reason}); copy or download it again."
     )
 
 
-def _check_header(source: Source, dataset: DatasetReader, settings: TilesSettings) -> None:
-    pixels = dataset.width * dataset.height
-    if pixels > settings.max_pixels:
-        raise SourceRefused(
-            f"{source.name!r} claims {dataset.width} x {dataset.height} = {pixels:,} pixels, more than the limit of "
-            f"{settings.max_pixels:,}; raise TILES_MAX_PIXELS if that is right."
-        )
-    if dataset.count == 0:
-        raise SourceRefused(f"{source.name!r} has no bands of its own; expected a raster with at least one.")
-    if dataset.count > settings.max_bands:
-        raise SourceRefused(
-            f"{source.name!r} claims {dataset.count:,} bands, more than the limit of {settings.max_bands:,}; raise TILES_MAX_BANDS if that is right."
-        )
-    block = _block_bytes(dataset)
-    if block > settings.max_block_mb * 2**20:
-        raise SourceRefused(
-            f"A single block of {source.name!r} takes {block / 2**20:,.0f} MiB, more than the limit of {settings.max_block_mb} MiB; "
-            f"rewrite it in tiles (gdal_translate -of COG INPUT OUTPUT.tif) or raise TILES_MAX_BLOCK_MB."
-        )
-
-
-def _block_bytes(dataset: DatasetReader) -> int:
-    """Decoded bytes of one stored block: all bands of it when they are stored together."""
-    rows, columns = dataset.block_shapes[0]
-    together = dataset.count if _pixel_interleaved(dataset) else 1
-    # Complex integers have no numpy type; the largest is as wide as a complex64.
-    item = max(8 if name.startswith("complex_") else np.dtype(name).itemsize for name in dataset.dtypes)
-    return int(rows * columns * together * item)
-
-
-def _pixel_interleaved(dataset: DatasetReader) -> bool:
-    return bool(dataset.count > 1 and dataset.interleaving != Interleaving.band)
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _crs_name(crs: Any) -> str | None:
@@ -406,7 +479,7 @@ def _info(source: Source, dataset: DatasetReader) -> RasterInfo:
         compression=compression.value.lower() if compression else None,
         palette=_palette(dataset),
         datetime=_datetime(dataset.tags().get("TIFFTAG_DATETIME")),
-        sidecars=_sidecars(Path(source.href)),
+        sidecars=() if source.is_remote else _sidecars(Path(source.href)),
     )
 
 
@@ -439,63 +512,3 @@ def _sidecars(file: Path) -> tuple[str, ...]:
         file.with_suffix(suffix) for suffix in _SIDECARS
     }
     return tuple(sorted(path.name for path in beside if path.exists()))
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most `most` (at least 2) of `count` positions, evenly spread, first and last always among them, ascending."""
-    if count <= most:
-        return list(range(count))
-    return sorted({round(i) for i in np.linspace(0, count - 1, max(most, 2))})
-
-
-def _check_byte_ranges(source: Source, dataset: DatasetReader) -> None:
-    """Hold the stored block table against the size of the file, without reading a block."""
-    size = Path(source.href).stat().st_size
-    bands = [1] if _pixel_interleaved(dataset) else list(dataset.indexes)
-    levels = [None, *range(len(dataset.overviews(1)))]
-    for level in levels:
-        options = {} if level is None else {"ovr": level}
-        # The overviews' own block shape is not known here; theirs is at most the full resolution's.
-        rows, columns = dataset.block_shapes[0]
-        factor = 1 if level is None else dataset.overviews(1)[level]
-        down = math.ceil(dataset.height / factor / rows)
-        across = math.ceil(dataset.width / factor / columns)
-        for position in _spread(down * across * len(bands), _PROOF_BLOCKS):
-            band, block = bands[position // (down * across)], position % (down * across)
-            y, x = divmod(block, across)
-            offset = dataset.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=band, **options)
-            length = dataset.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=band, **options)
-            # A block without an entry is a hole in a sparse file: nodata, not damage.
-            if offset is not None and length is not None and int(offset) + int(length) > size:
-                raise SourceUnreadable(
-                    f"{source.name!r} is cut short: a block ends at byte {int(offset) + int(length):,}, the file at byte {size:,}; copy or download it again."
-                )
-
-
-def _check_png_end(source: Source) -> None:
-    with Path(source.href).open("rb") as file:
-        file.seek(-min(Path(source.href).stat().st_size, 4096), os.SEEK_END)
-        if b"IEND" not in file.read():
-            raise SourceUnreadable(
-                f"{source.name!r} is cut short: a PNG ends with an IEND chunk; copy or download it again."
-            )
-
-
-def _decode_sample(dataset: DatasetReader) -> None:
-    """Decode blocks, evenly spread, up to `PROOF_BYTES`."""
-    rows, columns = dataset.block_shapes[0]
-    down, across = math.ceil(dataset.height / rows), math.ceil(dataset.width / columns)
-    # One band decodes all of a pixel-interleaved block.
-    bands = [1] if _pixel_interleaved(dataset) else list(dataset.indexes)
-    flags = dataset.mask_flag_enums[0]
-    masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
-    count = down * across * len(bands)
-    for position in _spread(count, PROOF_BYTES // _block_bytes(dataset)):
-        band, block = bands[position // (down * across)], position % (down * across)
-        y, x = divmod(block, across)
-        window = Window(
-            x * columns, y * rows, min(columns, dataset.width - x * columns), min(rows, dataset.height - y * rows)
-        )
-        dataset.read(band, window=window)
-        if masked:
-            dataset.read_masks(band, window=window)

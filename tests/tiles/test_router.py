@@ -387,7 +387,7 @@ def test_the_package_gives_its_names() -> None:
         == sorted(tiles.__all__)
         == [
             "BandInfo", "Catalogue", "RasterInfo", "STATUS", "Source", "TilesError", "TilesSettings",
-            "create_app", "create_router", "describe", "inspect", "local_source", "open_raster",
+            "create_app", "create_router", "describe", "find_source", "inspect", "local_source", "open_raster",
         ]
     )  # fmt: skip
     for name in tiles.__all__:
