@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from geolabel.api.author import AuthorName, read_author
 from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.items import ContentCrs, view_of
 from geolabel.api.negotiate import of_content, refuse_old_crs_member
@@ -14,7 +15,7 @@ from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.races import ATTEMPTS, step_aside
 from geolabel.api.welding import MAX_WELDED, welded
 from geolabel.api.wire import BodyDep, Json, Refused, bad_member
-from geolabel.errors import InvalidInput, Problem, VersionConflict
+from geolabel.errors import InvalidInput, NotFound, Problem, VersionConflict
 from geolabel.model import AnnotationPatch, NewAnnotation
 from geolabel.store.batch import MAX_EDITS, Batch, BatchResult, Edit
 
@@ -48,8 +49,13 @@ def write_batch(
     body: BodyDep,
     content_crs: ContentCrs = None,
     idempotency_key: IdempotencyKey = None,
+    author: AuthorName = None,
 ) -> Response:
-    """Create, update and delete labels as one change set: all of them, or none."""
+    """Create, update and delete labels as one change set: all of them, or none.
+
+    An update that names the version of a label's delete brings the label back.
+    """
+    who = read_author(author)
     project_ = context.store.project(project)
     edge = of_content(project_, context.base, content_crs)
     view = view_of(context, project_, edge)
@@ -59,7 +65,9 @@ def write_batch(
     else:
         asked = _Asked(context, view, body.json())
         refuse_old_crs_member(asked.value, edge)
-        result = asked.write(lambda edits: context.store.batch(project, edits, comment=asked.comment, once=once))
+        result = asked.write(
+            lambda edits: context.store.batch(project, edits, author=who, comment=asked.comment, once=once)
+        )
     return Json(_to_json(view, result), headers={"Content-Crs": f"<{edge.uri}>", **replayed(once)})
 
 
@@ -164,7 +172,7 @@ class _Asked:
         update: list[Edit] = []
         for index, item in enumerate(self.update):
             id_, expected = int(item["id"]), item.get("version")
-            before = current.get(id_)
+            before = current.get(id_) or self._buried(id_, expected)
             if before is None or expected not in {None, before.version}:
                 update.append(Edit(id_, AnnotationPatch(), expected))  # the store says what became of it
                 continue
@@ -177,6 +185,16 @@ class _Asked:
         whole = Batch([new for new in create if new is not None], update, delete)
         return welded(self._context.store, self._view, whole, current) if self._borders else whole
 
+    def _buried(self, id_: int, expected: int | None) -> Annotation | None:
+        """The delete of a label, when the client names its version: the update brings the label back."""
+        if expected is None:
+            return None
+        try:
+            last = self._past(id_)[-1]
+        except NotFound:
+            return None
+        return last if last.version == expected else None
+
     def _past(self, id_: int) -> list[Annotation]:
         return [change.annotation for change in self._context.store.history(self._view.project.id, id_)]
 
@@ -185,12 +203,16 @@ class _Asked:
         return int(getattr(self, name)[int(index)]["id"])
 
     def _conflict(self, error: VersionConflict) -> Refused:
-        """412 with what is there now of each label that somebody else has changed; null for a deleted one."""
+        """412 with what is there now of each label that somebody else has changed, and its version; null for a deleted one."""
         shown = error.problems[:_SHOWN]
         ids = [self._id(p.pointer) for p in shown]
         there = self._context.store.annotations(self._view.project.id, ids)
         features = {f["id"]: f for f in self._view.features(list(there.values()))}
-        current = [{"pointer": p.pointer, "feature": features.get(i)} for p, i in zip(shown, ids, strict=True)]
+        versions = {i: there[i].version if i in there else self._past(i)[-1].version for i in ids}
+        current = [
+            {"pointer": p.pointer, "feature": features.get(i), "version": versions[i]}
+            for p, i in zip(shown, ids, strict=True)
+        ]
         return Refused(412, str(error), shown, current=current)
 
 

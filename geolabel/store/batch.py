@@ -35,7 +35,7 @@ class Edit:
     Attributes:
         id: of the annotation.
         new: the whole state that it gets, or a patch of it; None takes it away.
-        expected: the version that must be current; None to win in any case.
+        expected: the version that must be current; None to win in any case. That of its delete brings it back.
     """
 
     id: int
@@ -129,15 +129,16 @@ def _check_size(edits: Batch) -> None:
 
 def _steps(connection: Connection, layer: Layer, edits: Batch, *, at: str, author: str | None) -> list[Step]:
     rows = labels.find_rows(connection, layer, [edit.id for _, edit in edits.edits()])
-    _check_current(connection, layer, edits, rows)
-    found = list(rows.values())
+    buried = _check_current(connection, layer, edits, rows)
+    found = [*rows.values(), *buried]
     before = {annotation.id: annotation for annotation in to_annotations(connection, found, layer)}
     pointers = [f"/create/{index}" for index in range(len(edits.create))]
     steps = labels.to_create(connection, layer, edits.create, at=at, author=author, pointers=pointers)
     for place, edit in edits.edits():
-        row, was = rows[edit.id], before[edit.id]
+        row, was = rows.get(edit.id), before[edit.id]
         pointers.append(place)
         if edit.new is None:
+            assert row is not None
             steps.append(labels.to_delete(row, was, at=at))
         else:
             new = labels.patched(layer, was, edit.new) if isinstance(edit.new, AnnotationPatch) else edit.new
@@ -146,9 +147,14 @@ def _steps(connection: Connection, layer: Layer, edits: Batch, *, at: str, autho
     return steps
 
 
-def _check_current(connection: Connection, layer: Layer, edits: Batch, rows: dict[int, RowMapping]) -> None:
-    """Refuse edits of what never was (that is a mistake), and of what somebody else has changed (a conflict)."""
+def _check_current(connection: Connection, layer: Layer, edits: Batch, rows: dict[int, RowMapping]) -> list[RowMapping]:
+    """Refuse edits of what never was (that is a mistake), and of what somebody else has changed (a conflict).
+
+    Returns:
+        The deletes that updates name as the version that they expect: those annotations come back.
+    """
     unknown, conflicts = [], []
+    buried: list[RowMapping] = []
     last = 0
     for place, edit in edits.edits():
         row = rows.get(edit.id)
@@ -158,6 +164,9 @@ def _check_current(connection: Connection, layer: Layer, edits: Batch, rows: dic
                 conflicts.append(Problem(place, f"annotation {edit.id} is at version {last}, not {edit.expected}"))
         elif (gone := history.tombstone(connection, layer, edit.id)) is not None:
             last = gone["version"]
+            if edit.new is not None and edit.expected == last:
+                buried.append(gone)
+                continue
             conflicts.append(Problem(place, f"annotation {edit.id} was deleted (version {last})"))
         else:
             unknown.append(Problem(f"{place}/id", f"there is no annotation {edit.id} in project {layer.project.id!r}"))
@@ -172,6 +181,7 @@ def _check_current(connection: Connection, layer: Layer, edits: Batch, rows: dic
             last,
             conflicts,
         )
+    return buried
 
 
 def _kept(result: BatchResult) -> dict[str, Any]:

@@ -73,6 +73,24 @@ def test_a_batch_answers_with_whole_features(api, three):
     assert api("POST", BATCH, json={}).json() == {"changeset": None, "created": [], "updated": [], "deleted": []}
 
 
+def test_an_update_that_names_the_delete_brings_a_label_back(api, three):
+    api("DELETE", f"{api.items('atlanta')}/2", 204)
+    refused = api("POST", BATCH, 412, json={"update": [{"id": 2, "version": 1, "properties": {"note": "late"}}]})
+    assert refused.json()["current"] == [{"pointer": "/update/0", "feature": None, "version": 2}]
+    body = {
+        "update": [{"id": 2, "version": 2, "properties": {"note": "back"}}, {"id": 1, "version": 1, "properties": {}}]
+    }
+    answer = api("POST", BATCH, json=body, headers={"Geolabel-Author": "Am%C3%ADna%20N."}).json()
+    back = answer["updated"][0]
+    assert (back["id"], back["properties"]["version"], back["properties"]["note"]) == (2, 3, "back")
+    assert back["geometry"] == three[1]["geometry"]
+    assert [f["id"] for f in state(api)] == [1, 2, 3]
+    assert api("GET", "/api/collections/atlanta/changesets").json()["changesets"][0]["author"] == "Amína N."
+    again = api("POST", BATCH, 412, json={"update": [{"id": 2, "version": 2, "properties": {}}]})
+    assert again.json()["current"][0]["version"] == 3
+    api("POST", BATCH, 400, json={}, headers={"Geolabel-Author": "%00"})
+
+
 def test_a_batch_in_the_storage_crs(api):
     uri = "http://www.opengis.net/def/crs/EPSG/0/32616"
     shape = {

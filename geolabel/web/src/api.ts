@@ -1,13 +1,12 @@
 /** The only caller of `fetch`. */
 import type { Positions } from "./places";
+import type { BatchAnswer } from "./sync/entry";
 import type {
   Bounds,
   ChannelStatistics,
   ExportRequest,
-  Geometry,
   HistoryStep,
   Job,
-  LabelFeature,
   LabelPage,
   Position,
   Project,
@@ -21,8 +20,10 @@ export class Refused extends Error {
     readonly status: number,
     detail: string,
     readonly errors: { pointer: string; message: string }[] = [],
-    /** The current version of a label, with a 412. */
-    readonly current: LabelFeature | null = null,
+    /** With a 412: what is there now of each label that somebody else changed. */
+    readonly current: unknown = null,
+    /** Milliseconds that the server wants to be left alone. */
+    readonly retryAfter = 0,
   ) {
     super(detail);
     this.name = "Refused";
@@ -42,24 +43,6 @@ export class Unreachable extends Error {
   }
 }
 
-export interface LabelBody {
-  geometry?: Geometry;
-  properties?: {
-    class?: string;
-    note?: string | null;
-    scene?: string | null;
-    status?: string;
-    confidence?: number | null;
-    [attribute: string]: unknown;
-  };
-}
-
-/** What a write gives back. */
-export interface Written {
-  feature: LabelFeature;
-  version: number;
-}
-
 async function call(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
@@ -73,6 +56,7 @@ async function call(path: string, init: RequestInit = {}): Promise<Response> {
 }
 
 async function refusal(response: Response): Promise<Refused> {
+  const retryAfter = 1000 * Math.min(Number(response.headers.get("Retry-After")) || 0, 60);
   try {
     const problem = await response.json();
     const detail = typeof problem.detail === "string" ? problem.detail : null;
@@ -81,9 +65,16 @@ async function refusal(response: Response): Promise<Refused> {
       detail ?? `The server answered ${response.status} ${response.statusText}.`,
       problem.errors ?? [],
       problem.current ?? null,
+      retryAfter,
     );
   } catch {
-    return new Refused(response.status, `The server answered ${response.status} ${response.statusText}.`);
+    return new Refused(
+      response.status,
+      `The server answered ${response.status} ${response.statusText}.`,
+      [],
+      null,
+      retryAfter,
+    );
   }
 }
 
@@ -91,23 +82,12 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await call(path, signal ? { signal } : {})).json();
 }
 
-function write(method: string, path: string, body: unknown, type: string, version = 0): Promise<Response> {
+function write(method: string, path: string, body: unknown, type: string): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = type;
-  if (version > 0) headers["If-Match"] = `"${version}"`;
   return call(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
-function etag(response: Response): number {
-  return Number(/"(\d+)"/.exec(response.headers.get("ETag") ?? "")?.[1] ?? 0);
-}
-
-async function written(response: Response): Promise<Written> {
-  const feature: LabelFeature = await response.json();
-  return { feature, version: etag(response) || feature.properties.version };
-}
-
-const GEOJSON = "application/geo+json";
 const segment = encodeURIComponent;
 
 export const scenes = async (): Promise<Scene[]> => (await get<{ scenes: Scene[] }>("/api/scenes")).scenes;
@@ -179,22 +159,21 @@ export class Items {
   async history(id: number): Promise<HistoryStep[]> {
     return (await get<{ history: HistoryStep[] }>(`${this.#root}/${id}/history`)).history;
   }
+}
 
-  async create(body: LabelBody): Promise<Written> {
-    return written(await write("POST", this.#root, { type: "Feature", ...body }, GEOJSON));
-  }
+const ANSWER_MS = 60_000;
 
-  async update(id: number, body: LabelBody, version: number): Promise<Written> {
-    return written(await write("PATCH", `${this.#root}/${id}`, body, "application/merge-patch+json", version));
-  }
-
-  /** Replace a label, or bring a deleted one back. */
-  async replace(id: number, body: LabelBody, version: number): Promise<Written> {
-    return written(await write("PUT", `${this.#root}/${id}`, { type: "Feature", ...body }, GEOJSON, version));
-  }
-
-  /** Gives the version of the delete. */
-  async remove(id: number, version: number): Promise<number> {
-    return etag(await write("DELETE", `${this.#root}/${id}`, undefined, "", version));
+/** Save edits as one change set. Sent again with the same token, it has its effect once and gives the same answer. */
+export async function saveBatch(project: string, body: string, token: string): Promise<BatchAnswer> {
+  const response = await call(`/api/collections/${segment(project)}/batch`, {
+    method: "POST",
+    body,
+    headers: { Accept: "application/json", "Content-Type": "application/json", "Idempotency-Key": token },
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+  try {
+    return await response.json();
+  } catch {
+    throw new Unreachable(); // the page of a proxy or a hotel, or half an answer
   }
 }

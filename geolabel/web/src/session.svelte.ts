@@ -2,12 +2,13 @@
 import * as api from "./api";
 import { type Draft, KIND_OF, type Tool } from "./editor/draft";
 import { boundsOf, type Path, removeVertex, unite, unrolled, within } from "./editor/geometry";
-import { inSentence } from "./format";
+import { inSentence, plural } from "./format";
 import { fitting, isFor, titleOf } from "./schema";
-import { History } from "./sync/history";
-import { type Content, type Edit, type Label, Labels, type Step } from "./sync/labels";
+import type { Content } from "./sync/content";
+import { Desk, type Retraced } from "./sync/desk.svelte";
+import type { Edit, Label, Labels, LiveLabel, Step } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";
-import { type QueueState, SaveQueue, type Trouble } from "./sync/queue";
+import { saving } from "./sync/saving.svelte";
 import type { Attribute, Attributes, AttributeValue, Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
 
 export interface Toast {
@@ -15,16 +16,15 @@ export interface Toast {
   undo: boolean;
 }
 
-export type LiveLabel = Label & { content: Content };
+export type { LiveLabel };
 
 const TOAST_MS = 6000;
 
 export class Session {
   readonly items: api.Items;
+  readonly desk: Desk;
   readonly labels: Labels;
-  readonly queue: SaveQueue;
   readonly loader: LabelLoader;
-  readonly #history = new History();
 
   project: Project = $state.raw() as Project;
   /** The scene in hand: on top of the others, and where new labels belong. */
@@ -41,10 +41,7 @@ export class Session {
   preview = $state.raw<ReadonlyMap<number, Geometry> | null>(null);
   draft = $state.raw<Draft | null>(null);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
-  saving = $state.raw<QueueState>({ waiting: 0, stalled: null, troubles: [], savedAt: null });
   toast = $state.raw<Toast | null>(null);
-  undoTitle = $state<string | null>(null);
-  redoTitle = $state<string | null>(null);
   /** Grows with every change of the labels. */
   revision = $state(0);
   #counts = $state.raw<Record<string, number>>({});
@@ -59,13 +56,10 @@ export class Session {
     this.className = project.classes[0]?.name ?? "";
     this.scene = scenes[0]?.id ?? null;
     const [w, , e] = unrolled(scenes[0]?.bounds ?? [0, 0, 0, 0]);
-    this.labels = new Labels((w + e) / 2);
+    this.desk = new Desk(project.id, (w + e) / 2, (steps) => this.#made(steps));
+    this.labels = this.desk.labels;
     this.items = new api.Items(project.id);
-    this.queue = new SaveQueue(this.items, this.labels, (state) => {
-      this.saving = state;
-    });
-    this.loader = new LabelLoader(this.items, this.labels, (key) => this.queue.busy(key));
-    this.labels.onCommit = (name, steps) => this.#committed(name, steps);
+    this.loader = new LabelLoader(this.items, this.labels);
     this.labels.listen(() => {
       this.revision += 1;
       const there = this.selection.filter((key) => this.labels.get(key)?.content);
@@ -105,24 +99,9 @@ export class Session {
 
   // Edits
 
-  /** Keep an edit that was made: for undo, and for the server. */
-  #committed(name: string, steps: Step[]): void {
-    this.#save(this.#history.record(name, steps).number, steps);
-  }
-
-  #save(edit: number, steps: Step[]): void {
-    for (const { key, before, after } of steps) {
-      this.#count(before, after);
-      this.queue.push({ key, content: after, edit });
-    }
+  #made(steps: Step[]): void {
+    for (const { before, after } of steps) this.#count(before, after);
     this.vertex = null;
-    this.#titles();
-  }
-
-  /** Make an edit that takes another one back, or repeats it. */
-  #apply(edit: number, steps: Step[]): void {
-    for (const { key, after } of steps) this.labels.show(key, after);
-    this.#save(edit, steps);
   }
 
   /** Keep the legend's numbers right: a label became another, came (from null) or went (to null). */
@@ -135,28 +114,20 @@ export class Session {
   }
 
   undo(): void {
-    const edit = this.#history.undo();
-    if (!edit) return;
-    const steps = edit.steps.map(({ key, before, after }) => ({ key, before: after, after: before })).reverse();
-    this.#apply(edit.number, steps);
-    this.#follow(steps, `Undone: ${inSentence(edit.title)}.`);
+    this.#follow(this.desk.undo(), "Undone");
   }
 
   redo(): void {
-    const edit = this.#history.redo();
-    if (!edit) return;
-    this.#apply(edit.number, edit.steps);
-    this.#follow(edit.steps, `Done again: ${inSentence(edit.title)}.`);
+    this.#follow(this.desk.redo(), "Done again");
   }
 
-  #follow(steps: Step[], text: string): void {
-    if (this.tool === "select") this.select(steps.filter((step) => step.after).map((step) => step.key));
-    this.say(text);
-  }
-
-  #titles(): void {
-    this.undoTitle = this.#history.undoable?.title ?? null;
-    this.redoTitle = this.#history.redoable?.title ?? null;
+  #follow(retraced: Retraced | null, done: string): void {
+    if (!retraced) return;
+    const { name, edits, kept } = retraced;
+    if (this.tool === "select") this.select(edits.filter((edit) => edit.after).map((edit) => edit.key));
+    const since = `${plural(kept.length, "label stays", "labels stay")} as somebody else has changed it since`;
+    if (edits.length === 0) this.say(`Nothing to undo: ${since}.`);
+    else this.say(`${done}: ${inSentence(name)}${kept.length > 0 ? `; ${since}` : ""}.`);
   }
 
   /** A shape was drawn: it is a label of the picked class. */
@@ -330,27 +301,6 @@ export class Session {
     );
   }
 
-  // Trouble
-
-  retry(trouble: Trouble): void {
-    this.queue.retry(trouble.key);
-  }
-
-  keepMine({ key }: Trouble): void {
-    const before = this.labels.get(key)?.content ?? null;
-    this.queue.keepMine(key);
-    this.#count(before, this.labels.get(key)?.content ?? null);
-  }
-
-  /** The label is again what the server has. */
-  discard({ key, edit }: Trouble): void {
-    const before = this.labels.get(key)?.content ?? null;
-    this.queue.discard(key);
-    this.#count(before, this.labels.get(key)?.content ?? null);
-    this.#history.drop(key, edit);
-    this.#titles();
-  }
-
   say(text: string, undo = false): void {
     clearTimeout(this.#toastTimer);
     this.toast = { text, undo };
@@ -359,12 +309,13 @@ export class Session {
     }, TOAST_MS);
   }
 
+  /** Changes that the server does not have. */
   get unsaved(): number {
-    return this.saving.waiting + this.saving.troubles.length;
+    return saving.entries.filter((entry) => entry.project === this.project.id).length;
   }
 
   stop(): void {
     clearTimeout(this.#toastTimer);
-    this.queue.stop();
+    this.desk.close();
   }
 }

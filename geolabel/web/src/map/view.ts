@@ -195,7 +195,8 @@ export class MapView {
   drawTroubles(): void {
     const { session } = this;
     const positions: Position[] = [];
-    for (const { kind, pointers, content } of session.saving.troubles) {
+    for (const { kind, pointers, key } of session.desk.troubles) {
+      const content = session.labels.get(key)?.content;
       if (!content || kind !== "refused") continue;
       const named = pointers.map((pointer) => positionAt(content.geometry, pointer)).filter((at) => at !== null);
       const crossed = named.length > 0 ? null : crossing(content.geometry);

@@ -40,7 +40,7 @@ export function fieldOf(content: Content, field: Field): unknown {
 }
 
 /** The same with another value of some fields. */
-export function withValues(content: Content, values: ReadonlyMap<Field, unknown>): Content {
+export function withFields(content: Content, values: ReadonlyMap<Field, unknown>): Content {
   const attributes = [...values].filter(([field]) => !FIXED.includes(field));
   return {
     geometry: values.has("geometry") ? (values.get("geometry") as Geometry) : content.geometry,
@@ -66,5 +66,5 @@ export function sameContent(one: Content | null, other: Content | null): boolean
 
 /** Theirs, with what was changed from `before` to `mine`. */
 export function merge(before: Content, mine: Content, theirs: Content): Content {
-  return withValues(theirs, new Map(differing(before, mine).map((field) => [field, fieldOf(mine, field)])));
+  return withFields(theirs, new Map(differing(before, mine).map((field) => [field, fieldOf(mine, field)])));
 }

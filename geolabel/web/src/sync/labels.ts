@@ -1,7 +1,8 @@
-/** The labels that this page knows: what the user sees beside what the server has. */
+/** The labels that this page knows: what the server has, and over it what waits to be saved. */
 import { boundsOf, within } from "../editor/geometry";
 import type { Bounds, LabelFeature, LabelProperties } from "../types";
 import { type Content, contentOf, sameContent } from "./content";
+import type { Change, Result } from "./entry";
 
 export type { Content };
 
@@ -26,7 +27,7 @@ export interface Label {
   readonly id: number | null;
   /** Of the server's state; 0 when it is not known. */
   readonly version: number;
-  /** What the user sees; null when deleted. */
+  /** What the user sees: what waits to be saved, else what the server has. Null when deleted. */
   readonly content: Content | null;
   /** What the server has; null when there is nothing, or it is deleted. */
   readonly saved: Content | null;
@@ -34,10 +35,15 @@ export interface Label {
   readonly info: LabelProperties | null;
 }
 
+export type LiveLabel = Label & { readonly content: Content };
+
+const isLive = (label: Label): label is LiveLabel => label.content !== null;
+
 export class Labels {
   readonly #byKey = new Map<number, Label>();
   readonly #keyOfId = new Map<number, number>();
   readonly #listeners = new Set<() => void>();
+  #pending: ReadonlyMap<number, Change> = new Map();
   /** Keeps what was committed; set by who owns the labels. */
   onCommit: (name: string, steps: Step[]) => void = () => {};
   /** When a write of a label was last answered, in writes. */
@@ -52,11 +58,6 @@ export class Labels {
     return this.#writes;
   }
 
-  #wrote(key: number): void {
-    this.#writes += 1;
-    this.#written.set(key, this.#writes);
-  }
-
   contentOf(feature: LabelFeature): Content {
     return contentOf(feature, this.home);
   }
@@ -67,7 +68,7 @@ export class Labels {
     return () => this.#listeners.delete(listener);
   }
 
-  changed(): void {
+  #changed(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -75,9 +76,14 @@ export class Labels {
     return this.#byKey.get(key);
   }
 
+  /** The key of a label of the server, as far as this page knows it. */
+  keyOf(id: number): number | undefined {
+    return this.#keyOfId.get(id);
+  }
+
   /** Labels that are there for the user, in order of key. */
-  all(): (Label & { content: Content })[] {
-    return [...this.#byKey.values()].filter((label): label is Label & { content: Content } => label.content !== null);
+  all(): LiveLabel[] {
+    return [...this.#byKey.values()].filter(isLive);
   }
 
   /** A key for a label that is about to be drawn: negative, so that it never meets an id, and no other tab's. */
@@ -96,53 +102,97 @@ export class Labels {
     const steps = edits
       .map(({ key, after }) => ({ key, before: this.get(key)?.content ?? null, after }))
       .filter(({ before, after }) => !sameContent(before, after));
-    if (steps.length === 0) return;
-    for (const { key, after } of steps) this.show(key, after);
-    this.onCommit(name, steps);
+    if (steps.length > 0) this.onCommit(name, steps);
   }
 
-  #put(key: number, change: Partial<Label>): void {
-    const label = this.#byKey.get(key);
-    if (label) this.#byKey.set(key, { ...label, ...change });
-    this.changed();
+  /** Does the label have changes that the server does not have? */
+  waits(key: number): boolean {
+    return this.#pending.has(key);
   }
 
-  /** Show a state; the label is made when it is new. Does not save. */
-  show(key: number, content: Content | null): void {
-    if (!this.#byKey.has(key)) this.#byKey.set(key, { key, id: null, version: 0, content, saved: null, info: null });
-    this.#put(key, { content });
+  /** Show what waits to be saved over what the server has. */
+  setPending(pending: ReadonlyMap<number, Change>): void {
+    const here = new Map([...pending.values()].map((change) => [this.#keyHere(change.key, change.id), change]));
+    const before = this.#pending;
+    this.#pending = here;
+    let changed = false;
+    for (const [key, change] of here) {
+      if (before.get(key)?.after === change.after && this.#byKey.has(key)) continue;
+      const { id, version, before: saved, after: content } = change;
+      const known = this.#byKey.get(key);
+      this.#byKey.set(key, known ? { ...known, content } : { key, id, version, saved, info: null, content });
+      if (id !== null) this.#keyOfId.set(id, key);
+      changed = true;
+    }
+    for (const key of before.keys()) {
+      const label = this.#byKey.get(key);
+      if (here.has(key) || !label) continue;
+      if (label.id === null) this.#byKey.delete(key);
+      else this.#byKey.set(key, { ...label, content: label.saved });
+      changed = true;
+    }
+    if (changed) this.#changed();
   }
 
-  /** Take what a write gave back. What the user sees follows unless a newer change waits. */
-  adopt(key: number, feature: LabelFeature, version: number, follow: boolean): void {
+  #keyHere(key: number, id: number | null): number {
+    return this.#byKey.has(key) || id === null ? key : (this.#keyOfId.get(id) ?? key);
+  }
+
+  /** Take what the server made of changes. */
+  adopt(results: Result[]): void {
+    for (const { key: there, id, version, feature } of results) {
+      const key = this.#keyHere(there, id);
+      this.#writes += 1;
+      this.#written.set(key, this.#writes);
+      this.#keyOfId.set(id, key);
+      const saved = feature ? this.contentOf(feature) : null;
+      const label = this.#byKey.get(key);
+      this.#byKey.set(key, {
+        key,
+        id,
+        version,
+        saved,
+        info: feature?.properties ?? label?.info ?? null,
+        content: this.#pending.get(key)?.after ?? saved,
+      });
+    }
+    this.#changed();
+  }
+
+  /** Take what the server has of labels, where it is newer than what is known. */
+  take(features: LabelFeature[]): void {
+    for (const feature of features) this.#take(feature);
+    this.#changed();
+  }
+
+  #take(feature: LabelFeature): number {
+    const key = this.#keyOfId.get(feature.id) ?? feature.id;
+    const known = this.#byKey.get(key);
+    const { version } = feature.properties;
+    if (known && known.version >= version) return key;
     const saved = this.contentOf(feature);
-    this.#wrote(key);
+    const waiting = this.#pending.get(key);
     this.#keyOfId.set(feature.id, key);
-    this.#put(key, {
+    this.#byKey.set(key, {
+      key,
       id: feature.id,
       version,
       saved,
       info: feature.properties,
-      ...(follow ? { content: saved } : {}),
+      content: waiting ? waiting.after : saved,
     });
+    return key;
   }
 
-  /** Know what the server has, and leave what the user sees: null when someone deleted it. */
-  acknowledge(key: number, current: LabelFeature | null): void {
-    if (!current) return this.gone(key, 0);
-    this.#put(key, { saved: this.contentOf(current), version: current.properties.version, info: current.properties });
-  }
-
-  /** The server deleted it, with the version of the delete. */
-  gone(key: number, version: number): void {
-    this.#wrote(key);
-    this.#put(key, { version, saved: null });
-  }
-
-  /** A label that never was. */
-  forget(key: number): void {
-    this.#byKey.delete(key);
-    this.changed();
+  /** Somebody deleted labels, with the version of the delete. */
+  gone(deleted: { id: number; version: number }[]): void {
+    for (const { id, version } of deleted) {
+      const label = this.#byKey.get(this.#keyOfId.get(id) ?? id);
+      if (!label || label.version >= version) continue;
+      const content = this.#pending.get(label.key)?.after ?? null;
+      this.#byKey.set(label.key, { ...label, version, saved: null, content });
+    }
+    this.#changed();
   }
 
   /**
@@ -150,40 +200,23 @@ export class Labels {
    *
    * @param bounds of the box; labels known to lie in it that did not come are gone.
    * @param whole false when there was more than came.
-   * @param busy tells which labels have changes under way: those are left alone.
    * @param asked how many writes were answered when the server was asked: it may not have known of later ones.
    */
-  load(
-    features: LabelFeature[],
-    bounds: Bounds,
-    whole: boolean,
-    busy: (key: number) => boolean,
-    asked = this.#writes,
-  ): void {
-    const seen = new Set<number>();
-    for (const feature of features) {
-      const key = this.#keyOfId.get(feature.id) ?? feature.id;
-      seen.add(key);
-      const known = this.#byKey.get(key);
-      if (known && (busy(key) || known.version >= feature.properties.version)) continue;
-      const content = this.contentOf(feature);
-      this.#keyOfId.set(feature.id, key);
-      this.#byKey.set(key, {
-        key,
-        id: feature.id,
-        version: feature.properties.version,
-        content,
-        saved: content,
-        info: feature.properties,
-      });
-    }
+  load(features: LabelFeature[], bounds: Bounds, whole: boolean, asked = this.#writes): void {
+    const seen = new Set(features.map((feature) => this.#take(feature)));
     if (whole) {
-      for (const [key, label] of this.#byKey) {
-        if (label.content === null || label.id === null || seen.has(key) || busy(key)) continue;
+      for (const [key, { content, id }] of this.#byKey) {
+        if (content === null || id === null || seen.has(key) || this.waits(key)) continue;
         if ((this.#written.get(key) ?? 0) > asked) continue;
-        if (within(boundsOf(label.content.geometry), bounds)) this.#byKey.delete(key);
+        if (within(boundsOf(content.geometry), bounds)) this.#byKey.delete(key);
       }
     }
-    this.changed();
+    this.#changed();
+  }
+
+  /** Forget labels that are not looked at any more; what waits, and what was changed here, stays. */
+  forget(keys: Iterable<number>): void {
+    for (const key of keys) if (!this.waits(key) && !this.#written.has(key)) this.#byKey.delete(key);
+    this.#changed();
   }
 }

@@ -26,7 +26,7 @@ test("reads page after page, then a pan inside asks for nothing", async () => {
     .mockResolvedValueOnce(page([feature(1), feature(2)], 3, true))
     .mockResolvedValueOnce(page([feature(9)], 3));
   const labels = new Labels();
-  const loader = new LabelLoader({ page: ask }, labels, () => false);
+  const loader = new LabelLoader({ page: ask }, labels);
   expect(await loader.view(VIEW)).toEqual({ matched: 3, whole: true });
   expect(ask.mock.calls.map((call) => call[1])).toEqual([0, 2]);
   expect(labels.all().map((label) => label.key)).toEqual([1, 2, 9]);
@@ -40,7 +40,7 @@ test("asks again for another place, and drops what is gone from there", async ()
     .mockResolvedValueOnce(page([feature(1), feature(2)], 2))
     .mockResolvedValueOnce(page([feature(2)], 1));
   const labels = new Labels();
-  const loader = new LabelLoader({ page: ask }, labels, () => false);
+  const loader = new LabelLoader({ page: ask }, labels);
   await loader.view([-1, -1, 1, 1]);
   await loader.view([-3, -3, 3, 3]);
   expect(labels.all().map((label) => label.key)).toEqual([2]);
@@ -48,13 +48,13 @@ test("asks again for another place, and drops what is gone from there", async ()
 
 test("a box past the ends of the Earth is cut", async () => {
   const ask = vi.fn().mockResolvedValue(page([], 0));
-  await new LabelLoader({ page: ask }, new Labels(), () => false).view([-400, -100, 400, 100]);
+  await new LabelLoader({ page: ask }, new Labels()).view([-400, -100, 400, 100]);
   expect(ask.mock.calls[0]?.[0]).toEqual([-180, -90, 180, 90]);
 });
 
 test("a failure is told, and the next view tries again", async () => {
   const ask = vi.fn().mockRejectedValueOnce(new Error("no")).mockResolvedValue(page([], 0));
-  const loader = new LabelLoader({ page: ask }, new Labels(), () => false);
+  const loader = new LabelLoader({ page: ask }, new Labels());
   await expect(loader.view(VIEW)).rejects.toThrow("no");
   expect(await loader.view(VIEW)).toEqual({ matched: 0, whole: true });
 });
@@ -67,9 +67,8 @@ test("a label saved while the server was being asked stays, though the answer do
     }),
   );
   const labels = new Labels();
-  const loading = new LabelLoader({ page: ask }, labels, () => false).view(VIEW);
-  labels.show(-1, { geometry: { type: "Point", coordinates: [0.5, 0.5] }, class: "water", note: null, attributes: {} });
-  labels.adopt(-1, feature(7, 0.5), 1, true);
+  const loading = new LabelLoader({ page: ask }, labels).view(VIEW);
+  labels.adopt([{ key: -1, id: 7, version: 1, feature: feature(7, 0.5), sent: null }]);
   answer(page([], 0));
   await loading;
   expect(labels.all().map((label) => label.id)).toEqual([7]);
@@ -92,7 +91,7 @@ test("across the antimeridian: one box, and shapes in one piece beside each othe
   } as LabelFeature;
   const ask = vi.fn().mockResolvedValue(page([feature(1, -179), torn], 2));
   const labels = new Labels(180);
-  await new LabelLoader({ page: ask }, labels, () => false).view([-182, -1, -178, 1]);
+  await new LabelLoader({ page: ask }, labels).view([-182, -1, -178, 1]);
   const [west = 0, , east = 0] = ask.mock.calls[0]?.[0] ?? [];
   expect(west).toBeCloseTo(176.8);
   expect(east).toBeCloseTo(-176.8);

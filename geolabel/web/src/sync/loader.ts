@@ -22,7 +22,6 @@ export class LabelLoader {
   constructor(
     private readonly items: Pick<Items, "page">,
     private readonly labels: Labels,
-    private readonly busy: (key: number) => boolean,
   ) {}
 
   /** Load what a view needs; null when it has it, or when a later call took over. */
@@ -44,7 +43,7 @@ export class LabelLoader {
         after = page.features.at(-1)?.id ?? 0;
         if (more && after > 0) continue;
         const whole = features.length >= page.numberMatched;
-        this.labels.load(features, box, whole, this.busy, asked);
+        this.labels.load(features, box, whole, asked);
         this.#have = whole ? box : null;
         return { matched: page.numberMatched, whole };
       }
