@@ -232,7 +232,7 @@ def test_a_note_in_the_making_outlives_the_answer_to_a_save(editor: Editor) -> N
     editor.saved()
     editor.select(730, 445)
     held: list[Route] = []
-    page.route("**/batch", lambda route: held.append(route))
+    page.route("**/batch", lambda route: held.append(route))  # noqa: PLW0108 (Playwright takes no built-in)
     page.mouse.move(760, 420, steps=4)
     page.mouse.down()
     page.mouse.move(780, 405, steps=6)
