@@ -402,10 +402,14 @@ class Coverage:
     Attributes:
         seen: polygons (n,): ground that is labelled, or empty.
         ignored: polygons (n,): ground that no dataset shall learn from.
+        seen_times: (valid_from, valid_to) of each of `seen`; None when all of it always holds.
+        ignored_times: likewise of `ignored`.
     """
 
     seen: NDArray[np.object_]
     ignored: NDArray[np.object_]
+    seen_times: tuple[tuple[str | None, str | None], ...] | None = None
+    ignored_times: tuple[tuple[str | None, str | None], ...] | None = None
 
 
 Operation = Literal["create", "update", "delete"]

@@ -29,6 +29,7 @@ class SceneReader:
     """An open scene. It belongs to the thread that opened it.
 
     Attributes:
+        scene: as it was registered.
         bands: 1-based bands to read, in the order wanted.
         dtype: numpy's name of the type of the pixels.
         nodata: the value that means "no data", or None; what padding is filled with (0 without one).
@@ -37,6 +38,7 @@ class SceneReader:
         data_bands: 1-based bands whose masks say what is real: `bands` without alpha.
     """
 
+    scene: Scene
     bands: tuple[int, ...]
     dtype: str
     nodata: float | None
@@ -106,6 +108,7 @@ def open_scene(scene: Scene, bands: Sequence[int] | None) -> Iterator[SceneReade
             data_bands = tuple(b for b in wanted if dataset.colorinterp[b - 1] is not ColorInterp.alpha)
             is_palette = len(wanted) == 1 and dataset.colorinterp[wanted[0] - 1] is ColorInterp.palette
             yield SceneReader(
+                scene,
                 wanted,
                 # numpy has no complex integers: rasterio reads them as complex64.
                 str(np.result_type(*(dataset.dtypes[b - 1].replace("complex_int16", "complex64") for b in wanted))),

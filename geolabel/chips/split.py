@@ -1,14 +1,15 @@
-"""Train, val and test without shared ground: blocks on one grid in the project's CRS. Pure.
+"""Train, val and test, or folds, without shared ground. Pure.
 
-Each block of ground goes to one split as a whole. A chip that lies on blocks of different splits (or comes nearer to
-one than the buffer) belongs to none and is left out, so chips that overlap, scenes that overlap and several dates of
-one place never leak. `shared_ground` proves it from the footprints, without looking at the blocks.
+Blocks: one grid in the project's CRS, shared by all scenes and dates; each block of ground goes to one split as a whole.
+A chip that lies on blocks of different splits (or comes nearer to one than the buffer) belongs to none and is left out, so
+chips that overlap, scenes that overlap and several dates of one place never leak.
+Scenes and dates: those whose chips share ground go to one split together.
+Attributes and areas: chips of several values are left out; where chips of different splits meet, those of the larger split
+give way. `geolabel.chips.proof` proves the result from the footprints, without looking at any of this.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -16,10 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from geolabel.chips.spec import SPLITS
+from geolabel.chips.deal import deal
+from geolabel.chips.proof import HAIR
+from geolabel.errors import InvalidSpec
+from geolabel.geo import crs as crs_
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -28,8 +32,33 @@ if TYPE_CHECKING:
 Block = tuple[int, int]
 """(column, row) of a block on the block grid, counted from its origin; may be negative."""
 
-_HAIR = 1e-6
-"""Of a chip: footprints that share no more than a strip this wide only touch; it is what rounding leaves."""
+
+@dataclass(frozen=True, slots=True)
+class Chips:
+    """What a split has to know of chips.
+
+    Attributes:
+        footprints: (n,) outlines in the project's CRS.
+        counts: int64 (n, classes) annotations on each.
+        scenes: (n,) ids.
+        dates: (n,) `2024-05-01`; None where the date is not known.
+        values: (n,) of the attribute that their annotations have; None where they have none, a tuple where they differ.
+        first: index of the first chip of each frame.
+        crs: of the footprints.
+    """
+
+    footprints: NDArray[np.object_]
+    counts: NDArray[np.int64]
+    scenes: NDArray[np.object_]
+    dates: NDArray[np.object_]
+    values: NDArray[np.object_]
+    first: NDArray[np.int64]
+    crs: str | None
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(n, 1 + classes): 1 for the chip, and its annotations by class."""
+        return np.column_stack((np.ones(len(self.counts)), self.counts)).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,114 +67,207 @@ class BlockGrid:
 
     Attributes:
         origin: (x, y) where blocks (0, 0), (-1, 0), (0, -1) and (-1, -1) meet, in the project's CRS.
-        chip: (width, height) of one chip on the ground, in units of the project's CRS.
-        chips: edge of a block, in chips.
+        edge: (width, height) of a block, in units of the project's CRS.
+        buffer: (x, y) ground left out on both sides of a border, likewise.
+        hair: (x, y) what rounding may add, likewise.
     """
 
     origin: tuple[float, float]
-    chip: tuple[float, float]
-    chips: int
+    edge: tuple[float, float]
+    buffer: tuple[float, float]
+    hair: tuple[float, float]
 
     def blocks_of(self, bounds: NDArray[np.float64]) -> list[Block]:
         """The blocks that a box (min x, min y, max x, max y) lies on."""
-        edge = np.array(self.chip) * self.chips
-        low = (bounds[:2] - self.origin) / edge + _HAIR / self.chips
-        high = (bounds[2:] - self.origin) / edge - _HAIR / self.chips
+        edge, hair = np.array(self.edge), np.array(self.hair)
+        low = (bounds[:2] + hair - self.origin) / edge
+        high = (bounds[2:] - hair - self.origin) / edge
         cols, rows = (range(int(np.floor(a)), int(np.ceil(max(a, b)))) for a, b in zip(low, high, strict=True))
         return list(product(cols or (int(np.floor(low[0])),), rows or (int(np.floor(low[1])),)))
 
 
-def block_grid(footprints: Sequence[NDArray[np.object_]], spec: ChipSpec) -> BlockGrid:
-    """The block grid that all scenes share: laid along the chips of the scene whose chips cover the most ground.
-
-    Args:
-        footprints: the chips of each scene, outlines in the project's CRS, the chip of the scene's origin first.
-        spec: the size of a block.
-    """
-    boxes = [shapely.bounds(chips[0]) for chips in footprints if len(chips)]
-    x0, y0, x1, y1 = max(boxes, key=lambda box: float((box[2] - box[0]) * (box[3] - box[1])))
+def block_grid(chips: Chips, spec: ChipSpec) -> BlockGrid:
+    """The block grid that all scenes share: laid along the chips of the scene whose chips cover the most ground."""
+    boxes = shapely.bounds(chips.footprints[chips.first]).reshape(-1, 4)
+    x0, y0, x1, y1 = max(boxes.tolist(), key=lambda box: float((box[2] - box[0]) * (box[3] - box[1])))
+    chip = (x1 - x0, y1 - y0)
+    unit = chip if spec.split_units == "chips" else _per_metre((x0, y0, x1, y1), chips.crs)
+    edge, buffer = (tuple(length * part for part in unit) for length in (spec.split_block, spec.split_buffer))
     # Rows of chips go down: the upper left corner is where the chips of a north-up scene begin.
-    return BlockGrid((float(x0), float(y1)), (float(x1 - x0), float(y1 - y0)), spec.split_block)
+    return BlockGrid((x0, y1), (edge[0], edge[1]), (buffer[0], buffer[1]), (chip[0] * HAIR, chip[1] * HAIR))
 
 
-def split_chips(footprints: NDArray[np.object_], grid: BlockGrid, spec: ChipSpec) -> NDArray[np.object_]:
+def _per_metre(box: tuple[float, float, float, float], crs: str | None) -> tuple[float, float]:
+    """Units of the CRS in a metre along x and along y, at a place; a pixel where there is no ground."""
+    if crs is None:
+        return (1.0, 1.0)
+    x0, y0, x1, y1 = box
+    wide, high = crs_.ground_length(shapely.linestrings([[(x0, y1), (x1, y1)], [(x0, y0), (x0, y1)]]), crs).tolist()
+    return ((x1 - x0) / wide, (y1 - y0) / high)
+
+
+def split_chips(chips: Chips, spec: ChipSpec) -> NDArray[np.object_]:
     """Give each chip its split.
 
-    Args:
-        footprints: (n,) outlines of the chips in the project's CRS.
-        grid: the blocks.
-        spec: fractions, buffer and seed.
-
     Returns:
-        (n,) `train`, `val`, `test`; None for a chip that lies on, or too near to, blocks of different splits.
+        (n,) names; None for a chip that belongs to none.
+
+    Raises:
+        InvalidSpec: there is nothing to split by, or all of it is one group that shares its ground.
     """
-    assert spec.split is not None
-    bounds = shapely.bounds(footprints).reshape(-1, 4)
-    margin = np.array(grid.chip) * spec.split_buffer
+    grid = block_grid(chips, spec)
+    if spec.split_by == "blocks":
+        return _by_blocks(chips, grid, spec)
+    if spec.split_by in {"scene", "date"}:
+        return _by_groups(chips, grid, spec)
+    return _give_way(chips, _by_values(chips, spec), grid, spec)
+
+
+def _by_blocks(chips: Chips, grid: BlockGrid, spec: ChipSpec) -> NDArray[np.object_]:
+    bounds = shapely.bounds(chips.footprints).reshape(-1, 4)
+    margin = np.array(grid.buffer)
     grown = bounds + np.concatenate((-margin, margin))
     centre = (bounds[:, :2] + bounds[:, 2:]) / 2
     homes = [grid.blocks_of(np.concatenate((c, c)))[0] for c in centre]
     touched = [grid.blocks_of(box) for box in grown]
-    split_of = _deal(Counter(homes), spec.split, spec.seed)
-    _fill_in(split_of, homes, touched)
-    result = np.full(len(footprints), None, dtype=object)
-    for index, blocks in enumerate(touched):
-        names = {split_of[block] for block in blocks}
-        result[index] = names.pop() if len(names) == 1 else None
+    names = list(spec.splits)
+    blocks = list(dict.fromkeys(homes))
+    dealt = _dealt([f"{col},{row}" for col, row in blocks], _indexed(homes, blocks), chips, spec)
+    split_of = dict(zip(blocks, (names[s] for s in dealt.tolist()), strict=True))
+    _fill_in(split_of, homes, touched, names)
+    result = np.full(len(bounds), None, dtype=object)
+    for index, lying_on in enumerate(touched):
+        found = {split_of[block] for block in lying_on}
+        result[index] = found.pop() if len(found) == 1 else None
     return result
 
 
-def _deal(chips: Mapping[Block, int], shares: Sequence[float], seed: int) -> dict[Block, str]:
-    """Deal the blocks out, in an order drawn by lot, each to the split that lacks the most chips.
-
-    A split that was asked for gets a block as long as there are blocks enough.
-    """
-    wanted = {name: share * sum(chips.values()) for name, share in zip(SPLITS, shares, strict=True) if share > 0}
-    empty = set(wanted)
-    order = sorted(chips, key=lambda block: _lot(seed, f"{block[0]},{block[1]}"))
-    split_of: dict[Block, str] = {}
-    for dealt, block in enumerate(order):
-        open_to = empty if len(order) - dealt <= len(empty) else wanted
-        name = max((n for n in wanted if n in open_to), key=wanted.__getitem__)
-        split_of[block] = name
-        wanted[name] -= chips[block]
-        empty.discard(name)
-    return split_of
+def _indexed(values: Sequence[object], among: Sequence[object]) -> NDArray[np.int64]:
+    place = {value: index for index, value in enumerate(among)}
+    return np.array([place[value] for value in values], dtype=np.int64)
 
 
-def _fill_in(split_of: dict[Block, str], homes: Sequence[Block], touched: Sequence[Sequence[Block]]) -> None:
+def _dealt(names: Sequence[str], group: NDArray[np.int64], chips: Chips, spec: ChipSpec) -> NDArray[np.int64]:
+    """The number of the split of each group."""
+    weights = np.zeros((len(names), chips.weights.shape[1]))
+    np.add.at(weights, group, chips.weights)
+    return deal(names, weights, np.array(list(spec.splits.values())), seed=spec.seed, stratify=spec.stratify)
+
+
+def _fill_in(
+    split_of: dict[Block, str], homes: Sequence[Block], touched: Sequence[Sequence[Block]], names: Sequence[str]
+) -> None:
     """Give blocks in which no chip has its centre to the split whose chips reach furthest into them."""
-    reach: dict[Block, Counter[str]] = {}
+    reach: dict[Block, dict[str, int]] = {}
     for home, blocks in zip(homes, touched, strict=True):
         for block in blocks:
             if block not in split_of:
-                reach.setdefault(block, Counter())[split_of[home]] += 1
-    for block, names in reach.items():
-        split_of[block] = max(SPLITS, key=lambda name: names[name])
+                found = reach.setdefault(block, dict.fromkeys(names, 0))
+                found[split_of[home]] += 1
+    for block, found in reach.items():
+        split_of[block] = max(names, key=found.__getitem__)
 
 
-def _lot(seed: int, name: str) -> bytes:
-    """A number by lot for a name: the same on every machine and in every version of every library."""
-    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
+def _by_groups(chips: Chips, grid: BlockGrid, spec: ChipSpec) -> NDArray[np.object_]:
+    """Whole scenes or dates; those whose chips share ground, or come nearer than the buffer, stay together."""
+    keys = chips.scenes if spec.split_by == "scene" else chips.dates
+    if spec.split_by == "date" and any(key is None for key in keys):
+        lacking = ", ".join(sorted({str(s) for s, key in zip(chips.scenes, keys, strict=True) if key is None}))
+        raise InvalidSpec(f"split_by='date' needs the date of every scene; {lacking} have none.")
+    groups = sorted(set(keys.tolist()))
+    own = _indexed(keys.tolist(), groups)
+    joined = list(range(len(groups)))
+    one, other = _meeting(chips.footprints, grid)
+    for a, b in sorted({(int(a), int(b)) for a, b in zip(own[one], own[other], strict=True) if a < b}):
+        root, gone = _root(joined, a), _root(joined, b)
+        joined[max(root, gone)] = min(root, gone)
+    roots = [_root(joined, group) for group in range(len(groups))]
+    islands = sorted(set(roots))
+    if len(islands) < 2 <= len(spec.splits):
+        what = "scenes" if spec.split_by == "scene" else "dates"
+        told = (
+            f"All {len(groups)} {what} show the same ground"
+            if len(groups) > 1
+            else f"There is one {spec.split_by} only"
+        )
+        raise InvalidSpec(f"{told}: split_by={spec.split_by!r} cannot divide it without a leak. Use split_by='blocks'.")
+    island = _indexed([roots[g] for g in own.tolist()], islands)
+    names = list(spec.splits)
+    if spec.split_by == "scene":
+        dealt = _dealt([groups[g] for g in islands], island, chips, spec)
+    else:  # in the order of time: what was learnt from the past is tested on what came after it
+        share = np.bincount(island, minlength=len(islands)) / len(island)
+        ends = np.cumsum(list(spec.splits.values()))
+        middle = np.cumsum(share) - share / 2
+        dealt = np.minimum(np.searchsorted(ends, middle), len(names) - 1)
+    return np.array([*(names[s] for s in dealt[island].tolist()), None], dtype=object)[:-1]
 
 
-def draw(names: Sequence[str], count: int, seed: int) -> set[str]:
-    """`count` of the names, by lot."""
-    return set(sorted(names, key=lambda name: _lot(seed, name))[:count])
+def _root(joined: list[int], group: int) -> int:
+    while joined[group] != group:
+        group = joined[group]
+    return group
 
 
-def shared_ground(footprints: NDArray[np.object_], splits: NDArray[np.object_]) -> float:
-    """Ground that chips of different splits share, in areas of the smallest chip; 0 when none do.
-
-    Args:
-        footprints: (n,) outlines in one CRS.
-        splits: (n,) names.
-    """
-    if len(set(splits)) < 2:
-        return 0.0
+def _meeting(footprints: NDArray[np.object_], grid: BlockGrid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of chips that share ground, or lie nearer to each other than the buffer."""
     tree = shapely.STRtree(footprints)
+    distance = 2 * max(grid.buffer)
+    if distance:
+        one, other = tree.query(footprints, predicate="dwithin", distance=distance)
+        return one, other
     one, other = tree.query(footprints, predicate="intersects")
-    apart = (one < other) & (splits[one] != splits[other])
-    areas = shapely.area(shapely.intersection(footprints[one[apart]], footprints[other[apart]]))
-    smallest = float(shapely.area(footprints).min())
-    return float(areas[areas > smallest * _HAIR * 4].sum()) / smallest
+    areas = shapely.area(shapely.intersection(footprints[one], footprints[other]))
+    real = areas > HAIR * 4 * float(shapely.area(footprints).min())
+    return one[real], other[real]
+
+
+def _by_values(chips: Chips, spec: ChipSpec) -> NDArray[np.object_]:
+    """By the value of an attribute or of areas: the split that it names, or to which it is dealt."""
+    result = np.full(len(chips.values), None, dtype=object)
+    clear = [v is not None and not isinstance(v, tuple) for v in chips.values]
+    values = sorted({str(v) for v, is_clear in zip(chips.values, clear, strict=True) if is_clear})
+    if not values:
+        what = (
+            f"annotations with a value of {spec.split_attribute!r}"
+            if spec.split_by == "attribute"
+            else "one of the split_areas"
+        )
+        raise InvalidSpec(f"No chip lies on {what} alone; there is nothing to split by.")
+    names = list(spec.splits)
+    if set(values) <= set(names):
+        split_of = {value: value for value in values}
+    elif spec.split is None and spec.folds is None:
+        shown = ", ".join(map(repr, values[:5]))
+        raise InvalidSpec(
+            f"The values to split by ({shown}) are not all names of splits ({', '.join(names)}); give split, the fractions to deal "
+            "them out to."
+        )
+    else:
+        rows = np.flatnonzero(clear)
+        group = _indexed([str(chips.values[i]) for i in rows], values)
+        weights = np.zeros((len(values), chips.weights.shape[1]))
+        np.add.at(weights, group, chips.weights[rows])
+        shares = np.array(list(spec.splits.values()))
+        dealt = deal(values, weights, shares, seed=spec.seed, stratify=spec.stratify)
+        split_of = {value: names[s] for value, s in zip(values, dealt.tolist(), strict=True)}
+    for index, value in enumerate(chips.values):
+        if value is None:
+            continue
+        found = {split_of.get(str(v)) for v in (value if isinstance(value, tuple) else (value,))}
+        result[index] = found.pop() if len(found) == 1 else None
+    return result
+
+
+def _give_way(chips: Chips, splits: NDArray[np.object_], grid: BlockGrid, spec: ChipSpec) -> NDArray[np.object_]:
+    """Take out chips until none of different splits meet: those of the larger split give way."""
+    rank = {name: (share, -number) for number, (name, share) in enumerate(spec.splits.items())}
+    given = np.flatnonzero([name is not None for name in splits])
+    if not len(given):
+        return splits
+    one, other = _meeting(chips.footprints[given], grid)
+    result = splits.copy()
+    for a, b in zip(given[one].tolist(), given[other].tolist(), strict=True):
+        if splits[a] != splits[b] and rank[splits[a]] > rank[splits[b]]:
+            result[a] = None
+    return result

@@ -180,14 +180,15 @@ class Reading(ABC):
     def coverage(self, project: str, *, at: int | None = None) -> Coverage:
         """Which ground of a project was seen, and which is to be ignored, now or at a change set; NotFound."""
         found: dict[str, list[BaseGeometry]] = {"seen": [], "ignore": []}
+        times: dict[str, list[tuple[str | None, str | None]]] = {"seen": [], "ignore": []}
         for batch in self.batches(project + COVERAGE, at=at):
-            for name, status, geometry in zip(
-                batch.class_names, batch.columns["status"], batch.geometries, strict=True
-            ):
+            columns = (batch.columns[name] for name in ("status", "valid_from", "valid_to"))
+            for name, geometry, status, start, end in zip(batch.class_names, batch.geometries, *columns, strict=True):
                 if status in {Status.LABELLED, Status.ACCEPTED}:
                     found[name].append(geometry)
+                    times[name].append((start, end))
         seen, ignored = (np.array([*shapes, None], dtype=object)[:-1] for shapes in found.values())
-        return Coverage(seen, ignored)
+        return Coverage(seen, ignored, tuple(times["seen"]), tuple(times["ignore"]))
 
     def extent(self, project: str, *, at: int | None = None) -> Bounds | None:
         """The box around all annotations in the project's CRS, now or at a change set; None without any; NotFound."""
