@@ -15,7 +15,7 @@ from geolabel import formats, intake, sample
 from geolabel import scenes as scenes_
 from geolabel.attributes import make_attributes
 from geolabel.chips.labels import gather
-from geolabel.chips.plan import Plan, make_plan, plan_without_chips
+from geolabel.chips.planner import make_plan, plan_without_chips
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
@@ -35,6 +35,7 @@ from geolabel.store.room import check_room
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
+    from geolabel.chips.plan import Plan
     from geolabel.formats.base import LabelFile
     from geolabel.geo.policy import InvalidPolicy
     from geolabel.jobs import Handler
@@ -339,7 +340,7 @@ def export(
     scenes = [store.scene(scene) for scene in project.scenes]
     tell(0.0, "Reading annotations")
     coverage = store.coverage(project_id, at=state["changeset"])
-    labels = gather(project, store.batches(project_id, at=state["changeset"]), coverage)
+    labels = gather(project, store.batches(project_id, at=state["changeset"]), coverage, spec)
     chipped = any(f.space == "pixel" for f in wanted)
     plan = (make_plan if chipped else plan_without_chips)(project, scenes, labels, spec)
     if dry_run:
@@ -355,12 +356,14 @@ def export(
 def _size_of_images(plan: Plan) -> int:
     """Bytes that the chips' images will take at least: a third of their pixels."""
     total = 0
-    for chip in plan.chips:
-        bands = plan.spec.bands or [band.index for band in chip.scene.bands]
-        dtype = chip.scene.bands[0].dtype
-        # Complex integers have no numpy type; they are written as a pair of floats.
-        item = 8 if dtype.startswith("complex_") else np.dtype(dtype).itemsize
-        total += chip.window[2] * chip.window[3] * len(bands) * item
+    for frame, laid, kept in zip(plan.frames, plan.laid, plan.kept, strict=True):
+        item = 0
+        for scene in frame.scenes:
+            # Complex integers have no numpy type; they are written as a pair of floats.
+            dtypes = {band.index: band.dtype for band in scene.bands}
+            chosen = [dtypes[band] for band in plan.spec.bands or dtypes]
+            item += sum(8 if dtype.startswith("complex_") else np.dtype(dtype).itemsize for dtype in chosen)
+        total += item * int((laid.windows.boxes[kept, 2] * laid.windows.boxes[kept, 3]).sum())
     return total // 3
 
 

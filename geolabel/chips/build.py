@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from geolabel.chips.burn import burn, mask_type
-from geolabel.chips.labels import ChipLabels
-from geolabel.chips.read import open_scene
-from geolabel.geo.pixels import shift
+from geolabel.chips.onto import open_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from geolabel.chips.labels import Drawn
-    from geolabel.chips.plan import Plan, PlannedChip
-    from geolabel.chips.read import SceneReader
+    from geolabel.chips.frame import Frame
+    from geolabel.chips.labels import ChipLabels, Drawn
+    from geolabel.chips.onto import FrameReader
+    from geolabel.chips.plan import Plan
+    from geolabel.chips.planned import PlannedChip
+    from geolabel.chips.spec import ChipSpec
     from geolabel.geo.pixels import Window
-    from geolabel.model import Grid, Project, Scene
+    from geolabel.model import Grid, Project
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Chip:
     _drawn: Drawn
     _background: int
 
+    @property
+    def _pixels(self) -> Window:
+        return (0, 0, self.grid.width, self.grid.height)
+
     @cached_property
     def semantic(self) -> NDArray[np.uint8 | np.uint16]:
         """The mask of class ids, (height, width): 0 is background, `ignore` wins where there is no data.
@@ -77,7 +82,7 @@ class Chip:
         dtype = np.uint8 if self.ignore == 255 else np.uint16
         drawn = self._drawn
         mask: NDArray[np.uint8 | np.uint16] = burn(
-            drawn.geometries, drawn.class_ids, self.window, dtype=dtype, background=self._background
+            drawn.geometries, drawn.class_ids, self._pixels, dtype=dtype, background=self._background
         )
         mask[~self.valid] = self.ignore
         return mask
@@ -94,7 +99,7 @@ class Chip:
         values[~np.isin(drawn.ids, found)] = 0
         values[(drawn.ids == 0) & (drawn.class_ids == self.ignore)] = -1
         background = -1 if self._background == self.ignore else 0
-        mask = burn(drawn.geometries, values, self.window, dtype=np.int32, background=background)
+        mask = burn(drawn.geometries, values, self._pixels, dtype=np.int32, background=background)
         mask[~self.valid] = -1
         return mask
 
@@ -104,15 +109,15 @@ class ChipBuilder:
 
     Args:
         project: says what ground without labels is, and what its classes are.
-        bands: 1-based bands to read, in the order wanted; None reads all.
+        spec: says which bands are read, and how they come onto the chips' grid.
     """
 
-    def __init__(self, project: Project, bands: Sequence[int] | None) -> None:
-        self._bands = bands
+    def __init__(self, project: Project, spec: ChipSpec) -> None:
+        self._spec = spec
         _, self._ignore = mask_type(project.classes)
         self._background = self._ignore if project.unlabelled == "ignore" else 0
         self._open = ExitStack()
-        self._opened: tuple[Scene, SceneReader] | None = None
+        self._opened: tuple[Frame, FrameReader] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -136,15 +141,13 @@ class ChipBuilder:
         Raises:
             InvalidRaster: the scene's file is gone, damaged or changed.
         """
-        reader = self._reader(planned.scene)
+        reader = self._reader(planned.frame)
         try:
-            image, valid = reader.read(planned.window)
+            image, valid = reader.read(planned.window, planned.turn)
         except BaseException:
             self._opened = None
             self._open.__exit__(*sys.exc_info())  # `open_scene` says what it means
             raise
-        labels = planned.labels
-        col, row = planned.window[:2]
         return Chip(
             number=number,
             name=planned.name,
@@ -158,18 +161,23 @@ class ChipBuilder:
             nodata=reader.nodata,
             colors=reader.colors,
             palette=reader.palette,
-            labels=ChipLabels(labels.ids, labels.class_ids, shift(labels.geometries, col, row), labels.truncated),
+            labels=planned.labels,
             columns=columns,
             ignore=self._ignore,
             _drawn=planned.drawn,
             _background=self._background,
         )
 
-    def _reader(self, scene: Scene) -> SceneReader:
-        if self._opened is None or self._opened[0] != scene:
+    def _reader(self, frame: Frame) -> FrameReader:
+        if self._opened is None or _key(self._opened[0]) != _key(frame):
             self.close()
-            self._opened = (scene, self._open.enter_context(open_scene(scene, self._bands)))
+            self._opened = (frame, self._open.enter_context(open_frame(frame, self._spec)))
         return self._opened[1]
+
+
+def _key(frame: Frame) -> tuple[object, ...]:
+    """What makes two frames show the same: they may have been sent here one by one."""
+    return (frame.scenes, frame.grid, frame.native)
 
 
 def chips(planned: Plan) -> Iterator[Chip]:
@@ -178,6 +186,6 @@ def chips(planned: Plan) -> Iterator[Chip]:
     Raises:
         InvalidRaster: a scene's file is gone, damaged or changed.
     """
-    with ChipBuilder(planned.project, planned.spec.bands) as builder:
+    with ChipBuilder(planned.project, planned.spec) as builder:
         for number, chip in enumerate(planned.chips, start=1):
             yield builder.build(chip, number, {})

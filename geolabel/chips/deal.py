@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MOVES = 6_000
 """Moves that are looked at to even out the classes, for every split: about a second's worth."""
 
+_SHARES = 10.0
+"""How much a point of the shares weighs against one of the classes: people ask for the shares."""
+
 _ALL_PAIRS = 48
 """With at most so many groups every exchange of two is looked at, too."""
 
@@ -122,4 +125,4 @@ def _cost(sums: NDArray[np.float64], weights: NDArray[np.float64], shares: NDArr
     classes = weights[:, 1:].sum(axis=0)
     mixture = sums[:, 1:] / np.maximum(sums[:, 1:].sum(axis=1, keepdims=True), 1e-9)
     apart = mixture - classes / max(float(classes.sum()), 1e-9)
-    return float(((chips - shares) ** 2).sum() + (apart**2).sum())
+    return float(_SHARES * ((chips - shares) ** 2).sum() + (apart**2).sum())

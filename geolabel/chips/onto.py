@@ -149,7 +149,9 @@ def resampled(reader: SceneReader, grid: Grid, resampling: str) -> tuple[NDArray
     shape = (math.ceil(part.height / factor), math.ceil(part.width / factor))
     how = Resampling.nearest if kind in {Resampling.nearest, Resampling.mode} else Resampling.average
     pixels = dataset.read(reader.bands, window=part, out_shape=(len(reader.bands), *shape), resampling=how)
-    real = (dataset.read_masks(reader.data_bands, window=part, out_shape=(len(reader.data_bands), *shape)) > 0).any(axis=0)
+    real = (dataset.read_masks(reader.data_bands, window=part, out_shape=(len(reader.data_bands), *shape)) > 0).any(
+        axis=0
+    )
     if pixels.dtype.kind in "fc":
         real &= ~np.isnan(pixels).any(axis=0)
     same = own.crs is None or own.crs == grid.crs

@@ -107,6 +107,20 @@ class Plan:
         """For each frame, the numbers of the chips of the dataset among those that were laid."""
         return tuple(np.flatnonzero(reasons == "") for reasons in self.reasons)
 
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """Splits that chips were asked for in; where areas or values name them, those that are named."""
+        wanted = tuple(self.spec.splits)
+        named = self.spec.split_by in {"areas", "attribute"} and self.spec.split is None and self.spec.folds is None
+        found = set(self.chip_splits.tolist())
+        return tuple(name for name in wanted if name in found) if named and found else wanted
+
+    @cached_property
+    def chip_names(self) -> NDArray[np.object_]:
+        """(chips,) the name of each chip of the dataset."""
+        found = [laid.windows.names[kept] for laid, kept in zip(self.laid, self.kept, strict=True)]
+        return np.concatenate(found) if found else np.array([], dtype=object)
+
     @cached_property
     def chip_splits(self) -> NDArray[np.object_]:
         """(chips,) the split of each chip of the dataset."""
@@ -137,11 +151,11 @@ class PlannedChips(Sequence[PlannedChip]):
     def __getitem__(self, index: int) -> PlannedChip: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[PlannedChip]: ...
+    def __getitem__(self, index: slice) -> tuple[PlannedChip, ...]: ...
 
-    def __getitem__(self, index: int | slice) -> PlannedChip | list[PlannedChip]:
+    def __getitem__(self, index: int | slice) -> PlannedChip | tuple[PlannedChip, ...]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+            return tuple(self[i] for i in range(*index.indices(len(self))))
         number = index + len(self) if index < 0 else index
         if not 0 <= number < len(self):
             raise IndexError(index)

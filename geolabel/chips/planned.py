@@ -74,6 +74,11 @@ class PlannedChip:
         """What it is cut from; of a stack, the first."""
         return self.frame.scene
 
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Ids of its annotations, ascending; costs nothing, where `labels` cuts them."""
+        return self.near.ids[self.near.kept]
+
     @cached_property
     def grid(self) -> Grid:
         """The chip's own pixel grid."""

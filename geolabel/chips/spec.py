@@ -25,6 +25,8 @@ DTYPES = ("uint8", "uint16", "int16", "int32", "uint32", "float32", "float64")
 RESAMPLINGS = ("nearest", "bilinear", "cubic", "average", "mode")
 IMAGE_FORMATS = ("tif", "png", "jpg", "npy")
 
+_STATUSES = tuple(status.value for status in Status)
+
 Length = int | float | tuple[float, float]
 """One length for width and height, or a pair of them."""
 
@@ -189,7 +191,7 @@ class ChipSpec:
             "rotate",
             tuple(
                 dict.fromkeys(
-                    float(a) % 360 for a in knobs.numbers("rotate", self.rotate, "one or more angles in degrees")
+                    float(a) % 360 % 360 for a in knobs.numbers("rotate", self.rotate, "one or more angles in degrees")
                 )
             ),
         )
@@ -236,9 +238,9 @@ class ChipSpec:
             self._set("classes", knobs.text_to_text("classes", self.classes, what, nothing=True))
         if self.filter is not None and (not isinstance(self.filter, str) or not self.filter.strip()):
             raise InvalidSpec(f"filter must be CQL2 text such as \"class = 'water'\", got {self.filter!r:.80}.")
-        self._set("status", knobs.names("status", self.status, "one or more of " + ", ".join(Status)))
+        self._set("status", knobs.names("status", self.status, "one or more of " + ", ".join(_STATUSES)))
         for status in self.status:
-            knobs.one_of("status", status, tuple(Status))
+            knobs.one_of("status", status, _STATUSES)
         knobs.one_of("match", self.match, MATCHES)
 
     def _check_split(self) -> None:

@@ -196,11 +196,20 @@ def _by_groups(chips: Chips, grid: BlockGrid, spec: ChipSpec) -> NDArray[np.obje
     if spec.split_by == "scene":
         dealt = _dealt([groups[g] for g in islands], island, chips, spec)
     else:  # in the order of time: what was learnt from the past is tested on what came after it
-        share = np.bincount(island, minlength=len(islands)) / len(island)
-        ends = np.cumsum(list(spec.splits.values()))
-        middle = np.cumsum(share) - share / 2
-        dealt = np.minimum(np.searchsorted(ends, middle), len(names) - 1)
+        dealt = _in_order(np.bincount(island, minlength=len(islands)) / len(island), list(spec.splits.values()))
     return np.array([*(names[s] for s in dealt[island].tolist()), None], dtype=object)[:-1]
+
+
+def _in_order(sizes: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np.int64]:
+    """Deal groups to splits without changing the order of either; each split gets one as long as there are enough."""
+    middle = np.cumsum(sizes) - sizes / 2
+    wanted = np.searchsorted(np.cumsum(shares), middle)
+    dealt, last = [], -1
+    for index, split in enumerate(wanted.tolist()):
+        needed = len(shares) - (len(sizes) - index)
+        last = min(max(split, needed, last, 0), last + 1, len(shares) - 1)
+        dealt.append(last)
+    return np.array(dealt, dtype=np.int64)
 
 
 def _root(joined: list[int], group: int) -> int:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.chips.build import Chip
-    from geolabel.chips.plan import PlannedChip
+    from geolabel.chips.planned import PlannedChip
     from geolabel.chips.spec import ChipSpec
     from geolabel.classes import LabelClass
     from geolabel.errors import Problem

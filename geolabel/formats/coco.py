@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.chips.build import Chip
-    from geolabel.chips.plan import PlannedChip
+    from geolabel.chips.planned import PlannedChip
     from geolabel.formats.base import Context
     from geolabel.formats.files import Files
     from geolabel.model import Grid

@@ -6,15 +6,14 @@ A person sees at a glance whether labels fit, which class is which, and which sp
 from __future__ import annotations
 
 import io
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 from PIL import Image, ImageDraw, ImageFont
 
-from geolabel.chips.split import draw as draw_by_lot
-from geolabel.formats.report import SPLIT_COLORS
+from geolabel.chips.deal import draw as draw_by_lot
+from geolabel.formats.report import split_color
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.chips.build import Chip
-    from geolabel.chips.plan import Plan, PlannedChip
+    from geolabel.chips.plan import Plan
+    from geolabel.chips.planned import PlannedChip
 
 COLUMNS, MOST = 5, 30
 CELL, GAP, MARGIN, CAPTION = 384, 16, 32, 30
@@ -50,7 +50,7 @@ class ContactSheet:
 
     def png(self) -> bytes:
         """The whole sheet."""
-        order = sorted(self._cells, key=lambda cell: list(SPLIT_COLORS).index(cell[0].split))
+        order = sorted(self._cells, key=lambda cell: list(self._plan.spec.splits).index(cell[0].split))
         columns = min(COLUMNS, max(len(order), 3))
         width = 2 * MARGIN + columns * (CELL + GAP) - GAP
         legend, legend_height = _legend(self._plan, width - 2 * MARGIN)
@@ -69,36 +69,57 @@ class ContactSheet:
     def _head(self, sheet: Image.Image, shown: int) -> None:
         plan, pen = self._plan, ImageDraw.Draw(sheet)
         pen.text((MARGIN, MARGIN - 6), plan.project.title, _TEXT, _font(30))
-        size = plan.spec.size
+        size = sizes_of(plan)
         noun = "chip" if len(plan.chips) == 1 else "chips"
         pen.text(
             (MARGIN, MARGIN + 36),
-            f"{shown:,} of {len(plan.chips):,} {noun}, {size} x {size} px; labels as they are in the dataset",
+            f"{shown:,} of {len(plan.chips):,} {noun}, {size}; labels as they are in the dataset",
             _SOFT,
             _font(17),
         )
 
 
-def choose(plan: Plan) -> set[str]:
-    """Which chips are shown: every split and every class if there is room, the rest by lot; chips with labels first."""
-    by_split: dict[str, list[PlannedChip]] = defaultdict(list)
-    for chip in plan.chips:
-        by_split[chip.split].append(chip)
+def sizes_of(plan: Plan) -> str:
+    """How large the chips are, for people."""
+    edges = {
+        tuple(edge)
+        for laid, kept in zip(plan.laid, plan.kept, strict=True)
+        for edge in laid.windows.boxes[kept, 2:].tolist()
+    }
+    if len(edges) == 1:
+        width, height = edges.pop()
+        return f"{width} x {height} px"
+    sides = [side for edge in edges for side in edge]
+    return f"{min(sides)} to {max(sides)} px"
+
+
+def choose(plan: Plan, most: int = MOST, seed: int | None = None) -> set[str]:
+    """Which chips are shown: every split and every class if there is room, the rest by lot; chips with labels first.
+
+    Args:
+        plan: of the chips.
+        most: chips, about.
+        seed: of the lot; the plan's when None.
+    """
+    lot = plan.spec.seed if seed is None else seed
+    names, splits, has = plan.chip_names, plan.chip_splits, plan.chip_counts > 0
     chosen: set[str] = set()
-    for found in by_split.values():
-        room = max(2, round(MOST * len(found) / len(plan.chips)))
-        positive = {c.name for c in found if len(c.labels)}
-        seen: set[int] = set()
+    for split in dict.fromkeys(splits.tolist()):
+        found = np.flatnonzero(splits == split)
+        room = max(2, round(most * len(found) / len(names)))
+        seen = np.zeros(has.shape[1], dtype=bool)
         own: set[str] = set()
-        for chip in found:
-            new = set(chip.labels.class_ids.tolist()) - seen
-            if new and len(own) < room // 2:
-                own.add(chip.name)
-                seen |= new
-        own |= draw_by_lot(sorted(positive - own), room - len(own), plan.spec.seed)
-        empty = [c.name for c in found if c.name not in positive]
+        for chip in found.tolist():
+            if len(own) >= room // 2 or seen.all():
+                break
+            if (has[chip] & ~seen).any():
+                own.add(names[chip])
+                seen |= has[chip]
+        positive = has[found].any(axis=1)
+        own |= draw_by_lot(sorted(set(names[found[positive]]) - own), max(room - len(own), 0), lot)
+        empty = names[found[~positive]].tolist()
         # Empty chips fill up the sheet only as far as they do not drown the others.
-        own |= draw_by_lot(empty, min(room - len(own), max(len(own) // 3, 2)) if own else room, plan.spec.seed)
+        own |= draw_by_lot(empty, min(room - len(own), max(len(own) // 3, 2)) if own else room, lot)
         chosen |= own
     return chosen
 
@@ -119,7 +140,7 @@ def draw_cell(chip: Chip, colors: Mapping[int, str]) -> bytes:
     smooth = over.convert("RGBa").resize(picture.size, Image.Resampling.BOX).convert("RGBA")
     cell.paste(Image.alpha_composite(picture.convert("RGBA"), smooth).convert("RGB"))
     pen = ImageDraw.Draw(cell)
-    pen.rectangle((0, CELL - 4, CELL, CELL), fill=SPLIT_COLORS[chip.split])
+    pen.rectangle((0, CELL - 4, CELL, CELL), fill=split_color(chip.split))
     return _png(cell)
 
 
@@ -203,23 +224,20 @@ def _stretch(band: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 def _caption(sheet: Image.Image, chip: PlannedChip, x: int, y: int) -> None:
     pen, font = ImageDraw.Draw(sheet), _font(15)
-    count = len(chip.labels)
+    count = len(chip.ids)
     right = f"{chip.split} · {count} label{'' if count == 1 else 's'}"
     room = CELL - pen.textlength(right, font) - 12
     name = chip.name
     while pen.textlength(name, font) > room and len(name) > 4:
         name = "…" + name.lstrip("…")[1:]
     pen.text((x, y + 6), name, _TEXT, font)
-    pen.text((x + CELL, y + 6), right, SPLIT_COLORS[chip.split], font, anchor="ra")
+    pen.text((x + CELL, y + 6), right, split_color(chip.split), font, anchor="ra")
 
 
 def _legend(plan: Plan, width: int) -> tuple[Image.Image, int]:
     """The classes that are in use with their colours and counts, in as many rows as they need."""
-    counts: dict[int, int] = defaultdict(int)
-    for chip in plan.chips:
-        for class_id in chip.labels.class_ids.tolist():
-            counts[class_id] += 1
-    entries = [(c.color, f"{c.name}  {counts[c.id]:,}") for c in plan.project.classes]
+    counts = plan.chip_counts.sum(axis=0).tolist()
+    entries = [(c.color, f"{c.name}  {count:,}") for c, count in zip(plan.project.classes, counts, strict=True)]
     font, x, y, places = _font(17), 0, 0, []
     measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     for color, text in entries:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geolabel.chips.build import Chip
-    from geolabel.chips.plan import PlannedChip
+    from geolabel.chips.planned import PlannedChip
     from geolabel.formats.base import Context
 
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.labels import Labels
-    from geolabel.chips.plan import Plan, PlannedChip
+    from geolabel.chips.plan import Plan
+    from geolabel.chips.planned import PlannedChip
     from geolabel.formats.base import ChipWriter, Format
     from geolabel.formats.files import Files
 
@@ -85,7 +86,7 @@ def tasks_of(plan: Plan, labels: Labels, setup: Setup) -> Iterator[Task]:
     """The parts of a plan, in its order; each is made when it is asked for."""
     for number, start in enumerate(range(0, len(plan.chips), CHIPS)):
         chips = plan.chips[start : start + CHIPS]
-        ids = np.unique(np.concatenate([chip.labels.ids for chip in chips]))
+        ids = np.unique(np.concatenate([chip.ids for chip in chips]))
         at = np.searchsorted(labels.ids, ids)
         columns = {name: column[at] for name, column in labels.columns.items()}
         yield Task(setup, number, start + 1, chips, ids, columns)
@@ -106,7 +107,7 @@ def build_part(task: Task) -> int:
     bench.files.written.clear()
     pieces = []
     for number, planned in enumerate(task.chips, start=task.first):
-        at = np.searchsorted(task.ids, planned.labels.ids)
+        at = np.searchsorted(task.ids, planned.ids)
         columns = {name: column[at] for name, column in task.columns.items()}
         pieces.append(bench.write(bench.builder.build(planned, number, columns)))
     task.setup.context.files.write(record_path(task.number), _encode(pieces, bench.files.written))
@@ -126,7 +127,7 @@ class _Bench:
         self._writers: list[ChipWriter] = [f.make_writer(context) for f in setup.formats]
         self._colors = {c.id: c.color for c in context.project.classes}
         self._versions = {s.id: s.version for s in context.scenes}
-        self.builder = ChipBuilder(context.project, context.spec.bands)
+        self.builder = ChipBuilder(context.project, context.spec)
 
     def write(self, chip: Chip) -> list[Piece]:
         """Write the chip's files; what is left: its row, its cell on the contact sheet, and a piece for each format."""

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import base64
 import io
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from geolabel.chips.spec import SPLITS
+from geolabel.classes import CLASS_COLORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from geolabel.chips.plan import Plan, Tally
+    from geolabel.chips.spec import ChipSpec
     from geolabel.classes import LabelClass
 
-SPLIT_COLORS = {"train": "#5b9cff", "val": "#f0c107", "test": "#ff6b8b"}
+SPLIT_COLORS = {"train": "#5aa2ff", "val": "#f0c107", "test": "#ff6b8b"}
 
 _SHEET_WIDTH = 1600
 _OFF = 0.05
+
+
+def split_color(split: str) -> str:
+    """The colour of a split; folds take those of classes, one after the other."""
+    if split in SPLIT_COLORS:
+        return SPLIT_COLORS[split]
+    return CLASS_COLORS[(int("".join(filter(str.isdigit, split)) or 1) - 1) % len(CLASS_COLORS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +123,12 @@ def make_report(
         dry_run: nothing was written.
         chipped: some format needed chips.
     """
-    names = {c.id: c.name for c in plan.project.classes}
-    splits = [s for s in SPLITS if plan.spec.split is None or plan.spec.split[SPLITS.index(s)] > 0]
-    splits = splits[:1] if plan.spec.split is None else splits
-    labels = {split: dict.fromkeys(names.values(), 0) for split in splits}
-    for chip in plan.chips:
-        for class_id, count in zip(*np.unique(chip.labels.class_ids, return_counts=True), strict=True):
-            labels[chip.split][names[int(class_id)]] += int(count)
-    chips = Counter(c.split for c in plan.chips)
-    positive = Counter(c.split for c in plan.chips if len(c.labels))
+    names = [c.name for c in plan.project.classes]
+    of, counts = plan.chip_splits, plan.chip_counts
+    splits = plan.split_names
+    labels = {s: dict(zip(names, counts[of == s].sum(axis=0).tolist(), strict=True)) for s in splits}
+    chips = {s: int((of == s).sum()) for s in splits}
+    positive = {s: int((counts[of == s].sum(axis=1) > 0).sum()) for s in splits}
     tally = plan.tally
     return ExportReport(
         project=plan.project.id,
@@ -139,15 +143,16 @@ def make_report(
         left_out={
             "outside": tally.outside,
             "unused": tally.unused,
-            "padding": tally.padding,
-            "small": tally.small,
-            "partial": tally.partial,
+            **asdict(tally.lost),
             "unmatched": tally.unmatched,
             "negatives": tally.negatives,
             "unseen": tally.unseen,
             "straddling": tally.straddling,
+            "area": tally.area,
+            "nodata": tally.nodata,
+            "cloud": tally.cloud,
         },
-        shared_ground=tally.shared_ground,
+        shared_ground=plan.proof.shared,
         notes=(*_notes(plan, tally, splits, chips), *losses) if chipped else tuple(losses),
         snapshot={**snapshot, "labels": plan.digest},
     )
@@ -161,7 +166,7 @@ def _state(snapshot: Mapping[str, Any]) -> str:
 
 def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, int]) -> list[str]:
     """A sentence for everything that was left out or that is odd."""
-    spec = plan.spec
+    spec, lost = plan.spec, tally.lost
     said = [
         (tally.annotations == 0, "The project has no annotations: every chip is empty."),
         (tally.outside, f"{_many(tally.outside, 'annotation')} outside every scene of the project: on no chip."),
@@ -176,25 +181,36 @@ def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, 
             else f"{_many(tally.unmatched, 'annotation')} drawn on another scene than they lie on left out.",
         ),
         (tally.unseen, f"{_many(tally.unseen, 'chip')} without annotations on unseen or ignored ground left out."),
-        (tally.padding, f"{_many(tally.padding, 'piece')} in the padding beyond a scene left out."),
-        (tally.small, f"{_many(tally.small, 'piece')} of less than {spec.min_area_px:g} px² left out (min_area_px)."),
+        (lost.padding, f"{_many(lost.padding, 'piece')} in the padding beyond a scene left out."),
+        (lost.small, f"{_many(lost.small, 'piece')} of less than {spec.min_area_px:g} px² left out (min_area_px)."),
         (
-            tally.partial,
-            f"{_many(tally.partial, 'piece')} with less than {spec.min_overlap:.0%} of the annotation left out (min_overlap).",
+            lost.partial,
+            f"{_many(lost.partial, 'piece')} with less than {spec.min_overlap:.0%} of the annotation left out (min_overlap).",
         ),
+        (lost.cut, f"{_many(lost.cut, 'piece')} cut by a chip's edge left out (truncated=drop)."),
+        (
+            lost.ignored,
+            f"{_many(lost.ignored, 'piece')} with more than half on ignored ground left out: masks say ignore there.",
+        ),
+        (tally.area, f"{_many(tally.area, 'chip')} not in the area asked for left out (within)."),
+        (
+            tally.nodata,
+            f"{_many(tally.nodata, 'chip')} with too little data left out (max_nodata={spec.max_nodata:g}).",
+        ),
+        (tally.cloud, f"{_many(tally.cloud, 'chip')} with too much cloud left out (max_cloud={spec.max_cloud:g})."),
         (
             tally.negatives,
             f"{_many(tally.negatives, 'chip')} without annotations left out (negatives={spec.negatives}).",
         ),
-        (tally.straddling, f"{_many(tally.straddling, 'chip')} between blocks of different splits left out."),
+        (tally.straddling, _straddling(tally.straddling, spec)),
     ]
     notes = [sentence for happened, sentence in said if happened]
     notes += [f"Scene {name} has no annotations on it." for name in tally.scenes_without_labels if tally.annotations]
-    notes += [f"Scene {name} is smaller than a chip and gave none (edges=drop)." for name in tally.scenes_without_chips]
+    notes += [f"No chip could be laid on scene {name}." for name in tally.scenes_without_chips]
     notes += [
-        f"Split {split} has no chips: there are too few blocks of {spec.split_block} x {spec.split_block} chips; take a smaller split_block."
+        f"Split {split} has no chips: there is too little ground for it; take {_SMALLER[spec.split_by]}."
         for split in splits
-        if plan.chips and not chips[split]
+        if len(plan.chips) and not chips[split]
     ]
     notes += _balance(plan, splits, chips)
     notes += [
@@ -205,23 +221,56 @@ def _notes(plan: Plan, tally: Tally, splits: Sequence[str], chips: Mapping[str, 
 
 def _balance(plan: Plan, splits: Sequence[str], chips: Mapping[str, int]) -> list[str]:
     """Sentences on splits that came out other than asked for, and on classes that a split lacks."""
-    if plan.spec.split is None or not plan.chips:
+    if len(splits) < 2 or not len(plan.chips):
         return []
-    wanted = [plan.spec.split[SPLITS.index(s)] for s in splits]
+    wanted = [plan.spec.splits.get(s, 0.0) for s in splits]
     got = [chips[s] / len(plan.chips) for s in splits]
     notes = []
-    if max(abs(a - b) for a, b in zip(wanted, got, strict=True)) > _OFF:
+    if plan.spec.split is not None and max(abs(a - b) for a, b in zip(wanted, got, strict=True)) > _OFF:
         shares = ["/".join(f"{100 * share:.0f}" for share in row) for row in (got, wanted)]
-        edge = plan.spec.split_block
-        cure = "smaller ones come closer" if edge > 1 else "there are too few chips for that"
-        notes.append(f"Blocks of {edge} x {edge} chips give {shares[0]}, not {shares[1]}; {cure}.")
-    names = {c.id: c.name for c in plan.project.classes}
-    used = {split: {int(i) for c in plan.chips if c.split == split for i in c.labels.class_ids} for split in splits}
+        few = plan.spec.split_by == "blocks" and plan.spec.split_units == "chips" and plan.spec.split_block <= 1
+        cure = "there are too few chips for that" if few else f"{_SMALLER[plan.spec.split_by]} come closer"
+        notes.append(f"{_blocks(plan.spec)} give {shares[0]}, not {shares[1]}; {cure}.")
+    used = {split: plan.chip_counts[plan.chip_splits == split].sum(axis=0) > 0 for split in splits}
+    somewhere = np.logical_or.reduce(list(used.values()))
     for split in splits:
-        lacking = [names[i] for i in sorted(set().union(*used.values()) - used[split])]
+        lacking = [c.name for c, lacks in zip(plan.project.classes, somewhere & ~used[split], strict=True) if lacks]
         if chips[split] and lacking:
-            notes.append(f"Split {split} has no {', '.join(lacking)}; try another seed or smaller blocks.")
+            notes.append(
+                f"Split {split} has no {', '.join(lacking)}; try another seed or {_SMALLER[plan.spec.split_by]}."
+            )
+    gap = plan.tally.class_gap
+    if gap is not None and gap > _OFF:
+        notes.append(
+            f"The share of a class differs by up to {100 * gap:.0f} points between splits; {_SMALLER[plan.spec.split_by]} even it out."
+        )
     return notes
+
+
+_SMALLER = {
+    "blocks": "smaller blocks",
+    "scene": "more scenes",
+    "date": "more dates",
+    "attribute": "an attribute of more values",
+    "areas": "other areas",
+}
+
+
+def _blocks(spec: ChipSpec) -> str:
+    """What was dealt out, as the head of a sentence."""
+    if spec.split_by != "blocks":
+        return {"scene": "Whole scenes", "date": "Whole dates", "attribute": "The values", "areas": "The areas"}[
+            spec.split_by
+        ]
+    edge = f"{spec.split_block:g}"
+    return f"Blocks of {edge} x {edge} {spec.split_units}"
+
+
+def _straddling(count: int, spec: ChipSpec) -> str:
+    chips = _many(count, "chip")
+    if spec.split_by == "blocks":
+        return f"{chips} between blocks of different splits left out."
+    return f"{chips} on ground of several splits, or of none, left out (split_by={spec.split_by})."
 
 
 def _many(count: int, noun: str) -> str:
@@ -273,9 +322,9 @@ def _table(report: ExportReport, classes: Sequence[LabelClass]) -> str:
     splits = list(report.chips)
     total = max(sum(report.chips.values()), 1)
     bar = "".join(
-        f"<i style='flex:{report.chips[s]};background:{SPLIT_COLORS[s]}'></i>" for s in splits if report.chips[s]
+        f"<i style='flex:{report.chips[s]};background:{split_color(s)}'></i>" for s in splits if report.chips[s]
     )
-    head = "".join(f"<th><i class=dot style='background:{SPLIT_COLORS[s]}'></i>{s}</th>" for s in splits)
+    head = "".join(f"<th><i class=dot style='background:{split_color(s)}'></i>{s}</th>" for s in splits)
     rows = [
         ("Chips", [f"{report.chips[s]:,}" for s in splits], ""),
         ("Share", [f"{report.chips[s] / total:.0%}" for s in splits], ""),
