@@ -14,6 +14,13 @@ export type Command =
   | "zoom"
   | "outline"
   | "panels"
+  | "compare"
+  | "flicker"
+  | "divider:left"
+  | "divider:right"
+  | `show:${"natural" | "false-color" | "ndvi" | "ndwi"}`
+  | "goto"
+  | "stretch"
   | "help"
   | "focus";
 
@@ -46,6 +53,15 @@ export const SHORTCUTS: Shortcut[] = [
   { group: "Selected label", does: "Previous label", shown: [["["]], command: "previous", keys: ["["] },
   { group: "Seeing", does: "Zoom to selection, or scene", shown: [["Z"]], command: "zoom", keys: ["z"] },
   { group: "Seeing", does: "Outline or fill", shown: [["I"]], command: "outline", keys: ["i"] },
+  { group: "Seeing", does: "Compare", shown: [["B"]], command: "compare", keys: ["b"] },
+  { group: "Seeing", does: "Hold: flicker", shown: [["Y"]], command: "flicker", keys: ["y"] },
+  { group: "Seeing", does: "Move divider left", shown: [[","]], command: "divider:left", keys: [","] },
+  { group: "Seeing", does: "Move divider right", shown: [["."]], command: "divider:right", keys: ["."] },
+  { group: "Seeing", does: "Natural colours", shown: [["Shift", "1"]], command: "show:natural", keys: ["Shift+1"] },
+  { group: "Seeing", does: "False colour", shown: [["Shift", "2"]], command: "show:false-color", keys: ["Shift+2"] },
+  { group: "Seeing", does: "NDVI", shown: [["Shift", "3"]], command: "show:ndvi", keys: ["Shift+3"] },
+  { group: "Seeing", does: "NDWI", shown: [["Shift", "4"]], command: "show:ndwi", keys: ["Shift+4"] },
+  { group: "Seeing", does: "Stretch to view", shown: [["S"]], command: "stretch", keys: ["s"] },
   { group: "Seeing", does: "Hold: labels off", shown: [["Alt", "H"]] },
   { group: "Seeing", does: "Panels on or off", shown: [["\\"]], command: "panels", keys: ["\\"] },
   { group: "Everywhere", does: "Undo", shown: [["Ctrl", "Z"]], command: "undo", keys: ["Ctrl+z"] },
@@ -56,19 +72,29 @@ export const SHORTCUTS: Shortcut[] = [
     command: "redo",
     keys: ["Ctrl+Shift+z", "Ctrl+y"],
   },
+  {
+    group: "Everywhere",
+    does: "Go to place, label, WKT",
+    shown: [["Ctrl", "K"]],
+    command: "goto",
+    keys: ["Ctrl+k"],
+  },
   { group: "Everywhere", does: "Next part of the screen", shown: [["F6"]], command: "focus", keys: ["F6"] },
   { group: "Everywhere", does: "This list", shown: [["?"]], command: "help", keys: ["?"] },
 ];
 
 const COMMANDS = new Map(SHORTCUTS.flatMap(({ keys, command }) => (keys ?? []).map((key) => [key, command] as const)));
 
-type Press = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">;
+type Press = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey"> & { code?: string };
 
 /** The command of a key press, if it has one. */
-export function commandOf({ key, ctrlKey, metaKey, shiftKey, altKey }: Press): Command | undefined {
+export function commandOf({ key, code = "", ctrlKey, metaKey, shiftKey, altKey }: Press): Command | undefined {
   if (altKey) return undefined;
   const letter = key.length === 1 ? key.toLowerCase() : key;
   const ctrl = ctrlKey || metaKey;
+  // With Shift a digit's key gives a sign, which one depends on the keyboard.
+  const digit = /^Digit([1-9])$/.exec(code)?.[1];
+  if (digit && shiftKey && !ctrl) return COMMANDS.get(`Shift+${digit}`);
   // Shift is part of a sign such as `?`, and counts beside Ctrl only.
   return COMMANDS.get(`${ctrl ? "Ctrl+" : ""}${ctrl && shiftKey ? "Shift+" : ""}${letter}`);
 }

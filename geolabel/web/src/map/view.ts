@@ -48,6 +48,8 @@ export class MapView {
   readonly #overlay: Overlay;
   readonly #tools: Tools;
   readonly #steer: Steer;
+  readonly #looks = new Map<string, Look>();
+  #scenesShown = true;
   #spaceHeld = false;
   #shown = true;
   #loading = 0;
@@ -135,7 +137,28 @@ export class MapView {
   }
 
   styleScene(scene: Scene, look: Look): void {
-    styleScene(this.map, scene, look);
+    this.#looks.set(scene.id, look);
+    styleScene(this.map, scene, this.#scenesShown ? look : { ...look, visible: false });
+  }
+
+  /** The scenes as they are, or none of them: another picture takes their place. */
+  showScenes(visible: boolean): void {
+    this.#scenesShown = visible;
+    for (const scene of this.session.scenes) {
+      const look = this.#looks.get(scene.id);
+      if (look) this.styleScene(scene, look);
+    }
+  }
+
+  /** The layer that imagery is put under. */
+  get lowest(): string {
+    return LOWEST;
+  }
+
+  /** Take a share of the width only: another map is beside this one. */
+  narrow(share: number): void {
+    this.map.getContainer().style.right = `${(1 - share) * 100}%`;
+    this.map.resize();
   }
 
   // Labels

@@ -9,6 +9,7 @@ export const ICONS = {
   check: "M3 8.5l3.2 3L13 4.5",
   close: "M4 4l8 8M12 4l-8 8",
   cloud: "M4.5 12a3 3 0 01.2-6 3.8 3.8 0 017.2 1.2A2.5 2.5 0 0111.5 12z",
+  compare: `${box(2, 3, 12, 10)}M8 3v10`,
   copy: `${box(5.5, 5.5, 8, 8)}M10.5 5.5v-3h-8v8h3`,
   down: "M4.5 6.5L8 10l3.5-3.5",
   download: "M8 2.5V10M5 7l3 3 3-3M3 9.5V13h10V9.5",
