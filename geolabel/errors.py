@@ -13,6 +13,7 @@
     ├── Conflicts                what was to be taken back was changed since; `conflicts` says what
     ├── NotAllowed               refused by a setting; the sentence names the setting
     ├── Cancelled                the user stopped the work
+    ├── WorkerLost               a process that was to do a part of the work died over and over
     └── StoreFailed              the database could not do it: locked, damaged
         ├── StorageFull          no room on its disk
         └── TooSlow              a question that took longer than it may
@@ -138,6 +139,10 @@ class NotAllowed(GeolabelError):
 
 class Cancelled(GeolabelError):
     """The user stopped the work."""
+
+
+class WorkerLost(GeolabelError):
+    """A process that was to do a part of the work died, and so did those that tried again."""
 
 
 class StoreFailed(GeolabelError):

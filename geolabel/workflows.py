@@ -21,7 +21,7 @@ from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
 from geolabel.formats import staging, vector
 from geolabel.formats.base import LabelStream
-from geolabel.formats.dataset import write_dataset
+from geolabel.formats.dataset import Build, write_dataset
 from geolabel.formats.files import LocalFiles
 from geolabel.formats.memory import stream_of
 from geolabel.formats.report import ExportReport, make_report
@@ -314,6 +314,8 @@ def export(
     snapshot: str | None = None,
     progress: Progress | None = None,
     dry_run: bool = False,
+    engine: str | None = None,
+    resume: bool = False,
 ) -> ExportReport:
     """Write a dataset; it appears at `out` only when it is whole.
 
@@ -326,6 +328,10 @@ def export(
         snapshot: name of the snapshot to export, with the schema and the labels that it has; the present state when None.
         progress: called with a share and a sentence; what it raises (`Cancelled`) stops the work without a trace.
         dry_run: count what would be written, and write nothing.
+        engine: who builds the chips: `serial`, `processes[:N]`, `dask[:ADDRESS]`; None takes what suits their number. The
+            dataset is the same.
+        resume: go on where a killed export of the same dataset to the same place was, and keep what is done should this
+            one be stopped as well.
 
     Raises:
         AlreadyExists: something is at `out`.
@@ -347,8 +353,9 @@ def export(
         names = [f.name for f in wanted]
         return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
     check_room(out.absolute().parent, _size_of_images(plan), "The export")
-    with staging.staged(out) as folder:
-        report = write_dataset(plan, labels, wanted, LocalFiles(folder), tell, snapshot=state)
+    with staging.staged(out, resume=resume) as folder:
+        build = Build(engine, resume, tell)
+        report = write_dataset(plan, labels, wanted, LocalFiles(folder), build, snapshot=state)
     tell(1.0, f"Wrote {out.name}")
     return report
 
@@ -456,14 +463,27 @@ def make_demo(store: Store, raster: Path | None = None, *, progress: Progress | 
 
 def _export_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
     out = export_folder(store, job.id)
-    for rest in out.parent.glob(f".{out.name}.*.partial"):  # of a worker that was killed at it
-        shutil.rmtree(rest)
     if out.exists():  # whole already: the worker died between the rename and its last heartbeat
         shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     spec = ChipSpec.from_json(job.params.get("chips", {}))
     snapshot = job.params.get("snapshot")
-    return export(store, job.project, out, job.params["formats"], spec, snapshot=snapshot, progress=progress).to_json()
+    try:
+        report = export(
+            store,
+            job.project,
+            out,
+            job.params["formats"],
+            spec,
+            snapshot=snapshot,
+            progress=progress,
+            engine=job.params.get("engine"),
+            resume=True,  # a worker that was killed at it left what it had done
+        )
+    except Exception:
+        staging.discard(out)
+        raise
+    return report.to_json()
 
 
 def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:

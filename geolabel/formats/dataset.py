@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+import time
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
+from geolabel.chips.engine import choose_engine
+from geolabel.errors import NotFound
 from geolabel.formats.base import Context
 from geolabel.formats.contact_sheet import ContactSheet, choose
 from geolabel.formats.images import check_images
 from geolabel.formats.manifest import ChipTable, manifest
-from geolabel.formats.parts import BUILD, Setup, build_part, close_bench, read_record, tasks_of
+from geolabel.formats.parts import (
+    BUILD,
+    CHIPS,
+    Setup,
+    begin_parts,
+    build_part,
+    chips_of,
+    closing_bench,
+    count_parts,
+    is_done,
+    read_record,
+    tasks_of,
+)
 from geolabel.formats.report import make_report, page
 from geolabel.model import LabelBatch
 
@@ -29,12 +47,27 @@ if TYPE_CHECKING:
 _BATCH = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Build:
+    """How a dataset is built: nothing of it can be seen in the dataset.
+
+    Attributes:
+        engine: name of the engine (see `choose_engine`); None takes what suits the number of chips.
+        resume: go on with what a killed build of the same dataset left.
+        progress: called with a share and a sentence; it may raise `Cancelled`.
+    """
+
+    engine: str | None = None
+    resume: bool = False
+    progress: Callable[[float, str], None] = lambda _share, _message: None
+
+
 def write_dataset(
     plan: Plan,
     labels: Labels,
     formats: Sequence[Format],
     files: Files,
-    progress: Callable[[float, str], None],
+    build: Build,
     *,
     snapshot: Mapping[str, Any],
 ) -> ExportReport:
@@ -45,13 +78,15 @@ def write_dataset(
         labels: all annotations of the project, for map formats.
         formats: what to write.
         files: where.
-        progress: called with a share and a sentence; it may raise `Cancelled`.
+        build: how.
         snapshot: the state that is exported: `name`, `changeset`, `hash`.
 
     Raises:
         InvalidSpec: a format or the image format cannot hold this project.
         InvalidRaster: a scene cannot be read.
+        WorkerLost: a process died over and over at the same chips.
     """
+    progress = build.progress
     pixel = tuple(f for f in formats if f.space == "pixel")
     if pixel:
         check_images(plan.scenes, plan.spec)
@@ -64,8 +99,8 @@ def write_dataset(
         losses += _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)
         if pixel:
             shown = frozenset(choose(plan))
-            setup = Setup(secrets.token_hex(8), context, pixel, shown)
-            losses += _write_chips(plan, labels, setup, [writers[f.name] for f in pixel], table, progress=progress)
+            setup = Setup(secrets.token_hex(8), _fingerprint(plan, formats, snapshot), context, pixel, shown)
+            losses += _write_chips(plan, labels, setup, build, writers=[writers[f.name] for f in pixel], table=table)
     finally:
         files.close()
     progress(0.95, "Writing the manifest and the report")
@@ -80,6 +115,13 @@ def write_dataset(
     # The last file of a dataset: it is there when all others are.
     files.write("manifest.json", orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return report
+
+
+def _fingerprint(plan: Plan, formats: Sequence[Format], snapshot: Mapping[str, Any]) -> str:
+    """What tells one dataset from another, before it is built."""
+    known = manifest(plan, formats=[f.name for f in formats], chips={}, snapshot=snapshot)
+    chips = [(chip.name, chip.split) for chip in plan.chips]
+    return hashlib.sha256(orjson.dumps([known, plan.digest, chips, CHIPS])).hexdigest()
 
 
 def _write_map(
@@ -106,28 +148,52 @@ def _write_chips(
     plan: Plan,
     labels: Labels,
     setup: Setup,
+    build: Build,
+    *,
     writers: Sequence[ChipWriter],
     table: ChipTable,
-    *,
-    progress: Callable[[float, str], None],
 ) -> list[str]:
     sheet = ContactSheet(plan)
     files = setup.context.files
+    resumed = begin_parts(setup, resume=build.resume)
     for writer in writers:
         writer.begin()
-    done, total = 0, len(plan.chips)
-    for number in map(build_part, tasks_of(plan, labels, setup)):
-        record = read_record(files, number)
-        assert record is not None
-        for chip, pieces in zip(plan.chips[done : done + len(record.pieces)], record.pieces, strict=True):
-            row, cell, *own = pieces
-            table.add(row.lines["row"])
-            if cell.lines:
-                sheet.add(chip, cell.lines["cell"])
-            for writer, piece in zip(writers, own, strict=True):
-                writer.add(chip, piece)
-        done += len(record.pieces)
-        progress(0.05 + 0.9 * done / total, f"Chip {done:,} of {total:,}")
-    close_bench()
+    parts = range(count_parts(plan))
+    missing = [number for number in parts if not (resumed and is_done(files, number))]
+    engine = choose_engine(build.engine, len(missing))
+    pace = _Pace(len(plan.chips), build.progress)
+    with closing(engine.run(build_part, tasks_of(plan, labels, setup, missing))) as built, closing_bench():
+        todo = set(missing)
+        for number in parts:
+            if number in todo:
+                assert next(built) == number
+            record = read_record(files, number)
+            if record is None:
+                raise NotFound(f"The record of part {number} of {files} was there and is gone.")
+            for chip, pieces in zip(chips_of(plan, number), record.pieces, strict=True):
+                row, cell, *own = pieces
+                table.add(row.lines["row"])
+                if cell.lines:
+                    sheet.add(chip, cell.lines["cell"])
+                for writer, piece in zip(writers, own, strict=True):
+                    writer.add(chip, piece)
+            pace.done(len(record.pieces), fresh=number in todo)
     files.write("contact-sheet.png", sheet.png())
     return [sentence for writer in writers for sentence in writer.close()]
+
+
+class _Pace:
+    """Tells how many chips are done, and how fast."""
+
+    def __init__(self, total: int, progress: Callable[[float, str], None]) -> None:
+        self._total, self._progress = total, progress
+        self._done = self._fresh = 0
+        self._started = time.monotonic()
+
+    def done(self, chips: int, *, fresh: bool) -> None:
+        """So many more; `fresh` when this run built them."""
+        self._done += chips
+        self._fresh += chips if fresh else 0
+        rate = self._fresh / max(time.monotonic() - self._started, 1e-3)
+        speed = f", {rate:,.0f} a second" if rate >= 1 else ""
+        self._progress(0.05 + 0.9 * self._done / self._total, f"Chip {self._done:,} of {self._total:,}{speed}")

@@ -29,6 +29,9 @@ class Files(Protocol):
     def read(self, path: str) -> bytes | None:
         """The whole of a file; None when there is none of that path."""
 
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None when there is none of that path."""
+
     def remove(self, folder: str) -> None:
         """Remove a folder and all that is in it, if there is one."""
 
@@ -55,6 +58,9 @@ class LocalFiles:
         self._opened: dict[str, BinaryIO] = {}
         self.closing = ExitStack()
 
+    def __str__(self) -> str:
+        return str(self.root)
+
     def __reduce__(self) -> tuple[type[LocalFiles], tuple[Path]]:
         return (LocalFiles, (self.root,))
 
@@ -76,6 +82,13 @@ class LocalFiles:
         """The whole of a file."""
         try:
             return (self.root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file."""
+        try:
+            return (self.root / path).stat().st_size
         except FileNotFoundError:
             return None
 

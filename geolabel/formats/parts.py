@@ -8,8 +8,9 @@ how many built them.
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,14 @@ import numpy as np
 import orjson
 
 from geolabel.chips.build import ChipBuilder
+from geolabel.errors import InvalidSpec, NotFound
 from geolabel.formats.base import Context, Piece
 from geolabel.formats.contact_sheet import draw_cell
 from geolabel.formats.images import image_bytes
 from geolabel.formats.manifest import chip_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,6 +43,7 @@ CHIPS = 32
 """In a part: enough that sending one about costs little, few enough that all processes end at about the same time."""
 
 _DIGEST = 32
+_MARK = f"{BUILD}/of"
 _LENGTH = 8
 
 
@@ -50,12 +53,14 @@ class Setup:
 
     Attributes:
         key: of this build, no other has it.
+        fingerprint: of what is built: what a killed build left goes on only where it is the same.
         context: what writers know.
         formats: pixel formats that are written.
         shown: names of the chips on the contact sheet.
     """
 
     key: str
+    fingerprint: str
     context: Context
     formats: tuple[Format, ...]
     shown: frozenset[str]
@@ -81,15 +86,54 @@ class Task:
     ids: NDArray[np.int64]
     columns: Mapping[str, NDArray[np.object_]]
 
+    def __str__(self) -> str:
+        return f"chips {self.first:,} to {self.first + len(self.chips) - 1:,}"
 
-def tasks_of(plan: Plan, labels: Labels, setup: Setup) -> Iterator[Task]:
-    """The parts of a plan, in its order; each is made when it is asked for."""
-    for number, start in enumerate(range(0, len(plan.chips), CHIPS)):
-        chips = plan.chips[start : start + CHIPS]
+
+def count_parts(plan: Plan) -> int:
+    """How many parts a plan has."""
+    return -(-len(plan.chips) // CHIPS)
+
+
+def chips_of(plan: Plan, number: int) -> tuple[PlannedChip, ...]:
+    """The chips of a part."""
+    return plan.chips[number * CHIPS : (number + 1) * CHIPS]
+
+
+def tasks_of(plan: Plan, labels: Labels, setup: Setup, numbers: Iterable[int]) -> Iterator[Task]:
+    """The parts of a plan of these numbers; each is made when it is asked for."""
+    for number in numbers:
+        chips = chips_of(plan, number)
         ids = np.unique(np.concatenate([chip.ids for chip in chips]))
         at = np.searchsorted(labels.ids, ids)
         columns = {name: column[at] for name, column in labels.columns.items()}
-        yield Task(setup, number, start + 1, chips, ids, columns)
+        yield Task(setup, number, number * CHIPS + 1, chips, ids, columns)
+
+
+def begin_parts(setup: Setup, *, resume: bool) -> bool:
+    """Make ready for the records; gives whether those of an earlier build, which was killed, may be taken.
+
+    Raises:
+        InvalidSpec: what is to be resumed is something else.
+    """
+    files = setup.context.files
+    left = files.read(_MARK)
+    if resume and left is not None:
+        if left == setup.fingerprint.encode():
+            return True
+        raise InvalidSpec(
+            "The export that was stopped here was another one: its labels, options, formats or software were not the same. "
+            "Export without --resume to begin anew."
+        )
+    files.remove(BUILD)
+    files.write(_MARK, setup.fingerprint.encode())
+    return False
+
+
+def is_done(files: Files, number: int) -> bool:
+    """Whether a part has its record, and all its files are there."""
+    record = read_record(files, number)
+    return record is not None and all(files.size(path) == size for path, size in record.written.items())
 
 
 def record_path(number: int) -> str:
@@ -118,6 +162,11 @@ class _Bench:
     """What a thread keeps from one part to the next: writers, and an open scene."""
 
     def __init__(self, setup: Setup) -> None:
+        if setup.context.files.read(_MARK) != setup.fingerprint.encode():
+            raise NotFound(
+                f"A worker on {socket.gethostname()} does not see the dataset's folder ({setup.context.files}). Write it to a drive "
+                "that all workers share, or to object storage."
+            )
         self.files = _Noted(setup.context.files)
         context = Context(
             setup.context.project, setup.context.scenes, setup.context.spec, setup.context.splits, self.files
@@ -171,14 +220,22 @@ def _bench_of(setup: Setup) -> _Bench:
     known: tuple[str, _Bench] | None = getattr(_threads, "bench", None)
     if known is not None and known[0] == setup.key:
         return known[1]
-    close_bench()
+    _close_bench()
     _threads.bench = (setup.key, _Bench(setup))
     bench: _Bench = _threads.bench[1]
     return bench
 
 
-def close_bench() -> None:
-    """Close what this thread has kept open."""
+@contextmanager
+def closing_bench() -> Iterator[None]:
+    """At the end of the block, close what this thread has kept open."""
+    try:
+        yield
+    finally:
+        _close_bench()
+
+
+def _close_bench() -> None:
     known: tuple[str, _Bench] | None = getattr(_threads, "bench", None)
     if known is not None:
         del _threads.bench

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geolabel.errors import AlreadyExists, NotAllowed
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,23 +36,33 @@ def check_free(out: Path) -> None:
 
 
 @contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """Give a folder beside `out` to write into; at the end of the block it becomes `out`, at an exception it is gone.
+def staged(out: Path, *, resume: bool = False) -> Iterator[Path]:
+    """Give a folder beside `out` to write into, `.{name}.partial`; at the end of the block it becomes `out`.
 
-    All files are on the disk before the name is: after a power cut there is a whole dataset or none.
+    All files are on the disk before the name is: after a power cut there is a whole dataset or none. A folder that a
+    killed process left is emptied first.
+
+    Args:
+        out: what will be there.
+        resume: what a killed process left is kept, and so is what this one leaves when it fails; otherwise an exception
+            leaves nothing.
 
     Raises:
         AlreadyExists: something is at `out`, at the start or at the end.
-        NotAllowed: the folder above cannot be written to.
+        NotAllowed: the folder above cannot be written to, or another process is at it.
     """
     check_free(out)
     made = _make_parents(out.parent)
+    folder = out.with_name(f".{out.name}.partial")
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = _lock(folder, out)
     except OSError as error:
         _remove_empty(made)
         raise NotAllowed(f"Nothing can be written to {out.parent}: {error.strerror}.") from error
     try:
+        if not resume:
+            _empty(folder)
         yield folder
         folder.chmod(0o777 & ~_umask())
         _sync(folder)
@@ -56,9 +70,41 @@ def staged(out: Path) -> Iterator[Path]:
         folder.rename(out)
         _sync_one(out.parent)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        _remove_empty(made)
+        if not resume:
+            discard(out)
+            _remove_empty(made)
         raise
+    finally:
+        os.close(lock)
+
+
+def discard(out: Path) -> None:
+    """Remove what a process left that was killed while it wrote `out`."""
+    shutil.rmtree(out.with_name(f".{out.name}.partial"), ignore_errors=True)
+
+
+def _lock(folder: Path, out: Path) -> int:
+    """Keep other processes out as long as the handle is open, which ends with this process."""
+    handle = os.open(folder, os.O_RDONLY)
+    if fcntl is not None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise NotAllowed(
+                f"Another export is writing {out} at this moment; wait for it, or choose another name."
+            ) from None
+        except OSError:  # a drive without locks
+            pass
+    return handle
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _make_parents(parent: Path) -> list[Path]:
