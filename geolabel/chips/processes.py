@@ -92,7 +92,7 @@ class _Crew:
         self._workers: list[_Worker] = []
         self._waiting: deque[int] = deque()  # tasks of workers that died
         self._tasks: dict[int, Any] = {}  # begun, and no result yet
-        self._results: dict[int, Any] = {}
+        self._results: dict[int, tuple[bool, Any]] = {}
         self._tries: dict[int, int] = {}
         self._count = count
 
@@ -103,7 +103,10 @@ class _Crew:
         due = 0
         while first is not None or self._tasks or self._results:
             if due in self._results:
-                yield self._results.pop(due)
+                done, result = self._results.pop(due)
+                if not done:
+                    raise result
+                yield result
                 due += 1
                 continue
             first = self._hand_out(first, more, due)
@@ -143,15 +146,13 @@ class _Crew:
             assert isinstance(ready, Connection)
             worker = by_connection[ready]
             try:
-                done, result = ready.recv()
+                answer = ready.recv()
             except (EOFError, ConnectionResetError):
                 self._replace(worker)
                 continue
             number = worker.sent.popleft()
-            if not done:
-                raise result
             del self._tasks[number]
-            self._results[number] = result
+            self._results[number] = answer
 
     def _replace(self, worker: _Worker) -> None:
         """A worker has died: its tasks wait for others, and a new one takes its place."""

@@ -22,6 +22,7 @@ from geolabel.formats.parts import (
     BUILD,
     CHIPS,
     Setup,
+    Task,
     begin_parts,
     build_part,
     chips_of,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from geolabel.chips.labels import Labels
     from geolabel.chips.plan import Plan
+    from geolabel.chips.planned import PlannedChip
     from geolabel.formats.base import ChipWriter, Format
     from geolabel.formats.files import Files
     from geolabel.formats.report import ExportReport
@@ -120,7 +122,7 @@ def write_dataset(
 def _fingerprint(plan: Plan, formats: Sequence[Format], snapshot: Mapping[str, Any]) -> str:
     """What tells one dataset from another, before it is built."""
     known = manifest(plan, formats=[f.name for f in formats], chips={}, snapshot=snapshot)
-    chips = [(chip.name, chip.split) for chip in plan.chips]
+    chips = [plan.chip_names.tolist(), plan.chip_splits.tolist()]
     return hashlib.sha256(orjson.dumps([known, plan.digest, chips, CHIPS])).hexdigest()
 
 
@@ -162,7 +164,14 @@ def _write_chips(
     missing = [number for number in parts if not (resumed and is_done(files, number))]
     engine = choose_engine(build.engine, len(missing))
     pace = _Pace(len(plan.chips), build.progress)
-    with closing(engine.run(build_part, tasks_of(plan, labels, setup, missing))) as built, closing_bench():
+    begun: dict[int, tuple[PlannedChip, ...]] = {}
+
+    def tasks() -> Iterator[Task]:
+        for task in tasks_of(plan, labels, setup, missing):
+            begun[task.number] = task.chips
+            yield task
+
+    with closing(engine.run(build_part, tasks())) as built, closing_bench():
         todo = set(missing)
         for number in parts:
             if number in todo:
@@ -170,7 +179,8 @@ def _write_chips(
             record = read_record(files, number)
             if record is None:
                 raise NotFound(f"The record of part {number} of {files} was there and is gone.")
-            for chip, pieces in zip(chips_of(plan, number), record.pieces, strict=True):
+            chips = begun.pop(number) if number in todo else chips_of(plan, number)
+            for chip, pieces in zip(chips, record.pieces, strict=True):
                 row, cell, *own = pieces
                 table.add(row.lines["row"])
                 if cell.lines:

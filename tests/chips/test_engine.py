@@ -1,0 +1,126 @@
+"""One suite over every engine: results in order, whoever dies; errors as they were raised."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from geolabel.chips.engine import Serial, choose_engine
+from geolabel.chips.processes import TRIES, Processes
+from geolabel.errors import InvalidRaster, InvalidSpec, NotFound, StorageFull, WorkerLost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from geolabel.chips.engine import Engine
+
+
+@pytest.fixture(scope="module", params=["serial", "processes:1", "processes:3", "dask"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    if request.param != "dask":
+        yield choose_engine(request.param, 100)
+        return
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
+        yield choose_engine(f"dask:{cluster.scheduler_address}", 100)
+
+
+def square(number: int) -> int:
+    time.sleep(0.01 * (number % 3))  # later tasks overtake earlier ones
+    return number * number
+
+
+def fail_at_seven(number: int) -> int:
+    if number == 7:
+        raise InvalidRaster("The seventh cannot be read.")
+    return number
+
+
+def die_once(mark: Path) -> int:
+    """Kill the process that is at it, the first time."""
+    if mark.name == "5" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return int(mark.name)
+
+
+def die_always(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def fail_oddly(number: int) -> NoReturn:
+    raise StorageFull(f"{number} finds no room.", "No room.", needed=1, free=0)
+
+
+def test_results_come_in_order(engine: Engine) -> None:
+    assert list(engine.run(square, range(40))) == [n * n for n in range(40)]
+    assert list(engine.run(square, [])) == []
+
+
+def test_an_error_is_what_was_raised_and_comes_where_it_was_raised(engine: Engine) -> None:
+    results = engine.run(fail_at_seven, range(20))
+    assert [next(results) for _ in range(7)] == list(range(7))
+    with pytest.raises(InvalidRaster, match="The seventh cannot be read"):
+        next(results)
+
+
+def test_tasks_are_taken_when_somebody_can_do_them(engine: Engine) -> None:
+    taken: list[int] = []
+
+    def tasks() -> Iterator[int]:
+        for number in range(10_000):
+            taken.append(number)
+            yield number
+
+    results = engine.run(square, tasks())
+    assert next(results) == 0
+    results.close()
+    assert len(taken) < 100
+
+
+@pytest.mark.parametrize("engine", ["processes:1", "processes:3", "dask"], indirect=True)
+def test_the_task_of_a_worker_that_died_is_done_again(engine: Engine, tmp_path: Path) -> None:
+    assert list(engine.run(die_once, [tmp_path / str(n) for n in range(20)])) == list(range(20))
+    assert (tmp_path / "5").exists()
+
+
+def test_a_task_that_kills_every_worker_is_named() -> None:
+    with pytest.raises(WorkerLost, match=rf"The process that was to build 3 was killed \(SIGKILL\), {TRIES} times"):
+        list(Processes(2).run(die_always, range(9)))
+
+
+def test_an_error_that_cannot_travel_still_says_its_sentence() -> None:
+    with pytest.raises(Exception, match="finds no room"):
+        list(Processes(1).run(fail_oddly, range(2)))
+
+
+def test_no_process_is_left() -> None:
+    results = Processes(2).run(square, range(1000))
+    next(results)
+    results.close()
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    assert not [command for command in commands if b"geolabel.chips.worker" in command]
+
+
+@pytest.mark.parametrize("name", ["threads", "processes:0", "processes:many", "serial:2", "", "processes:-1"])
+def test_an_engine_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSpec, match=r"engine must be one of|needs a whole number"):
+        choose_engine(name, 100)
+
+
+def test_no_scheduler_is_a_sentence() -> None:
+    with pytest.raises(NotFound, match="No Dask scheduler answers at 'tcp://127.0.0.1:1'"):
+        list(choose_engine("dask:tcp://127.0.0.1:1", 100).run(square, [1]))
+
+
+def test_little_work_starts_no_process() -> None:
+    assert isinstance(choose_engine(None, 3), Serial)
