@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -48,7 +49,16 @@ def import_file(store: Store, job: Job) -> Path:
 
 
 def remove_unneeded(store: Store) -> None:
-    """Remove the bodies of imports that nobody will read: cancelled before they began, or of a worker killed at its end."""
+    """Remove what nobody will need: of jobs that were cancelled before they began, or whose worker was killed at their end.
+
+    These are bodies of imports, and what is there of an export that would have gone on.
+    """
+    begun = {path: int(path.name.split(".")[1]) for path in (store.folder / "exports").glob(".[0-9]*.partial")}
+    if begun:
+        alive = {job.id for job in store.jobs() if job.state in {JobState.QUEUED, JobState.RUNNING}}
+        for path, job_id in begun.items():
+            if job_id not in alive:
+                shutil.rmtree(path, ignore_errors=True)
     bodies = set((store.folder / "imports").glob("*.geojson"))
     if not bodies:
         return

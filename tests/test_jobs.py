@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ import pytest
 
 from geolabel import workflows
 from geolabel.errors import StoreFailed
-from geolabel.jobs import JobRunner, export_folder, run_job
+from geolabel.formats.files import LocalFiles
+from geolabel.formats.parts import read_record
+from geolabel.jobs import JobRunner, export_folder, remove_unneeded, run_job
 from geolabel.model import Job, JobState
 from geolabel.store.store import Store, open_store
 
@@ -183,19 +186,43 @@ def test_a_worker_that_lost_its_job_does_not_cancel_it_for_the_next(store: Store
     assert store.job(job.id).state is JobState.QUEUED
 
 
-def test_stopping_leaves_nothing_half_written(store: Store) -> None:
+def test_an_export_that_was_stopped_goes_on_where_it_was(store: Store) -> None:
     runner = JobRunner(store, _geolabel(store))
     runner.start()
-    job = store.add_job("export", "elkton", {"formats": ["coco"], "chips": {"size": 4}})
+    params = {"formats": ["coco"], "chips": {"size": 16}, "engine": "serial"}
+    job = store.add_job("export", "elkton", params)
     runner.wake()
     exports = export_folder(store, job.id).parent
     end = time.monotonic() + 60
-    while not list(exports.glob(".*.partial")) and time.monotonic() < end:
+    while len(list(exports.glob(".*.partial/.build/*.part"))) < 2 and time.monotonic() < end:
         time.sleep(0.02)
-    assert list(exports.iterdir())
     runner.stop()
     assert store.job(job.id).state is JobState.QUEUED
-    assert not exports.exists() or not list(exports.iterdir())
+    assert [path.name for path in exports.iterdir()] == [f".{job.id}.partial"]
+    partial = exports / f".{job.id}.partial"
+    first = read_record(LocalFiles(partial), 0)
+    assert first is not None
+    built = {path: (partial / path).stat().st_mtime_ns for path in first.written}
+    assert len(built) == 32
+
+    claimed = store.claim_job()
+    assert claimed is not None
+    assert workflows.JOB_HANDLERS["export"](store, claimed, lambda _share, _message: None)
+    assert [path.name for path in exports.iterdir()] == [str(job.id)]
+    assert not list((exports / str(job.id)).glob(".*"))
+    assert {path: (exports / str(job.id) / path).stat().st_mtime_ns for path in built} == built
+    assert json.loads((exports / str(job.id) / "report.json").read_text())["formats"] == ["coco"]
+
+
+def test_what_a_cancelled_export_had_built_is_removed(store: Store) -> None:
+    job = store.add_job("export", "elkton", {"formats": ["coco"]})
+    left = export_folder(store, job.id).with_name(f".{job.id}.partial")
+    left.mkdir(parents=True)
+    remove_unneeded(store)
+    assert left.exists()  # it may go on yet
+    store.cancel_job(job.id)
+    remove_unneeded(store)
+    assert not left.exists()
 
 
 def test_the_file_of_an_import_stays_until_the_import_has_ended(store: Store, tmp_path: Path) -> None:
