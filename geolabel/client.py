@@ -270,6 +270,8 @@ class Project:
         chips: ChipSpec | None = None,
         snapshot: str | None = None,
         progress: Callable[[float, str], None] | None = None,
+        engine: str | None = None,
+        resume: bool = False,
     ) -> ExportReport:
         """Write a dataset. See `workflows.export`.
 
@@ -279,9 +281,20 @@ class Project:
             chips: how to cut; 512 px on the native grid when None.
             snapshot: name of the snapshot to export; the present state when None.
             progress: called with a share and a sentence.
+            engine: who builds the chips: `serial`, `processes[:N]`, `dask[:ADDRESS]`; None takes what suits their number.
+            resume: go on where a killed export of the same dataset was.
         """
-        spec = chips or ChipSpec()
-        return workflows.export(self._store, self.id, Path(out), formats, spec, snapshot=snapshot, progress=progress)
+        return workflows.export(
+            self._store,
+            self.id,
+            Path(out),
+            formats,
+            chips or ChipSpec(),
+            snapshot=snapshot,
+            progress=progress,
+            engine=engine,
+            resume=resume,
+        )
 
 
 def _moment(at: str | int | datetime) -> str | int:

@@ -107,6 +107,17 @@ def export_(
         str | None, typer.Option("--snapshot", help="Export this snapshot; now when not given.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="Who builds the chips: serial, processes[:N], dask[:ADDRESS]. The result is the same."
+        ),
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="The same as --engine processes:N.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where a killed export was, and keep what is done when this one stops."),
+    ] = False,
     workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
@@ -131,7 +142,18 @@ def export_(
     )
     with open_workspace(workspace) as store:
         formats = format_.split(",")
-        run_export(store, project, directory, formats, spec, snapshot=snapshot, dry_run=dry_run, as_json=as_json)
+        run_export(
+            store,
+            project,
+            directory,
+            formats,
+            spec,
+            snapshot=snapshot,
+            dry_run=dry_run,
+            engine=_engine(engine, workers),
+            resume=resume,
+            as_json=as_json,
+        )
 
 
 def run_export(
@@ -144,6 +166,8 @@ def run_export(
     dry_run: bool,
     as_json: bool,
     snapshot: str | None = None,
+    engine: str | None = None,
+    resume: bool = False,
 ) -> None:
     """Export, and say what was written."""
     from geolabel import workflows
@@ -158,12 +182,22 @@ def run_export(
             snapshot=snapshot,
             progress=progress,
             dry_run=dry_run,
+            engine=engine,
+            resume=resume,
         )
     if as_json:
         show_json(report.to_json())
     else:
         for line in report.lines():
             say(line)
+
+
+def _engine(engine: str | None, workers: int | None) -> str | None:
+    if workers is None:
+        return engine
+    if engine not in {None, "processes"}:
+        raise typer.BadParameter(f"goes with processes, not with --engine {engine}", param_hint="--workers")
+    return f"processes:{workers}"
 
 
 def _numbers(text: str | None, kind: type[int | float], option: str) -> tuple[Any, ...] | None:
