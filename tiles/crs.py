@@ -97,6 +97,8 @@ def reason(error: Exception) -> str:
 
 @lru_cache(maxsize=256)
 def metres(name: str) -> float:
-    """How many metres one unit of a projected CRS is; 1 where it does not say."""
-    axes = read(name).axis_info
-    return float(axes[0].unit_conversion_factor or 1.0) if axes else 1.0
+    """How many metres one unit of a CRS is; a degree at the equator, as the OGC counts. 1 where it does not say."""
+    crs = read(name)
+    factor = float(crs.axis_info[0].unit_conversion_factor or 1.0) if crs.axis_info else 1.0
+    # Of angles, the factor is that to radians.
+    return factor * (crs.ellipsoid.semi_major_metre if crs.ellipsoid else 1.0) if crs.is_geographic else factor

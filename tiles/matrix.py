@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import morecantile
 
-from tiles.crs import is_cylindrical
+from tiles.crs import is_cylindrical, metres
 from tiles.errors import InvalidParameter, OutsideMatrix
 
 if TYPE_CHECKING:
@@ -203,3 +203,19 @@ def is_upright(info: RasterInfo) -> bool:
     """Whether a raster's pixels are square and its rows run from west to east, the northern first."""
     a, b, _, d, e, _ = info.transform
     return info.crs_wkt is not None and not info.gcps and b == d == 0 and a > 0 and abs(a + e) <= 1e-9 * a
+
+
+def on_map(info: RasterInfo) -> MatrixSet:
+    """The same set as `native` gives, in the raster's CRS where that can be said: when it is upright."""
+    own = native(info)
+    if not is_upright(info):
+        return own
+    pixel, _, left, _, _, top = info.transform
+    name = info.crs or str(info.crs_wkt)
+    levels = tuple(
+        replace(
+            level, cell=level.cell * pixel, left=left, top=top, denominator=level.cell * pixel * metres(name) / 0.28e-3
+        )
+        for level in own.levels
+    )
+    return replace(own, crs=name, levels=levels)

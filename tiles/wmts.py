@@ -1,0 +1,183 @@
+"""WMTS 1.0.0: the capabilities as XML, and requests in key-value pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from tiles import crs
+from tiles.errors import InvalidParameter
+from tiles.parameters import read_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tiles.layers import Layer
+    from tiles.matrix import Level, MatrixSet
+
+MEDIA_TYPE: Final = "application/xml"
+FORMATS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/tiff": "tif"}
+"""What is offered, and how the names of such tiles end."""
+
+INFO_FORMAT: Final = "application/json"
+
+_WMTS = "http://www.opengis.net/wmts/1.0"
+_OWS = "http://www.opengis.net/ows/1.1"
+_XLINK = "http://www.w3.org/1999/xlink"
+_NAMES: Final = {
+    "xmlns": _WMTS,
+    "xmlns:ows": _OWS,
+    "xmlns:xlink": _XLINK,
+    "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
+    "xsi:schemaLocation": f"{_WMTS} http://schemas.opengis.net/wmts/1.0/wmtsGetCapabilities_response.xsd",
+    "version": "1.0.0",
+}
+# Pixels of a raster that lies nowhere: x = column, y = -row.
+_PIXELS: Final = (
+    'ENGCRS["Pixels",EDATUM["Raster"],CS[Cartesian,2],AXIS["x",east],AXIS["y",north],LENGTHUNIT["metre",1]]'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TileRequest:
+    """A tile, or the values under one of its pixels, as asked for in key-value pairs.
+
+    Attributes:
+        layer: its id.
+        tms: name of the tile matrix set.
+        address: zoom level, column and row.
+        fmt: how its name would end; None when values are asked for.
+        pixel: (column, row) in the tile when values are asked for.
+    """
+
+    layer: str
+    tms: str
+    address: tuple[int, int, int]
+    fmt: str | None
+    pixel: tuple[int, int] | None
+
+
+def read_request(query: Mapping[str, str]) -> TileRequest | None:
+    """What a request asks for; None for the capabilities.
+
+    Args:
+        query: with names in lower case.
+
+    Raises:
+        InvalidParameter: a parameter is missing or cannot be used.
+    """
+    if query.get("service", "WMTS").upper() != "WMTS":
+        raise InvalidParameter(f"SERVICE cannot be used: expected WMTS; got {query['service'][:32]!r}.")
+    request = query.get("request", "GetCapabilities").lower()
+    if request == "getcapabilities":
+        return None
+    if request not in {"gettile", "getfeatureinfo"}:
+        raise InvalidParameter(
+            f"REQUEST cannot be used: expected GetCapabilities, GetTile or GetFeatureInfo; got {query['request'][:32]!r}."
+        )
+    wanted = ["layer", "tilematrixset", "tilematrix", "tilerow", "tilecol"]
+    missing = [name.upper() for name in wanted if not query.get(name)]
+    if missing:
+        raise InvalidParameter(f"{missing[0]} is missing: expected {', '.join(name.upper() for name in wanted)}.")
+    address = (
+        read_number("TILEMATRIX", query["tilematrix"].rpartition(":")[2]),
+        read_number("TILECOL", query["tilecol"]),
+        read_number("TILEROW", query["tilerow"]),
+    )
+    if request == "getfeatureinfo":
+        pixel = read_number("I", query.get("i", "")), read_number("J", query.get("j", ""))
+        return TileRequest(query["layer"], query["tilematrixset"], address, None, pixel)
+    media = query.get("format", "image/png")
+    if media not in FORMATS:
+        raise InvalidParameter(f"FORMAT cannot be used: expected one of {', '.join(FORMATS)}; got {media[:32]!r}.")
+    return TileRequest(query["layer"], query["tilematrixset"], address, FORMATS[media], None)
+
+
+def capabilities(layers: Sequence[Layer], url: str, title: str) -> bytes:
+    """The capabilities document.
+
+    Args:
+        layers: what is offered.
+        url: where requests in key-value pairs go.
+        title: of the service, as people read it.
+    """
+    root = Element("Capabilities", _NAMES)
+    identification = SubElement(root, "ows:ServiceIdentification")
+    for name, text in (("Title", title), ("ServiceType", "OGC WMTS"), ("ServiceTypeVersion", "1.0.0")):
+        _text(identification, f"ows:{name}", text)
+    operations = SubElement(root, "ows:OperationsMetadata")
+    for name in ("GetCapabilities", "GetTile", "GetFeatureInfo"):
+        http = SubElement(SubElement(SubElement(operations, "ows:Operation", name=name), "ows:DCP"), "ows:HTTP")
+        get = SubElement(http, "ows:Get", {"xlink:href": f"{url}?"})
+        values = SubElement(SubElement(get, "ows:Constraint", name="GetEncoding"), "ows:AllowedValues")
+        _text(values, "ows:Value", "KVP")
+    contents = SubElement(root, "Contents")
+    for layer in layers:
+        _layer(contents, layer)
+    sets = {tileset.matrices.id: tileset.matrices for layer in layers for tileset in layer.tilesets}
+    for matrices in sets.values():
+        _matrix_set(contents, matrices)
+    SubElement(root, "ServiceMetadataURL", {"xlink:href": url})
+    indent(root)
+    return bytes(tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _text(parent: Element, name: str, text: str) -> None:
+    SubElement(parent, name).text = text
+
+
+def _layer(contents: Element, layer: Layer) -> None:
+    element = SubElement(contents, "Layer")
+    _text(element, "ows:Title", layer.title)
+    if layer.bounds is not None:
+        west, south, east, north = layer.bounds
+        if west > east:  # the box of WMTS does not go across the antimeridian
+            west, east = -180.0, 180.0
+        box = SubElement(element, "ows:WGS84BoundingBox")
+        _text(box, "ows:LowerCorner", f"{west!r} {south!r}")
+        _text(box, "ows:UpperCorner", f"{east!r} {north!r}")
+    _text(element, "ows:Identifier", layer.id)
+    style = SubElement(element, "Style", isDefault="true")
+    _text(style, "ows:Identifier", "default")
+    for media in FORMATS:
+        _text(element, "Format", media)
+    _text(element, "InfoFormat", INFO_FORMAT)
+    for tileset in layer.tilesets:
+        link = SubElement(element, "TileMatrixSetLink")
+        _text(link, "TileMatrixSet", tileset.matrices.id)
+        _limits(link, tileset.limits)
+    for media, fmt in FORMATS.items():
+        template = layer.template.replace("{format}", fmt)
+        SubElement(element, "ResourceURL", format=media, resourceType="tile", template=template)
+
+
+def _limits(link: Element, limits: Mapping[int, tuple[int, int, int, int]]) -> None:
+    several = SubElement(link, "TileMatrixSetLimits")
+    for z, (left, right, top, bottom) in limits.items():
+        one = SubElement(several, "TileMatrixLimits")
+        _text(one, "TileMatrix", str(z))
+        for name, value in (("MinTileRow", top), ("MaxTileRow", bottom), ("MinTileCol", left), ("MaxTileCol", right)):
+            _text(one, name, str(value))
+
+
+def _matrix_set(contents: Element, matrices: MatrixSet) -> None:
+    element = SubElement(contents, "TileMatrixSet")
+    _text(element, "ows:Identifier", matrices.id)
+    name = matrices.crs
+    _text(element, "ows:SupportedCRS", _PIXELS if name is None else crs.urn(name) or name)
+    swapped = name is not None and crs.north_first(name)
+    for level in _plain(matrices.levels):
+        one = SubElement(element, "TileMatrix")
+        _text(one, "ows:Identifier", str(level.z))
+        _text(one, "ScaleDenominator", repr(level.denominator))
+        corner = (level.top, level.left) if swapped else (level.left, level.top)
+        _text(one, "TopLeftCorner", f"{corner[0]!r} {corner[1]!r}")
+        sizes = {"TileWidth": level.size, "TileHeight": level.size}
+        for tag, value in {**sizes, "MatrixWidth": level.columns, "MatrixHeight": level.rows}.items():
+            _text(one, tag, str(value))
+
+
+def _plain(levels: Sequence[Level]) -> Iterable[Level]:
+    """Levels whose tiles are all of one width: WMTS knows no others."""
+    return (level for level in levels if not level.wider)
