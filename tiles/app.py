@@ -17,6 +17,7 @@ from tiles.errors import SourceNotFound, TilesError, UnknownScene
 from tiles.router import STATUS, create_router
 from tiles.settings import TilesSettings, from_environment
 from tiles.sources import SUFFIXES, Source, find_source
+from tiles.standards import create_matrix_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,6 +117,7 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
         }
 
     app.include_router(create_router(catalogue, settings), prefix="/scenes")
+    app.include_router(create_matrix_router())
     return app
 
 

@@ -63,7 +63,8 @@ def on_earth(name: str) -> bool:
 def north_first(name: str) -> bool:
     """Whether its authority writes the northing or latitude first."""
     axes = read(name).axis_info
-    return bool(axes) and axes[0].direction.lower() == "north" and len(axes) > 1 and axes[1].direction.lower() == "east"
+    # By name: at a pole both may point north, or south.
+    return bool(axes) and any(word in axes[0].name.lower() for word in ("northing", "latitude"))
 
 
 @lru_cache(maxsize=256)

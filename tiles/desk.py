@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from fastapi import Response
+
+from tiles import render, values
+from tiles.cache import etag_matches
 from tiles.errors import SourceChanged
 from tiles.pictures import Pictures
 from tiles.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from fastapi import Request
 
     from tiles.catalogue import Catalogue
+    from tiles.pictures import Picture
     from tiles.settings import TilesSettings
     from tiles.sources import Source
 
 Result = TypeVar("Result")
 
+MEDIA_TYPES: Final[dict[str, str]] = dict((*render.MEDIA_TYPES.items(), *values.MEDIA_TYPES.items()))
+"""Media type of each format."""
+
 _REMOTE_THREADS: Final = 16
+
+# The URL of a tile stays the same when the raster changes: clients keep it, and ask each time whether it still holds.
+_CACHE_CONTROL: Final = "private, no-cache"
 
 
 class Desk:
@@ -31,13 +42,23 @@ class Desk:
     Args:
         catalogue: where scenes are looked up.
         settings: limits and caches.
+        saved: query parameters that hold for a scene where a request says nothing else.
 
     Attributes:
         pictures: makes the images.
+        saved: as given.
+        settings: as given.
     """
 
-    def __init__(self, catalogue: Catalogue, settings: TilesSettings) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        settings: TilesSettings,
+        saved: Callable[[str], Mapping[str, str]] = lambda _: {},
+    ) -> None:
         self._catalogue = catalogue
+        self.saved = saved
+        self.settings = settings
         self.pictures = Pictures(settings)
         self._here = Workers(settings.max_waiting)
         self._elsewhere = Workers(settings.max_waiting, _REMOTE_THREADS)
@@ -61,3 +82,13 @@ class Desk:
         """
         workers = self._elsewhere if source.is_remote else self._here
         return await workers.run(work, request.is_disconnected)
+
+    async def send(self, request: Request, source: Source, picture: Picture, fmt: str) -> Response:
+        """An image, made unless it is there or the client has it."""
+        headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
+        if etag_matches(request.headers.get("if-none-match"), picture.etag):
+            return Response(status_code=304, headers=headers)
+        content = picture.kept()
+        if content is None:
+            content = await self.run(request, source, picture.content)
+        return Response(content, media_type=MEDIA_TYPES[fmt], headers=headers)

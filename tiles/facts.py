@@ -15,19 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tiles.desk import Desk
-    from tiles.settings import TilesSettings
     from tiles.sources import Source
 
 
-def add_routes(router: APIRouter, desk: Desk, settings: TilesSettings) -> None:  # noqa: C901 - each route is a function in it
+def add_routes(router: APIRouter, desk: Desk) -> None:  # noqa: C901 - each route is a function in it
     """Add them to a router.
 
     Args:
         router: of the imagery.
         desk: knows scenes, headers and stretches, and the threads to read in.
-        settings: limits for opening.
     """
-    pictures = desk.pictures
+    pictures, settings, saved = desk.pictures, desk.settings, desk.saved
 
     async def answer(request: Request, scene: str, find: Callable[[Source], dict[str, Any]]) -> dict[str, Any]:
         return await desk.answer(scene, lambda source: desk.run(request, source, lambda: find(source)))
@@ -46,7 +44,7 @@ def add_routes(router: APIRouter, desk: Desk, settings: TilesSettings) -> None: 
 
         def find(source: Source) -> dict[str, Any]:
             info = pictures.info(source)
-            style = read_style(request, info, "bbox")
+            style = read_style(request, info, "bbox", saved=saved(scene))
             return {"channels": measure.statistics(source, info, style, settings=settings, bbox=box)}
 
         return await answer(request, scene, find)
@@ -90,7 +88,7 @@ def add_routes(router: APIRouter, desk: Desk, settings: TilesSettings) -> None: 
         """What the colors of one band mean."""
 
         def find(source: Source) -> dict[str, Any]:
-            style = read_style(request, pictures.info(source))
+            style = read_style(request, pictures.info(source), saved=saved(scene))
             if style.channels != 1:
                 raise InvalidParameter(
                     "There is no legend of three bands: expected one, as with bidx=1 or an expression."

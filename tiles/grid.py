@@ -80,12 +80,17 @@ class Placement:
             return own_pixels
         return OnMap(self.georef, self.matrices.crs, shift)
 
-    def limits(self, z: int) -> tuple[int, int, int, int]:
-        """First and last column, first and last row of the tiles of a level that may show something."""
-        level = self.matrices.level(z)
+    def box(self) -> Bounds:
+        """Around all pieces, in the CRS of the tile matrix set."""
         west, south, east, north = (
             edge(piece.bounds[i] for piece in self.pieces) for i, edge in enumerate((min, min, max, max))
         )
+        return west, south, east, north
+
+    def limits(self, z: int) -> tuple[int, int, int, int]:
+        """First and last column, first and last row of the tiles of a level that may show something."""
+        level = self.matrices.level(z)
+        west, south, east, north = self.box()
         first = (math.floor((west - level.left) / level.side), math.floor((level.top - north) / level.side))
         last = (math.ceil((east - level.left) / level.side) - 1, math.ceil((level.top - south) / level.side) - 1)
         columns, rows = (

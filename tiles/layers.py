@@ -30,11 +30,13 @@ class Tileset:
         matrices: the set, in the units of its CRS.
         limits: of the tiles that may show something, by level; from the first that is worth a look to the one where all detail is there.
         uri: of the set's definition.
+        box: around the picture, in the set's CRS.
     """
 
     matrices: MatrixSet
     limits: dict[int, Limits]
     uri: str
+    box: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Layer:
         tilesets: where it is to be had.
         bounds: lon/lat box (CRS84), west > east across the antimeridian; None when it is not on Earth.
         template: absolute URL of a tile with `{TileMatrixSet}`, `{TileMatrix}`, `{TileCol}`, `{TileRow}` and `{format}`.
+        formats: how the names of its tiles may end.
         date: RFC 3339, or None.
         members: ids of the scenes in it, in the order in which they lie.
     """
@@ -56,6 +59,7 @@ class Layer:
     tilesets: tuple[Tileset, ...]
     bounds: Bounds | None
     template: str
+    formats: tuple[str, ...]
     date: str | None = None
     members: tuple[str, ...] = field(default=())
 
@@ -77,7 +81,9 @@ def tilesets_of(info: RasterInfo, name: str, native_uri: str) -> tuple[Tileset, 
     found = [tileset for tms in named if (tileset := _tileset(info, tms, name)) is not None]
     own = matrix.on_map(info)
     limits = {level.z: (0, level.columns - 1, 0, level.rows - 1) for level in own.levels}
-    return (*found, Tileset(own, limits, native_uri))
+    cell, left, top = own.levels[-1].cell, own.levels[0].left, own.levels[0].top
+    around = (left, top - info.height * cell, left + info.width * cell, top)
+    return (*found, Tileset(own, limits, native_uri, around))
 
 
 def nearby(box: Bounds) -> tuple[str, ...]:
@@ -101,7 +107,7 @@ def _tileset(info: RasterInfo, tms: str, name: str) -> Tileset | None:
     except NotOnMap:
         return None
     limits = {z: placement.limits(z) for z in range(placement.minzoom, placement.maxzoom + 1)}
-    return Tileset(placement.matrices, limits, definition(tms))
+    return Tileset(placement.matrices, limits, definition(tms), placement.box())
 
 
 def definition(tms: str) -> str:
@@ -114,8 +120,11 @@ def joined(tilesets: Iterable[tuple[Tileset, ...]]) -> tuple[Tileset, ...]:
     found: dict[str, Tileset] = {}
     for tileset in (one for several in tilesets for one in several if one.matrices.id != matrix.NATIVE):
         known = found.get(tileset.matrices.id)
-        limits = tileset.limits if known is None else _around(known, tileset)
-        found[tileset.matrices.id] = Tileset(tileset.matrices, limits, tileset.uri)
+        if known is not None:
+            west, south, east, north = zip(known.box, tileset.box, strict=True)
+            box = (min(west), min(south), max(east), max(north))
+            tileset = Tileset(tileset.matrices, _around(known, tileset), tileset.uri, box)  # noqa: PLW2901
+        found[tileset.matrices.id] = tileset
     return tuple(found.values())
 
 

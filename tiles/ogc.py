@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tiles import crs, matrix
+from tiles.desk import MEDIA_TYPES
 from tiles.layers import crs_uri, definition
-from tiles.render import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from tiles.layers import Layer, Tileset
@@ -131,7 +131,8 @@ def tileset(layer: Layer, one: Tileset, url: str, schemes: str) -> dict[str, Any
     """
     document = _summary(layer, one, url, schemes)
     names = {"{TileMatrix}": "{tileMatrix}", "{TileCol}": "{tileCol}", "{TileRow}": "{tileRow}"}
-    for fmt, media in MEDIA_TYPES.items():
+    for fmt in layer.formats:
+        media = MEDIA_TYPES[fmt]
         template = layer.tile_url(one.matrices.id, fmt)
         for theirs, ours in names.items():
             template = template.replace(theirs, ours)

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from tiles import facts, grid, matrix, render, values
-from tiles.cache import etag_matches
+from tiles import facts, grid, matrix, render, standards, values, wmts_router
 from tiles.desk import Desk
 from tiles.errors import (
     Busy,
@@ -54,12 +53,6 @@ STATUS: dict[type[TilesError], int] = {
 MAX_PREVIEW = 2048
 """Longest side of a preview, in pixels."""
 
-MEDIA_TYPES: dict[str, str] = dict((*render.MEDIA_TYPES.items(), *values.MEDIA_TYPES.items()))
-"""Media type of each format."""
-
-# The URL of a tile stays the same when the raster changes: clients keep it, and ask each time whether it still holds.
-_CACHE_CONTROL = "private, no-cache"
-
 _Tms = Annotated[
     str,
     Path(
@@ -75,28 +68,18 @@ _Fmt = Annotated[
 ]
 
 
-def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -> APIRouter:  # noqa: C901 - as facts
+def create_router(catalogue: Catalogue | Desk, settings: TilesSettings | None = None) -> APIRouter:  # noqa: C901 - as facts
     """Make the imagery routes, relative to wherever they are included.
 
     The routes raise TilesError; the application turns them into responses, by `STATUS`.
 
     Args:
-        catalogue: where scenes are looked up.
+        catalogue: where scenes are looked up; or a desk that other routes use as well, which has its own settings.
         settings: limits and cache; the environment's unless given.
     """
     router = APIRouter(tags=["imagery"])
-    settings = settings or from_environment()
-    desk = Desk(catalogue, settings)
-    pictures = desk.pictures
-
-    async def send(request: Request, source: Source, picture: Picture, fmt: str) -> Response:
-        headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
-        if etag_matches(request.headers.get("if-none-match"), picture.etag):
-            return Response(status_code=304, headers=headers)
-        content = picture.kept()
-        if content is None:
-            content = await desk.run(request, source, picture.content)
-        return Response(content, media_type=MEDIA_TYPES[fmt], headers=headers)
+    desk = catalogue if isinstance(catalogue, Desk) else Desk(catalogue, settings or from_environment())
+    pictures, saved = desk.pictures, desk.saved
 
     images: dict[int | str, dict[str, Any]] = {
         200: {"description": "The image.", "content": {media: {} for media in render.MEDIA_TYPES.values()}},
@@ -132,13 +115,13 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
 
         async def respond(source: Source) -> Response:
             def find() -> Picture:
-                style = read_style(request, pictures.info(source), values=known in values.FORMATS)
+                style = read_style(request, pictures.info(source), values=values.is_format(known), saved=saved(scene))
                 cell = pictures.placement(source, tms).matrices.tile(*address)
                 return pictures.tile(source, cell, style, known, scale=1 if row == y else 2)
 
             # What is in memory is answered at once; whatever opens a raster or draws takes its turn.
             picture = find() if pictures.knows(source, tms) else await desk.run(request, source, find)
-            return await send(request, source, picture, known)
+            return await desk.send(request, source, picture, known)
 
         return await desk.answer(scene, respond)
 
@@ -185,12 +168,14 @@ def create_router(catalogue: Catalogue, settings: TilesSettings | None = None) -
 
         async def respond(source: Source) -> Response:
             def find() -> Picture:
-                style = read_style(request, pictures.info(source), "max_size")
+                style = read_style(request, pictures.info(source), "max_size", saved=saved(scene))
                 return pictures.preview(source, style, known, max_size=size)
 
-            return await send(request, source, await desk.run(request, source, find), known)
+            return await desk.send(request, source, await desk.run(request, source, find), known)
 
         return await desk.answer(scene, respond)
 
-    facts.add_routes(router, desk, settings)
+    facts.add_routes(router, desk)
+    standards.add_routes(router, desk)
+    wmts_router.add_routes(router, desk)
     return router

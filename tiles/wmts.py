@@ -11,10 +11,10 @@ from tiles.errors import InvalidParameter
 from tiles.parameters import read_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from tiles.layers import Layer
-    from tiles.matrix import Level, MatrixSet
+    from tiles.layers import Layer, Tileset
+    from tiles.matrix import MatrixSet
 
 MEDIA_TYPE: Final = "application/xml"
 FORMATS: Final = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/tiff": "tif"}
@@ -67,11 +67,11 @@ def read_request(query: Mapping[str, str]) -> TileRequest | None:
     Raises:
         InvalidParameter: a parameter is missing or cannot be used.
     """
-    if query.get("service", "WMTS").upper() != "WMTS":
-        raise InvalidParameter(f"SERVICE cannot be used: expected WMTS; got {query['service'][:32]!r}.")
     request = query.get("request", "GetCapabilities").lower()
     if request == "getcapabilities":
-        return None
+        return None  # also of a WMS: QGIS asks so until it sees what it got
+    if query.get("service", "WMTS").upper() != "WMTS":
+        raise InvalidParameter(f"SERVICE cannot be used: expected WMTS; got {query['service'][:32]!r}.")
     if request not in {"gettile", "getfeatureinfo"}:
         raise InvalidParameter(
             f"REQUEST cannot be used: expected GetCapabilities, GetTile or GetFeatureInfo; got {query['request'][:32]!r}."
@@ -109,15 +109,16 @@ def capabilities(layers: Sequence[Layer], url: str, title: str) -> bytes:
     operations = SubElement(root, "ows:OperationsMetadata")
     for name in ("GetCapabilities", "GetTile", "GetFeatureInfo"):
         http = SubElement(SubElement(SubElement(operations, "ows:Operation", name=name), "ows:DCP"), "ows:HTTP")
-        get = SubElement(http, "ows:Get", {"xlink:href": f"{url}?"})
+        get = SubElement(http, "ows:Get", {"xlink:href": f"{url}&" if "?" in url else f"{url}?"})
         values = SubElement(SubElement(get, "ows:Constraint", name="GetEncoding"), "ows:AllowedValues")
         _text(values, "ows:Value", "KVP")
     contents = SubElement(root, "Contents")
     for layer in layers:
         _layer(contents, layer)
-    sets = {tileset.matrices.id: tileset.matrices for layer in layers for tileset in layer.tilesets}
-    for matrices in sets.values():
-        _matrix_set(contents, matrices)
+    tilesets = [tileset for layer in layers for tileset in layer.tilesets]
+    for matrices in {tileset.matrices.id: tileset.matrices for tileset in tilesets}.values():
+        finest = max(max(tileset.limits) for tileset in tilesets if tileset.matrices.id == matrices.id)
+        _matrix_set(contents, matrices, finest)
     SubElement(root, "ServiceMetadataURL", {"xlink:href": url})
     indent(root)
     return bytes(tostring(root, encoding="utf-8", xml_declaration=True))
@@ -130,26 +131,38 @@ def _text(parent: Element, name: str, text: str) -> None:
 def _layer(contents: Element, layer: Layer) -> None:
     element = SubElement(contents, "Layer")
     _text(element, "ows:Title", layer.title)
-    if layer.bounds is not None:
+    # The box of WMTS does not go across the antimeridian; without it clients go by those of the sets.
+    if layer.bounds is not None and layer.bounds[0] <= layer.bounds[2]:
         west, south, east, north = layer.bounds
-        if west > east:  # the box of WMTS does not go across the antimeridian
-            west, east = -180.0, 180.0
         box = SubElement(element, "ows:WGS84BoundingBox")
         _text(box, "ows:LowerCorner", f"{west!r} {south!r}")
         _text(box, "ows:UpperCorner", f"{east!r} {north!r}")
     _text(element, "ows:Identifier", layer.id)
+    for tileset in layer.tilesets:
+        _box(element, tileset)
     style = SubElement(element, "Style", isDefault="true")
     _text(style, "ows:Identifier", "default")
-    for media in FORMATS:
+    formats = {media: fmt for media, fmt in FORMATS.items() if fmt in layer.formats}
+    for media in formats:
         _text(element, "Format", media)
     _text(element, "InfoFormat", INFO_FORMAT)
     for tileset in layer.tilesets:
         link = SubElement(element, "TileMatrixSetLink")
         _text(link, "TileMatrixSet", tileset.matrices.id)
         _limits(link, tileset.limits)
-    for media, fmt in FORMATS.items():
+    for media, fmt in formats.items():
         template = layer.template.replace("{format}", fmt)
         SubElement(element, "ResourceURL", format=media, resourceType="tile", template=template)
+
+
+def _box(element: Element, tileset: Tileset) -> None:
+    name, (west, south, east, north) = tileset.matrices.crs, tileset.box
+    urn = None if name is None else crs.urn(name)
+    if name is not None and urn is not None:
+        low, high = ((south, west), (north, east)) if crs.north_first(name) else ((west, south), (east, north))
+        box = SubElement(element, "ows:BoundingBox", crs=urn)
+        _text(box, "ows:LowerCorner", f"{low[0]!r} {low[1]!r}")
+        _text(box, "ows:UpperCorner", f"{high[0]!r} {high[1]!r}")
 
 
 def _limits(link: Element, limits: Mapping[int, tuple[int, int, int, int]]) -> None:
@@ -161,13 +174,14 @@ def _limits(link: Element, limits: Mapping[int, tuple[int, int, int, int]]) -> N
             _text(one, name, str(value))
 
 
-def _matrix_set(contents: Element, matrices: MatrixSet) -> None:
+def _matrix_set(contents: Element, matrices: MatrixSet, finest: int) -> None:
+    """A set down to the level where all detail is there: GDAL opens the last that is named, at its full size."""
     element = SubElement(contents, "TileMatrixSet")
     _text(element, "ows:Identifier", matrices.id)
     name = matrices.crs
     _text(element, "ows:SupportedCRS", _PIXELS if name is None else crs.urn(name) or name)
     swapped = name is not None and crs.north_first(name)
-    for level in _plain(matrices.levels):
+    for level in (level for level in matrices.levels if level.z <= finest and not level.wider):
         one = SubElement(element, "TileMatrix")
         _text(one, "ows:Identifier", str(level.z))
         _text(one, "ScaleDenominator", repr(level.denominator))
@@ -176,8 +190,3 @@ def _matrix_set(contents: Element, matrices: MatrixSet) -> None:
         sizes = {"TileWidth": level.size, "TileHeight": level.size}
         for tag, value in {**sizes, "MatrixWidth": level.columns, "MatrixHeight": level.rows}.items():
             _text(one, tag, str(value))
-
-
-def _plain(levels: Sequence[Level]) -> Iterable[Level]:
-    """Levels whose tiles are all of one width: WMTS knows no others."""
-    return (level for level in levels if not level.wider)
