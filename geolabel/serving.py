@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import ipaddress
 import os
 import socket
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from geolabel.app import create_app
+from geolabel.collector import settle_down
 from geolabel.errors import AlreadyExists, InvalidInput, NotAllowed
 from geolabel.store.store import open_store
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 _SWITCH_S = 0.001
-_COLLECT_AFTER = (20_000, 20, 50)  # new objects; an answer with 1,000 labels makes some 5,000 that live as long as it
 
 
 class _Server(uvicorn.Server):
@@ -37,10 +36,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What was loaded by now stays: the collector need not look through it again and again beside every large answer.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_COLLECT_AFTER)
+        settle_down()
         if self.started:
             self._ready()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geolabel.geo import crs as crs_
+from geolabel.geo.boxes import corners_of
 from geolabel.geo.edges import longest_straight
 from geolabel.geo.ragged import Ragged, from_shapely
 from geolabel.model import CRS84
@@ -60,7 +61,7 @@ def reproject(shapes: Ragged, source: str, target: str, tolerance: Tolerance) ->
 def _short_way(shapes: Ragged, source: str, target: str, tolerance: Tolerance) -> tuple[Ragged, NDArray[np.int64]]:
     """The transformed shapes, and which of them must take the long way."""
     home = crs_.area_of_use(target)
-    low, high = shapes.xy.min(axis=0), shapes.xy.max(axis=0)
+    low, high = corners_of(shapes.xy)
     near = crs_.is_geographic(source) and not crs_.is_geographic(target) and (high - low).max() <= _WIDEST
     if home is None or home[0] >= home[2] or not near:
         return shapes, np.flatnonzero(shapes.kinds >= 0)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from geolabel.collector import collecting_seldom
 from geolabel.errors import InvalidInput
 from geolabel.geo import crs as crs_
 from geolabel.geo.places import ground_of
@@ -141,6 +142,7 @@ def run(
     started = time.monotonic()
     source = f"import:{labels.name}"
     with (
+        collecting_seldom(),
         closing(labels.batches),
         ThreadPoolExecutor(_WORKERS, thread_name_prefix="import") as pool,
         store.stage_import(project.id, source=source, author=author, comment=f"Import of {labels.name}") as stage,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CELL = np.dtype([("id", ">i8"), ("box", ">f4", 4)])
 _HEADER = 4  # depth of the tree (in the root) and number of cells, 2 bytes each
 _ROOT = 1
+_PAIRS = 400  # rows in a statement: 800 numbers, and no SQLite takes fewer than 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,21 @@ def pack(connection: sqlite3.Connection, name: str, ids: NDArray[np.int64], boun
             by_id = np.argsort(
                 level.ids, kind="stable"
             )  # rows in the order of their key are appended, not searched for
-            rows = zip(level.ids[by_id].tolist(), owners[by_id].tolist(), strict=True)
-            connection.executemany(f'INSERT INTO "{name}_rowid" VALUES (?, ?)', rows)  # noqa: S608
+            _insert_pairs(connection, f"{name}_rowid", level.ids[by_id], owners[by_id])
         else:
-            children = np.arange(first[depth - 1], first[depth - 1] + len(level.ids)).tolist()
-            rows = zip(children, owners.tolist(), strict=True)
-            connection.executemany(f'INSERT INTO "{name}_parent" VALUES (?, ?)', rows)  # noqa: S608
+            children = np.arange(first[depth - 1], first[depth - 1] + len(level.ids))
+            _insert_pairs(connection, f"{name}_parent", children, owners)
+
+
+def _insert_pairs(
+    connection: sqlite3.Connection, table: str, keys: NDArray[np.int64], values: NDArray[np.int64]
+) -> None:
+    """Rows of two numbers, many in a statement."""
+    pairs = np.column_stack((keys, values))
+    for start in range(0, len(pairs), _PAIRS):
+        some = pairs[start : start + _PAIRS]
+        places = ", ".join(["(?, ?)"] * len(some))
+        connection.execute(f'INSERT INTO "{table}" VALUES {places}', some.ravel().tolist())  # noqa: S608
 
 
 def outward(bounds: NDArray[np.float64]) -> NDArray[np.float32]:
