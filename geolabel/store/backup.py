@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _OWN = ("geolabel_backup", "geolabel_backup_files")
 _SETTINGS = "geolabel.toml"
+_IMPORTS = "imports"
 _ATTEMPTS = 5
 
 
@@ -140,7 +141,7 @@ def _snapshot(origin: sqlite3.Connection, folder: Path) -> dict[str, bytes]:
         waiting = origin.execute(
             "SELECT params FROM geolabel_jobs WHERE kind = 'import' AND state IN ('queued', 'running')"
         )
-        names = [f"imports/{Path(json.loads(params)['file']).name}" for (params,) in waiting]
+        names = [f"{_IMPORTS}/{Path(json.loads(params)['file']).name}" for (params,) in waiting]
         try:
             return files | {name: (folder / name).read_bytes() for name in names}
         except FileNotFoundError:  # that import has ended since: a newer snapshot has its labels
@@ -254,11 +255,14 @@ def restore(file: Path, location: Path | str, *, progress: Progress | None = Non
 
 
 def _copy_workspace(source: Store, target: Path | str) -> None:
+    """Into a new one, with the jobs and the files that the waiting ones need."""
     from geolabel.store.copying import copy_workspace  # noqa: PLC0415
     from geolabel.store.store import open_store  # noqa: PLC0415
 
     with open_store(target, create=True) as copy:
-        copy_workspace(source, copy)
+        copy_workspace(source, copy, work=True)
+        if is_url(copy.location) and (source.folder / _IMPORTS).is_dir():
+            shutil.copytree(source.folder / _IMPORTS, copy.folder / _IMPORTS, dirs_exist_ok=True)
 
 
 def _restore(file: Path, folder: Path, tell: Progress) -> Manifest:

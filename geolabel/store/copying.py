@@ -1,7 +1,7 @@
 """A whole workspace copied into an empty one, whichever databases the two are: ids, versions, history and snapshots stay.
 
-The tables are walked as SQLAlchemy sees them, so that a column added later comes along. Left behind are jobs, answers kept
-for repeated requests, and imports that are still at work.
+The tables are walked as SQLAlchemy sees them, so that a column added later comes along. Left behind are imports that are
+still at work and, save where a workspace is to go on elsewhere, jobs and the answers kept for repeated requests.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[float, str], None]
 
-_LEFT_BEHIND = {jobs.name, idempotency.name}
+_WORK = {jobs.name, idempotency.name}
 _ROWS_AT_ONCE = 5_000
 
 
@@ -65,12 +65,14 @@ class CopyReport:
         }
 
 
-def copy_workspace(source: Store, target: Store, *, progress: Progress | None = None) -> CopyReport:
+def copy_workspace(source: Store, target: Store, *, work: bool = False, progress: Progress | None = None) -> CopyReport:
     """Copy everything that a workspace holds at this moment; people may go on working in it.
 
     Args:
         source: what to copy.
         target: an empty workspace; it holds the whole copy afterwards, or nothing.
+        work: whether jobs and the answers kept for repeated requests come along, as they do in a backup. The files of
+            imports that wait lie beside a workspace and are not copied.
         progress: called with a share and a sentence.
 
     Raises:
@@ -81,7 +83,7 @@ def copy_workspace(source: Store, target: Store, *, progress: Progress | None = 
     with source._read() as origin, target._write() as (copy, at):  # noqa: SLF001 (a part of the Store)
         _check_empty(copy, target.name)
         pages: list[_Page] = [
-            _Page(table, origin, copy) for table in metadata.sorted_tables if table.name not in _LEFT_BEHIND
+            _Page(table, origin, copy) for table in metadata.sorted_tables if work or table.name not in _WORK
         ]
         found = layers.find_all(origin, coverage=True)
         pages += [_LayerPage(layers.find(origin, project.id), origin, copy) for project in found]

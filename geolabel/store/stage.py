@@ -63,7 +63,9 @@ class ImportStage:
         self._bounds: list[NDArray[np.float64]] = []
         self._named = False
         self._seen: list[NDArray[np.int64]] = []
-        self._moved = 0
+        self._compared: dict[int, int] = {}
+        self._overwritten: set[int] = set()
+        self._kept: set[str] = set()
         self._bulk = bulk(store._engine)  # noqa: SLF001 (this class is a part of Store's)
 
     def encode(self, shapes: Ragged) -> list[bytes]:
@@ -194,7 +196,8 @@ class ImportStage:
                 else:
                     self.tally.unchanged += 1
             else:
-                self.tally.overwritten += edited
+                if edited:
+                    self._overwritten.add(now["id"])
                 changed.append(row)
         return changed
 
@@ -230,6 +233,7 @@ class ImportStage:
             if column.name not in staged and column.name not in self._constants and column.name not in {"id", "geom"}
         ]
         kept = [*others, *(name for name in ("status", "author", "created_at") if name not in staged)]
+        self._kept.update(kept)
         raw = {name: [_plain(row[name]) for row in before] for name in kept}
         self._bulk.insert(
             connection,
@@ -237,7 +241,7 @@ class ImportStage:
             {"id": [-row["id"] for row in before], "geom": rows.blobs, **staged, **raw},
             {name: value for name, value in self._constants.items() if name not in staged and name not in raw},
         )
-        self._moved += len(before)
+        self._compared |= {row["id"]: row["version"] for row in before}
 
     # Publishing
 
@@ -329,12 +333,12 @@ class ImportStage:
 
     def _replace(self, connection: Connection, effective: int) -> Bounds | None:
         """Put staged states in the place of the current ones; the box around what has moved."""
-        if not self._moved:
+        if not self._compared:
             return None
         table = self.layer.table
         staged = table.alias("staged")
         boxes: list[NDArray[np.float64]] = []
-        names = [column.name for column in table.c if column.name not in {"id", "version", "created_at"}]
+        names = [column.name for column in table.c if column.name not in {"id", "version", *self._kept}]
         low = 0
         while True:
             wanted = (
@@ -348,6 +352,8 @@ class ImportStage:
                 break
             low = -ids[-1]
             rows = _by_id(connection, table, ids)
+            # What was edited after it was compared is overwritten like what was edited before.
+            self._overwritten |= {row["id"] for row in rows if row["version"] != self._compared[row["id"]]}
             history.keep(connection, self.layer, rows, until=effective)
             boxes.append(shapely.bounds(spatial(connection).decode([row["geom"] for row in rows])))
             there = [row["id"] for row in rows]
@@ -360,6 +366,7 @@ class ImportStage:
             moved = _by_id(connection, table, there)
             boxes.append(shapely.bounds(spatial(connection).decode([row["geom"] for row in moved])))
             self.tally.updated += len(there)
+        self.tally.overwritten = len(self._overwritten)
         connection.execute(sa.delete(table).where(table.c.changeset == self.number, table.c.id < 0))
         return _box(np.concatenate(boxes)) if boxes else None
 

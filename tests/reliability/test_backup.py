@@ -18,7 +18,7 @@ from shapely.geometry import Point
 
 from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, GeolabelError, InvalidInput, NotFound, StorageFull, StoreFailed
-from geolabel.model import AnnotationPatch, NewAnnotation, Project
+from geolabel.model import AnnotationPatch, JobState, NewAnnotation, Project
 from geolabel.store import backup, open_store, room
 from geolabel.store.copying import copy_workspace
 from geolabel.store.sums import damage, table_sums
@@ -202,17 +202,6 @@ def test_a_disk_without_room_is_said_before_the_work(
     assert [path.name for path in tmp_path.iterdir()] == ["ws"]
 
 
-def test_an_import_that_waits_is_in_the_backup(store: Store, tmp_path: Path) -> None:
-    (store.folder / "imports").mkdir()
-    (store.folder / "imports/waiting.geojson").write_text('{"type": "FeatureCollection", "features": []}')
-    (store.folder / "imports/done.geojson").write_text("{}")
-    store.add_job("import", "landuse", {"file": "imports/waiting.geojson"})
-    assert set(store.backup(tmp_path / "ws.gpkg").files) == {"imports/waiting.geojson"}
-    backup.restore(tmp_path / "ws.gpkg", tmp_path / "again")
-    assert (tmp_path / "again/imports/waiting.geojson").read_text().startswith('{"type"')
-    assert not (tmp_path / "again/imports/done.geojson").exists()
-
-
 def test_the_commands(store: Store, tmp_path: Path) -> None:
     def run(*arguments: object, code: int = 0) -> str:
         command = [sys.executable, "-m", "geolabel", *map(str, arguments)]
@@ -226,6 +215,30 @@ def test_the_commands(store: Store, tmp_path: Path) -> None:
     assert re.search(r"Restored into .*again, and verified", run("restore", "ws.gpkg", "-w", "again"))
     assert sums(tmp_path / "again/workspace.gpkg")["landuse"] == sums(store.folder / "workspace.gpkg")["landuse"]
     assert "is not empty" in run("restore", "ws.gpkg", "-w", "again", code=1)
+
+
+@pytest.mark.postgis
+def test_an_import_that_waits_goes_on_where_the_backup_is_restored(
+    location: str, tmp_path: Path, postgis_workspace: Callable[[], str]
+) -> None:
+    with open_store(location) as store:
+        (store.folder / "imports").mkdir(exist_ok=True)
+        (store.folder / "imports/waiting.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+        (store.folder / "imports/done.geojson").write_text("{}")
+        waiting = store.add_job("import", "land", {"file": "imports/waiting.geojson"})
+        ended = store.add_job("export", "land", {})
+        store.cancel_job(ended.id)
+        assert set(store.backup(tmp_path / "ws.gpkg").files) == {"imports/waiting.geojson"}
+    for place in (tmp_path / "again", postgis_workspace()):
+        backup.restore(tmp_path / "ws.gpkg", place)
+        with open_store(place) as restored:
+            assert {job.id: job.state for job in restored.jobs()} == {
+                waiting.id: JobState.QUEUED,
+                ended.id: JobState.CANCELLED,
+            }
+            assert (restored.folder / "imports/waiting.geojson").read_text().startswith('{"type"')
+            assert not (restored.folder / "imports/done.geojson").exists() or restored.folder == store.folder
+            assert restored.add_job("export", "land", {}).id == ended.id + 1
 
 
 @pytest.mark.postgis

@@ -173,6 +173,23 @@ def test_an_edit_made_here_stays_while_the_source_stays(store: Store) -> None:
     assert store.history("landuse", 1)[1].annotation.class_name == "forest"
 
 
+def test_an_edit_made_while_the_source_is_read_again_is_counted_and_what_the_source_does_not_say_stays(
+    store: Store,
+) -> None:
+    take(store, feature(0), feature(1))
+
+    def edit(_share: float, said: str) -> None:
+        if said == "Publishing":
+            store.update("landuse", 1, AnnotationPatch(class_name="forest", status=Status.ACCEPTED, note="looked at"))
+
+    report = take(store, feature(0, size=2.0), feature(1, size=2.0), progress=edit)
+    assert (report.updated, report.overwritten) == (2, 1)
+    now = store.annotation("landuse", 1)
+    assert (now.version, now.class_name, now.geometry.area) == (3, "water", 4.0)
+    assert (now.status, now.note) == (Status.ACCEPTED, "looked at")
+    assert [change.annotation.class_name for change in store.history("landuse", 1)] == ["water", "forest", "water"]
+
+
 def test_an_id_that_a_source_has_twice_is_refused(store: Store) -> None:
     with pytest.raises(InvalidInput, match="the id '1' is another feature's already|not unique") as caught:
         take(store, feature(0), feature(1), feature(1))
