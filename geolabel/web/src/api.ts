@@ -7,6 +7,7 @@ import type {
   ExportRequest,
   HistoryStep,
   Job,
+  LabelFeature,
   LabelPage,
   Position,
   Project,
@@ -154,6 +155,10 @@ export class Items {
     const query = new URLSearchParams({ bbox: bounds.join(","), limit: String(limit) });
     if (after > 0) query.set("after", String(after));
     return get(`${this.#root}?${query}`, signal);
+  }
+
+  one(id: number): Promise<LabelFeature> {
+    return get(`${this.#root}/${id}`);
   }
 
   async history(id: number): Promise<HistoryStep[]> {

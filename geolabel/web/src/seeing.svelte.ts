@@ -19,6 +19,11 @@ export class Seeing {
     this.active = scenes[0]?.id ?? null;
   }
 
+  /** Render as an address says; scenes that it does not name are plain. */
+  take(looks: Record<string, Look>): void {
+    for (const { id } of this.scenes) this.looks[id] = { ...PLAIN, ...looks[id] };
+  }
+
   get labelsShown(): boolean {
     return this.labelsOn && !this.labelsHeld;
   }

@@ -170,6 +170,18 @@ export class Session {
     this.labels.commit(edits, `Change ${titleOf(attribute)}${edits.length > 1 ? ` of ${edits.length} labels` : ""}`);
   }
 
+  /** Select labels by their numbers, also those that are not loaded; gives the box of those that are there. */
+  async selectIds(ids: number[]): Promise<Bounds | null> {
+    const missing = ids.filter((id) => this.labels.keyOf(id) === undefined);
+    const features = await Promise.all(missing.map((id) => this.items.one(id)));
+    this.labels.load(features, [0, 0, 0, 0], false);
+    if (this.tool !== "select") this.pickTool("select");
+    const keys = ids.map((id) => this.labels.keyOf(id)).filter((key) => key !== undefined);
+    this.select(keys.filter((key) => this.labels.get(key)?.content));
+    for (const { content } of this.selected()) this.#reveal(content.class);
+    return this.bounds();
+  }
+
   setNote(key: number, text: string): void {
     const content = this.labels.get(key)?.content;
     const note = text.trim() === "" ? null : text;

@@ -10,6 +10,7 @@ import { Tools } from "../editor/tools";
 import type { Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
 import { createMap, ZOOM_OFFSET } from "./create";
+import { flag } from "./flag";
 import { addIcons } from "./icons";
 import { addScene, metresPerPixel, nativeZoom, raiseScene, styleScene } from "./imagery";
 import { LabelLayers, LOWEST } from "./labelLayers";
@@ -148,6 +149,11 @@ export class MapView {
       const look = this.#looks.get(scene.id);
       if (look) this.styleScene(scene, look);
     }
+  }
+
+  /** Show a place that was gone to; null takes it away. */
+  flag(geometry: Geometry | null): void {
+    flag(this.map, geometry);
   }
 
   /** The layer that imagery is put under. */
