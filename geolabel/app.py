@@ -25,6 +25,7 @@ from geolabel.api import (
     operations,
     pages,
     positions,
+    predictions,
     projects,
     scenes,
     snapshots,
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         changesets,
         snapshots,
         jobs,
+        predictions,
         labeltiles,
     ):
         app.include_router(module.router)

@@ -14,6 +14,7 @@ from geolabel.chips.spec import ChipSpec
 from geolabel.formats.memory import labels_from_frame, labels_from_geojson
 from geolabel.geo import crs as crs_
 from geolabel.geo.areas import Area, areas_of
+from geolabel.intake import Options
 from geolabel.model import Scene
 from geolabel.store.store import open_store
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from geolabel.intake import ImportReport
     from geolabel.model import Annotation, Bounds, Changeset, Snapshot
     from geolabel.model import Project as ProjectInfo
+    from geolabel.predictions import BackOptions, PredictionReport
     from geolabel.store.diff import Diff
     from geolabel.store.revert import Reverted
     from geolabel.store.store import Store
@@ -195,6 +197,84 @@ class Project:
             read = labels_from_geojson(labels, crs=crs)
         return workflows.import_labels(
             self._store, self.id, read, class_field=class_field, class_name=class_name, on_invalid=on_invalid
+        )
+
+    def import_file(
+        self,
+        path: str | Path,
+        *,
+        format: str = "auto",  # noqa: A002 - what it is called on the command line, too
+        manifest: str | Path | None = None,
+        class_field: str | None = None,
+        class_name: str | None = None,
+        crs: str | None = None,
+        on_invalid: InvalidPolicy | None = None,
+    ) -> ImportReport:
+        """Bring in the labels of a file of any format, all or none. See `workflows.import_file`.
+
+        Args:
+            path: a file, a folder, or a zip or tar of one.
+            format: how to read it; by what is in it when `auto`.
+            manifest: of the dataset whose chips a pixel format speaks of.
+            class_field: the column of a map format that names the class.
+            class_name: one class for all, instead.
+            crs: CRS of a map format's coordinates, where the file does not say.
+            on_invalid: `reject`, `repair` or `skip`; the project's policy when None.
+        """
+        return workflows.import_file(
+            self._store,
+            self.id,
+            Path(path),
+            format_name=format,
+            manifest=None if manifest is None else Path(manifest),
+            crs=crs,
+            options=Options(class_field, class_name, on_invalid),
+        )
+
+    def import_predictions(
+        self,
+        path: str | Path,
+        *,
+        manifest: str | Path | None = None,
+        model: str | None = None,
+        format: str = "auto",  # noqa: A002
+        class_field: str | None = None,
+        class_name: str | None = None,
+        options: BackOptions | None = None,
+        threshold: float = 0.5,
+        replace: bool = False,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> PredictionReport:
+        """Put a model's predictions on the map as suggestions; no label of a person is touched.
+
+        Args:
+            path: a file, a folder, or a zip or tar of one: COCO results, YOLO, VOC, DOTA, masks, GeoJSON...
+            manifest: `manifest.json` of the dataset that was predicted on, or its folder.
+            model: `name@version`; the file's name when None.
+            format: how to read it; by what is in it when `auto`.
+            class_field: the column of a map format that names the class.
+            class_name: one class for all, whatever the file says.
+            options: how pieces are joined and duplicates found.
+            threshold: from which probability on a pixel of a mask belongs to its class.
+            replace: delete suggestions of this model from before that nobody has touched and that the file has not.
+            progress: called with a share and a sentence.
+
+        Raises:
+            InvalidInput: none of it can be placed; nothing was changed.
+        """
+        return workflows.import_predictions(
+            self._store,
+            self.id,
+            Path(path),
+            manifest=None if manifest is None else Path(manifest),
+            model=model,
+            format_name=format,
+            class_field=class_field,
+            class_name=class_name,
+            threshold=threshold,
+            replace_former=replace,
+            options=options,
+            progress=progress,
         )
 
     def annotations(

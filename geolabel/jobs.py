@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BODIES = {".geojson", ".json", ".zip"}
+"""How files end that were sent for a job to read."""
+
+WITH_BODY = {"import", "predictions"}
+"""Kinds of jobs that read one."""
+
 HEARTBEAT_S = 2.0
 ORPHAN_AFTER_S = 60.0
 _POLL_S = 2.0
@@ -42,7 +48,7 @@ def export_folder(store: Store, job_id: int) -> Path:
     return store.folder / "exports" / str(job_id)
 
 
-def import_file(store: Store, job: Job) -> Path:
+def import_file_of(store: Store, job: Job) -> Path:
     """Where the body of an import job is; the folder of the workspace may have another name by now."""
     given = store.folder / str(job.params["file"])
     return given if given.exists() else store.folder / "imports" / given.name
@@ -59,12 +65,12 @@ def remove_unneeded(store: Store) -> None:
         for path, job_id in begun.items():
             if job_id not in alive:
                 shutil.rmtree(path, ignore_errors=True)
-    bodies = set((store.folder / "imports").glob("*.geojson"))
+    bodies = {body for body in (store.folder / "imports").glob("*") if body.suffix in BODIES}
     if not bodies:
         return
-    imports = [job for job in store.jobs() if job.kind == "import"]
-    ended = {import_file(store, job) for job in imports if job.state not in {JobState.QUEUED, JobState.RUNNING}}
-    waiting = {import_file(store, job) for job in imports} - ended
+    imports = [job for job in store.jobs() if job.kind in WITH_BODY]
+    ended = {import_file_of(store, job) for job in imports if job.state not in {JobState.QUEUED, JobState.RUNNING}}
+    waiting = {import_file_of(store, job) for job in imports} - ended
     for body in bodies - waiting:
         if (
             body in ended or time.time() - body.stat().st_mtime > _RECEIVING_S

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from geolabel import formats, intake, sample
+from geolabel import formats, intake, predictions, sample
 from geolabel import scenes as scenes_
 from geolabel.attributes import make_attributes
 from geolabel.chips.labels import gather
@@ -26,7 +26,7 @@ from geolabel.formats.files import LocalFiles
 from geolabel.formats.memory import stream_of
 from geolabel.formats.report import ExportReport, make_report
 from geolabel.geo import crs as crs_
-from geolabel.jobs import export_folder, import_file
+from geolabel.jobs import export_folder, import_file_of
 from geolabel.mapping import SchemaMapping, read_mapping
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
 from geolabel.store import copying, open_store
@@ -304,6 +304,127 @@ def import_labels(
     return intake.run(store, project, scenes, stream, options, author=author, progress=tell, job=job)
 
 
+def import_file(
+    store: Store,
+    project_id: str,
+    path: Path,
+    *,
+    format_name: str = "auto",
+    manifest: Path | None = None,
+    crs: str | None = None,
+    layer: str | None = None,
+    voc_base: int = 1,
+    outside: Literal["clip", "refuse"] = "refuse",
+    options: intake.Options | None = None,
+    author: str | None = None,
+    progress: Progress | None = None,
+) -> intake.ImportReport:
+    """Bring the labels of a file of any format into a project, all or none. See `import_labels`.
+
+    Args:
+        store: the workspace.
+        project_id: slug.
+        path: a file, a folder, or a zip or tar of one.
+        format_name: how to read it; by what is in it when `auto`.
+        manifest: of the dataset whose chips a pixel format speaks of; None where its pictures are the project's scenes, or
+            say themselves where they lie.
+        crs: CRS of a map format's coordinates, where the file does not say.
+        layer: of a map format's file with several.
+        voc_base: what Pascal VOC's files call the first pixel: 1, or 0.
+        outside: what becomes of shapes that reach over the edge of their picture.
+        options: classes, ids, invalid shapes.
+        author: who did it.
+        progress: called with a share and a sentence.
+    """
+    tell = progress or (lambda _share, _message: None)
+    chosen = options or intake.Options()
+    name = predictions.find_format(path, format_name)
+    project = store.project(project_id)
+    if name == "auto" or formats.readable(name).space == "map":
+        stream = open_labels(path, format_name=name, crs=crs, layer=layer)
+        scenes = [store.scene(s) for s in project.scenes]
+        return intake.run(store, project, scenes, stream, chosen, author=author, progress=tell)
+    back = predictions.EXACT if outside == "refuse" else replace(predictions.EXACT, outside=outside)
+    return predictions.import_pictures(
+        store,
+        project,
+        path,
+        name,
+        chosen,
+        manifest=manifest,
+        back=back,
+        voc_base=voc_base,
+        author=author,
+        progress=tell,
+    )
+
+
+def import_predictions(
+    store: Store,
+    project_id: str,
+    path: Path,
+    *,
+    manifest: Path | None = None,
+    model: str | None = None,
+    format_name: str = "auto",
+    class_field: str | None = None,
+    class_name: str | None = None,
+    crs: str | None = None,
+    voc_base: int = 1,
+    threshold: float = 0.5,
+    replace_former: bool = False,
+    options: predictions.BackOptions | None = None,
+    author: str | None = None,
+    progress: Progress | None = None,
+    job: int | None = None,
+    name: str | None = None,
+) -> predictions.PredictionReport:
+    """Put a model's predictions on the map as suggestions; no label of a person is touched.
+
+    Args:
+        store: the workspace.
+        project_id: slug.
+        path: a file, a folder, or a zip or tar of one, in any format that is read.
+        manifest: `manifest.json` of the dataset that was predicted on, or its folder; not needed where the pictures are
+            the project's scenes, or say themselves where they lie.
+        model: `name@version`; the file's name when None.
+        format_name: how to read it; by what is in it when `auto`.
+        class_field: the column of a map format that names the class.
+        class_name: one class for all, whatever the file says.
+        crs: CRS of a map format's coordinates, where the file does not say.
+        voc_base: what Pascal VOC's files call the first pixel: 1, or 0.
+        threshold: from which probability on a pixel of a mask belongs to its class.
+        replace_former: delete suggestions of this model from before that nobody has touched and that the file has not.
+        options: how pieces are joined and duplicates found.
+        author: who did it.
+        progress: called with a share and a sentence.
+        job: that this is.
+        name: what to call the file; its own name when None.
+
+    Raises:
+        InvalidInput: none of it can be placed; nothing was changed.
+    """
+    return predictions.suggest(
+        store,
+        store.project(project_id),
+        path,
+        format_name,
+        model=model or path.name.partition(".")[0],
+        manifest=manifest,
+        back=options or predictions.BackOptions(),
+        class_field=class_field,
+        class_name=class_name,
+        crs=crs,
+        voc_base=voc_base,
+        threshold=threshold,
+        replace_former=replace_former,
+        author=author,
+        progress=progress or (lambda _share, _message: None),
+        job=job,
+        name=name,
+    )
+
+
 def export(
     store: Store,
     project_id: str,
@@ -487,7 +608,7 @@ def _export_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]
 
 
 def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
-    file = import_file(store, job)
+    file = import_file_of(store, job)
     try:
         report = _import_body(store, job, file, progress)
     except Exception:
@@ -515,4 +636,34 @@ def _import_body(store: Store, job: Job, file: Path, progress: Progress) -> inta
     )
 
 
-JOB_HANDLERS: Mapping[str, Handler] = {"export": _export_job, "import": _import_job}
+def _predictions_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]:
+    file = import_file_of(store, job)
+    params = job.params
+    dataset = None if params["export"] is None else export_folder(store, params["export"])
+    try:
+        report = import_predictions(
+            store,
+            job.project,
+            file,
+            manifest=dataset,
+            model=params["model"],
+            format_name=params["format"],
+            class_field=params["class_field"],
+            class_name=params["class"],
+            crs=params["crs"],
+            voc_base=params["voc_base"],
+            threshold=params["threshold"],
+            replace_former=params["replace"],
+            options=predictions.BackOptions.from_json(params["options"]),
+            progress=progress,
+            job=job.id,
+            name="the body",
+        )
+    except Exception:
+        file.unlink(missing_ok=True)
+        raise
+    file.unlink(missing_ok=True)
+    return report.to_json()
+
+
+JOB_HANDLERS: Mapping[str, Handler] = {"export": _export_job, "import": _import_job, "predictions": _predictions_job}

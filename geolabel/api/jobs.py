@@ -57,7 +57,7 @@ def export(
     context.store.project(project)
     once = read_once(request, idempotency_key, body.raw)
     if once is not None and context.store.is_done(project, once):
-        return _accepted(context, context.store.add_job("export", project, {}, once=once), once)
+        return accepted(context, context.store.add_job("export", project, {}, once=once), once)
     new = body.model(NewExport)
     problems = [
         Problem(f"/formats/{index}", f"expected one of {', '.join(formats.names())}, got {name!r:.60}")
@@ -71,7 +71,7 @@ def export(
     if new.snapshot is not None:
         _check_snapshot(context, project, new.snapshot)
         params["snapshot"] = new.snapshot
-    return _accepted(context, context.store.add_job("export", project, params, once=once), once)
+    return accepted(context, context.store.add_job("export", project, params, once=once), once)
 
 
 def _check_snapshot(context: Context, project: str, name: str) -> None:
@@ -131,7 +131,7 @@ async def import_labels(
     if not source.isprintable():
         raise bad_parameter("source", f"a name is printable text, got {source!r:.80}")
     read_once(request, idempotency_key, "")  # refused before the body comes, not after it
-    file, digest = await _receive(request, context)
+    file, digest = await receive(request, context, ".geojson")
     once = read_once(request, idempotency_key, digest)
     # By its place in the workspace, which may be moved, or restored elsewhere, before the job is done.
     params = {
@@ -152,18 +152,22 @@ async def import_labels(
         raise
     if once is not None and once.replayed:  # the job has the body of the first request
         await file.unlink(missing_ok=True)
-    return _accepted(context, job, once)
+    return accepted(context, job, once)
 
 
-async def _receive(request: Request, context: Context) -> tuple[anyio.Path, str]:
-    """Write the body to a file of the workspace, up to the limit; the file, and the SHA-256 of the body."""
+async def receive(request: Request, context: Context, suffix: str) -> tuple[anyio.Path, str]:
+    """Write the body to a file of the workspace, up to the limit; the file, and the SHA-256 of the body.
+
+    Raises:
+        Refused: 413 when it is too large, 422 when it is empty.
+    """
     limit = context.settings.max_body_mb * 1_000_000
     check_length(request, limit)
     folder = anyio.Path(context.store.folder) / "imports"
     await folder.mkdir(parents=True, exist_ok=True)
     if (length := request.headers.get("content-length", "")).isdigit():
         check_room(context.store.folder, int(length) * _GROWTH, "The import")
-    file = folder / f"{uuid.uuid4().hex}.geojson"
+    file = folder / f"{uuid.uuid4().hex}{suffix}"
     try:
         digest = await _write(request, file, limit)
     except BaseException:
@@ -183,7 +187,7 @@ async def _write(request: Request, file: anyio.Path, limit: int) -> str:
             digest.update(chunk)
             await target.write(chunk)
     if size == 0:
-        raise Refused(422, "The body is empty; expected a GeoJSON FeatureCollection.")
+        raise Refused(422, "The body is empty; expected a file.")
     return digest.hexdigest()
 
 
@@ -239,7 +243,8 @@ def _to_json(context: Context, job: Job) -> dict[str, Any]:
     return {**job.to_json(), "links": links}
 
 
-def _accepted(context: Context, job: Job, once: Once | None) -> Response:
+def accepted(context: Context, job: Job, once: Once | None) -> Response:
+    """202, and where the job can be watched."""
     context.wake_jobs()
     headers = {"Location": context.url(f"/api/jobs/{job.id}"), **replayed(once)}
     return Json(_to_json(context, job), 202, headers)

@@ -21,7 +21,7 @@ from geolabel.api.operations import Operation
 from geolabel.api.projects import NewProject, ProjectPatch
 from geolabel.api.scenes import NewScene
 from geolabel.api.snapshots import NewSnapshot
-from geolabel.api.wire import GEOJSON, JSON, MERGE_PATCH, PROBLEM, Json
+from geolabel.api.wire import GEOJSON, JSON, MERGE_PATCH, PROBLEM, ZIP, Json
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,6 +36,7 @@ _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/projects/{project}", "patch"): ("ProjectPatch", (JSON, MERGE_PATCH)),
     ("/api/projects/{project}/exports", "post"): ("NewExport", (JSON,)),
     ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
+    ("/api/projects/{project}/predictions", "post"): ("Predictions", (JSON, GEOJSON, ZIP)),
     ("/api/collections/{project}/batch", "post"): ("Batch", (JSON,)),
     ("/api/collections/{project}/operations/{operation}", "post"): ("Operation", (JSON,)),
     ("/api/collections/{project}/changesets/{number}/revert", "post"): ("Revert", (JSON,)),
@@ -75,6 +76,7 @@ _FEATURES = {
 }
 _VERSION = {"id": {"type": "integer"}, "version": {"type": "integer"}}
 _SCHEMAS: dict[str, Any] = {
+    "Predictions": {"description": "COCO results, GeoJSON, or a zip of files in any format that is read."},
     "Geometry": _GEOMETRY,
     "Feature": {"type": "object", "required": ["type", "geometry", "properties"], "properties": _FEATURE},
     "FeaturePatch": {"type": "object", "properties": _FEATURE},

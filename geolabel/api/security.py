@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 
 from geolabel.api.errors import problem
-from geolabel.api.wire import JSON_MEDIA_TYPES, media_type_of
+from geolabel.api.wire import JSON_MEDIA_TYPES, ZIP, media_type_of
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_WITH_ARCHIVES = ("/predictions",)
 
 # The map draws from workers and blobs, and sets style attributes; everything else comes from this server.
 CONTENT_SECURITY_POLICY = (
@@ -81,7 +82,7 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refused = self._refuse(scope["method"], Headers(scope=scope))
+        refused = self._refuse(scope["method"], scope["path"], Headers(scope=scope))
         if refused is not None:
             await refused(scope, receive, send_guarded)
             return
@@ -96,7 +97,7 @@ class Guard:
             sorry = problem(500, "The server made a mistake; its log says more. Nothing was half-written.")
             await sorry(scope, receive, send_guarded)
 
-    def _refuse(self, method: str, headers: Headers) -> Response | None:
+    def _refuse(self, method: str, path: str, headers: Headers) -> Response | None:
         host = headers.get("host", "")
         if not self._is_own_host(host):
             return problem(
@@ -114,15 +115,7 @@ class Guard:
             )
         if origin is None and headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             return problem(403, "A page of another site may not write here.")
-        if method in _METHODS_WITH_BODY and media_type_of(headers.get("content-type", "")) is None:
-            given = headers.get("content-type") or "none"
-            expected = ", ".join(JSON_MEDIA_TYPES)
-            return problem(
-                415,
-                f"The body has the media type {given!r}; expected {expected} in UTF-8.",
-                headers={"Accept-Patch" if method == "PATCH" else "Accept-Post": expected},
-            )
-        return None
+        return _refuse_media_type(method, path, headers.get("content-type", ""))
 
     def _is_own_host(self, host: str) -> bool:
         name = _host_name(host)
@@ -134,6 +127,20 @@ class Guard:
     def _is_own_origin(self, origin: str, host: str) -> bool:
         origin = origin.lower()
         return origin in self._origins or origin in {f"http://{host.lower()}", f"https://{host.lower()}"}
+
+
+def _refuse_media_type(method: str, path: str, given: str) -> Response | None:
+    archives = path.endswith(_WITH_ARCHIVES)
+    if archives and given.lower() == ZIP:  # no page of another site can send it without asking first
+        return None
+    if method not in _METHODS_WITH_BODY or media_type_of(given) is not None:
+        return None
+    expected = ", ".join((*JSON_MEDIA_TYPES, ZIP) if archives else JSON_MEDIA_TYPES)
+    return problem(
+        415,
+        f"The body has the media type {given or 'none'!r}; expected {expected} in UTF-8.",
+        headers={"Accept-Patch" if method == "PATCH" else "Accept-Post": expected},
+    )
 
 
 def _seen_from_outside(scope: Scope, public: SplitResult) -> Scope:

@@ -22,6 +22,7 @@ JSON = "application/json"
 GEOJSON = "application/geo+json"
 MERGE_PATCH = "application/merge-patch+json"
 PROBLEM = "application/problem+json"
+ZIP = "application/zip"
 JSON_MEDIA_TYPES = (JSON, GEOJSON, MERGE_PATCH)
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -40,28 +40,41 @@ def import_(
         bool,
         typer.Option("--prune", help="Delete labels of an earlier import of the file that it does not have any more."),
     ] = False,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", help="manifest.json of the dataset whose chips a pixel format (COCO, YOLO...) speaks of."
+        ),
+    ] = None,
+    voc_base: Annotated[
+        int, typer.Option("--voc-base", min=0, max=1, help="What Pascal VOC's files call the first pixel.")
+    ] = 1,
+    outside: Annotated[
+        str, typer.Option("--outside", help="Shapes that reach over the edge of their picture: refuse or clip.")
+    ] = "refuse",
     max_vertices: Annotated[
         int, typer.Option("--max-vertices", min=4, help="A shape with more counts as invalid.")
     ] = 2_000_000,
     workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
-    """Bring labels of a vector file into a project, all or none; edits go on meanwhile."""
-    from geolabel import workflows
+    """Bring labels of a file into a project, all or none; edits go on meanwhile."""
+    from geolabel import intake, workflows
 
     if on_invalid not in {None, "reject", "repair", "skip"}:
         raise typer.BadParameter(f"expected reject, repair or skip, got {on_invalid!r}", param_hint="--on-invalid")
     with open_workspace(workspace) as store, bar(quiet=as_json) as progress:
-        report = workflows.import_labels(
+        report = workflows.import_file(
             store,
             project,
-            workflows.open_labels(file, format_name=format_, crs=crs, layer=layer),
-            class_field=class_field,
-            class_name=class_name,
-            on_invalid=on_invalid,  # type: ignore[arg-type]
-            id_field=id_field,
-            prune=prune,
-            max_vertices=max_vertices,
+            file,
+            format_name=format_,
+            manifest=manifest,
+            crs=crs,
+            layer=layer,
+            voc_base=voc_base,
+            outside=outside,  # type: ignore[arg-type]
+            options=intake.Options(class_field, class_name, on_invalid, id_field, prune, max_vertices),  # type: ignore[arg-type]
             progress=progress,
         )
     if as_json:

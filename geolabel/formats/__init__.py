@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
 _VECTOR = "geolabel.formats.vector:open_labels"
 
+
+def _pixel(name: str, description: str, writer: str | None, pictures: str | None) -> Format:
+    found = writer and f"geolabel.formats.{writer}"
+    return Format(name, "pixel", description, writer=found, pictures=pictures and f"geolabel.formats.{pictures}")
+
+
 _BUILT_IN = (
-    Format("coco", "pixel", "COCO object detection, polygons and RLE", writer="geolabel.formats.coco:CocoWriter"),
-    Format(
+    _pixel("coco", "COCO object detection, polygons and RLE", "coco:CocoWriter", "coco_reader:read_coco"),
+    _pixel(
         "coco-panoptic",
-        "pixel",
         "COCO panoptic segmentation, things and stuff",
-        writer="geolabel.formats.panoptic:PanopticWriter",
+        "panoptic:PanopticWriter",
+        "masks_reader:read_panoptic",
     ),
-    Format("dota", "pixel", "DOTA, turned boxes by four corners", writer="geolabel.formats.dota:DotaWriter"),
+    _pixel("cvat", "CVAT's XML for images", None, "cvat_reader:read_cvat"),
+    _pixel("dota", "DOTA, turned boxes by four corners", "dota:DotaWriter", "text_readers:read_dota"),
     Format("flatgeobuf", "map", "FlatGeobuf", reader=_VECTOR),
     Format("geojson", "map", "GeoJSON (RFC 7946)", writer="geolabel.formats.geojson:GeoJSONWriter", reader=_VECTOR),
     Format(
@@ -35,28 +42,33 @@ _BUILT_IN = (
         reader=_VECTOR,
     ),
     Format("gpkg", "map", "GeoPackage", reader=_VECTOR),
-    Format(
+    _pixel(
         "imagefolder",
-        "pixel",
         "chips for classification, a folder a class and a table of all classes",
-        writer="geolabel.formats.imagefolder:ImageFolderWriter",
+        "imagefolder:ImageFolderWriter",
+        None,
     ),
-    Format("kitti", "pixel", "KITTI object detection, 15 columns", writer="geolabel.formats.kitti:KittiWriter"),
+    _pixel("kitti", "KITTI object detection, 15 columns", "kitti:KittiWriter", "text_readers:read_kitti"),
     Format("kml", "map", "KML", reader=_VECTOR),
-    Format(
+    _pixel("labelme", "LabelMe's XML and JSON", None, "labelme_reader:read_labelme"),
+    _pixel("labelstudio", "Label Studio's JSON", None, "labelstudio_reader:read_labelstudio"),
+    _pixel(
         "mask-instance",
-        "pixel",
         "one GeoTIFF mask of annotation numbers a chip, with a table",
-        writer="geolabel.formats.instances:InstanceWriter",
+        "instances:InstanceWriter",
+        "masks_reader:read_instances",
     ),
-    Format(
-        "mask-semantic", "pixel", "one GeoTIFF mask of class ids a chip", writer="geolabel.formats.masks:SemanticWriter"
+    _pixel(
+        "mask-semantic", "one GeoTIFF mask of class ids a chip", "masks:SemanticWriter", "masks_reader:read_semantic"
     ),
     Format("shapefile", "map", "Shapefile, also zipped", reader=_VECTOR),
-    Format("voc", "pixel", "Pascal VOC, boxes and masks", writer="geolabel.formats.voc:VocWriter"),
-    Format("yolo", "pixel", "YOLO detection, upright boxes", writer="geolabel.formats.yolo:YoloWriter"),
-    Format("yolo-obb", "pixel", "YOLO turned boxes", writer="geolabel.formats.yolo:YoloObbWriter"),
-    Format("yolo-seg", "pixel", "YOLO segmentation, outlines", writer="geolabel.formats.yolo:YoloSegWriter"),
+    _pixel("voc", "Pascal VOC, boxes and masks", "voc:VocWriter", "voc_reader:read_voc"),
+    _pixel("voc-segmentation", "the outlines of Pascal VOC's masks", None, "voc_reader:read_segmentation"),
+    _pixel("vott", "VoTT's JSON", None, "labelme_reader:read_vott"),
+    _pixel("yolo", "YOLO detection, upright boxes", "yolo:YoloWriter", "text_readers:read_yolo"),
+    _pixel("yolo-obb", "YOLO turned boxes", "yolo:YoloObbWriter", "text_readers:read_yolo_obb"),
+    _pixel("yolo-pose", "YOLO points", None, "text_readers:read_yolo_pose"),
+    _pixel("yolo-seg", "YOLO segmentation, outlines", "yolo:YoloSegWriter", "text_readers:read_yolo_seg"),
 )
 
 
@@ -81,7 +93,7 @@ def names() -> tuple[str, ...]:
 
 def reader_names() -> tuple[str, ...]:
     """Names of the formats that labels can be read from."""
-    return tuple(name for name, found in registry().items() if found.reader)
+    return tuple(name for name, found in registry().items() if found.reader or found.pictures)
 
 
 def chosen(wanted: Sequence[str]) -> list[Format]:
@@ -107,6 +119,6 @@ def readable(name: str) -> Format:
         InvalidInput: nothing is read by that name.
     """
     found = registry().get(name)
-    if found is None or not found.reader:
+    if found is None or not (found.reader or found.pictures):
         raise InvalidInput(f"Labels cannot be read as {name!r}; the formats are: auto, {', '.join(reader_names())}.")
     return found

@@ -41,6 +41,8 @@ class Format:
         writer: `module:Class` of a `ChipWriter` (pixel) or a `MapWriter` (map), called with a `Context`; or None.
         reader: `module:function` that takes (path, format_name, crs, layer) and gives a `LabelStream`, or a `LabelFile`;
             or None.
+        pictures: `module:function` of a reader of pixels, that takes (path, guide) and gives `Picture` after `Picture`
+            (see `geolabel.formats.pictures`); or None.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Format:
     description: str
     writer: str | None = None
     reader: str | None = None
+    pictures: str | None = None
 
     def make_writer(self, context: Context) -> Any:
         """The writer, ready for its first chip or batch.
@@ -191,7 +194,7 @@ class Features:
     odd: Mapping[int, BaseGeometry]
     unreadable: Mapping[int, Problem]
     columns: Mapping[str, Sequence[Any]]
-    numbers: Sequence[int]
+    numbers: Sequence[int | str]
     ids: Sequence[str | None] | None
     share: float
     measures: int = 0

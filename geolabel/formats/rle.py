@@ -91,6 +91,36 @@ def decompress(text: str) -> NDArray[np.int64]:
     return values
 
 
+def counts_of(value: Any, pixels: int) -> NDArray[np.int64]:
+    """The counts of an RLE as a file has them, checked before anything is decoded.
+
+    Args:
+        value: COCO's string, or a list of whole numbers.
+        pixels: of the mask, which the runs must add up to.
+
+    Raises:
+        InvalidInput: neither of the two, or runs that cannot be.
+    """
+    if isinstance(value, str):
+        if len(value) > _ROUNDS * (pixels + 1):
+            raise InvalidInput(f"The counts of an RLE have {len(value)} characters for {pixels} pixels.")
+        counts = decompress(value)
+    elif isinstance(value, list) and all(type(v) is int and 0 <= v <= pixels for v in value):
+        counts = np.array(value, dtype=np.int64)
+    else:
+        raise InvalidInput(
+            "The counts of an RLE are a string, or a list of whole numbers from 0 to the pixels of the mask."
+        )
+    # Each by itself first: a sum of huge ones may come round to what is expected.
+    if len(counts) and (int(counts.min()) < 0 or int(counts.max()) > pixels):
+        raise InvalidInput(
+            f"A run of an RLE is {int(counts.min())} to {int(counts.max())} pixels long; expected 0 to {pixels}."
+        )
+    if int(counts.sum()) != pixels:
+        raise InvalidInput(f"The runs of an RLE add up to {int(counts.sum())} pixels; expected {pixels}.")
+    return counts
+
+
 def to_json(mask: NDArray[np.uint8]) -> dict[str, Any]:
     """What COCO's `segmentation` holds for a mask: `{"size": [height, width], "counts": str}`."""
     return {"size": [int(mask.shape[0]), int(mask.shape[1])], "counts": compress(encode(mask))}

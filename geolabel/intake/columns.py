@@ -55,6 +55,7 @@ def plan_columns(
     class_field: str | None,
     class_name: str | None,
     id_field: str | None,
+    trusted: tuple[str, ...] = (),
 ) -> Plan:
     """Decide by the first features of a file.
 
@@ -81,7 +82,7 @@ def plan_columns(
     taken = {class_field, id_field}
     own = tuple(
         column
-        for column, read in _OWN.items()
+        for column, read in (_OWN | dict.fromkeys(trusted, _as_note)).items()
         if column in first.columns and column not in taken and _fits(first.columns[column], read)
     )
     return Plan(class_field, class_name or None, None if fids else id_field, fids, own)
@@ -168,7 +169,7 @@ def read_columns(project: Project, plan: Plan, features: Features) -> Values:
     values = Values({}, external, tuple(name for name in rest if name not in RESERVED))
     _read_classes(project, plan, features, values)
     for name in plan.own:
-        read = _Cells(_OWN[name])
+        read = _Cells(_OWN.get(name, _as_note))
         values.columns[name] = [read(value) for value in given.get(name, [None] * count)]
         _refuse(values, features, [read.problems.get(key) for key in map(_key, given.get(name, ()))], name)
     _check_intervals(features, values)

@@ -62,6 +62,9 @@ class Options:
             the file's numbers of its features. None for the ids that GeoJSON features have.
         prune: delete annotations of an earlier import of the same source that it does not have any more.
         max_vertices: a shape with more is refused or skipped.
+        source: provenance of the labels; `import:` and the file's name when None.
+        trusted: columns that mean what geolabel means by them because geolabel itself has filled them: `scene`.
+        touched: whether `prune` takes also what somebody has accepted, rejected or changed since.
     """
 
     class_field: str | None = None
@@ -70,6 +73,9 @@ class Options:
     id_field: str | None = None
     prune: bool = False
     max_vertices: int = MAX_VERTICES
+    source: str | None = None
+    trusted: tuple[str, ...] = ()
+    touched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +143,11 @@ def run(
     author: str | None,
     progress: Progress,
     job: int | None = None,
+    result: Callable[[ImportReport], dict[str, Any]] = ImportReport.to_json,
 ) -> ImportReport:
-    """Import labels into a project, all or none. See `workflows.import_labels`."""
+    """Import labels into a project, all or none. See `workflows.import_labels`; `result` is what the job keeps of it."""
     started = time.monotonic()
-    source = f"import:{labels.name}"
+    source = options.source or f"import:{labels.name}"
     with (
         collecting_seldom(),
         closing(labels.batches),
@@ -155,6 +162,7 @@ def run(
             class_field=options.class_field,
             class_name=options.class_name,
             id_field=options.id_field,
+            trusted=options.trusted,
         )
         way = Way(
             source=labels.crs,
@@ -182,9 +190,9 @@ def run(
         progress(0.98, "Publishing")
 
         def outcome(tally: Tally) -> dict[str, Any]:
-            return _report(labels.name, stage.number, total, tally).to_json()
+            return result(_report(labels.name, stage.number, total, tally))
 
-        tally = stage.publish(prune=options.prune, job=job, outcome=outcome)
+        tally = stage.publish(prune=options.prune, touched=options.touched, job=job, outcome=outcome)
     if job is None:  # one that is a job has ended with its last word
         progress(1.0, f"Imported {tally.added:,} labels")
     return _report(labels.name, stage.number, total, tally)

@@ -139,7 +139,7 @@ def _snapshot(origin: sqlite3.Connection, folder: Path) -> dict[str, bytes]:
     for _ in range(_ATTEMPTS):
         origin.execute("BEGIN")
         waiting = origin.execute(
-            "SELECT params FROM geolabel_jobs WHERE kind = 'import' AND state IN ('queued', 'running')"
+            "SELECT params FROM geolabel_jobs WHERE kind IN ('import', 'predictions') AND state IN ('queued', 'running')"
         )
         names = [f"{_IMPORTS}/{Path(json.loads(params)['file']).name}" for (params,) in waiting]
         try:

@@ -249,6 +249,7 @@ class ImportStage:
         self,
         *,
         prune: bool = False,
+        touched: bool = True,
         job: int | None = None,
         outcome: Callable[[Tally], Mapping[str, Any]] | None = None,
     ) -> Tally:
@@ -256,6 +257,7 @@ class ImportStage:
 
         Args:
             prune: delete what an earlier import of this source made and this one does not have.
+            touched: whether that takes also what somebody has changed since.
             job: that is done by this, in the same transaction: a worker that is killed right after it imports nothing twice.
             outcome: gives the job's result.
 
@@ -279,7 +281,7 @@ class ImportStage:
             effective = self._seen_from(connection)
             removed = [self._replace(connection, effective)]
             if prune:
-                removed.append(self._prune(connection, effective, at))
+                removed.append(self._prune(connection, effective, at, touched=touched))
             if len(ids) and not early:
                 self._bulk.index(connection, table, ids, bounds)
             added = _box(bounds)
@@ -370,12 +372,13 @@ class ImportStage:
         connection.execute(sa.delete(table).where(table.c.changeset == self.number, table.c.id < 0))
         return _box(np.concatenate(boxes)) if boxes else None
 
-    def _prune(self, connection: Connection, effective: int, at: str) -> Bounds | None:
+    def _prune(self, connection: Connection, effective: int, at: str, *, touched: bool) -> Bounds | None:
         """Delete what the source does not have any more; the box around it."""
         table = self.layer.table
         boxes = [np.empty((0, 4))]
         for start in range(0, len(self.tally.gone), ROWS_AT_ONCE):
             rows = _by_id(connection, table, self.tally.gone[start : start + ROWS_AT_ONCE])
+            rows = [row for row in rows if touched or row["version"] == 1]
             if not rows:
                 continue
             history.keep(connection, self.layer, rows, until=effective)
