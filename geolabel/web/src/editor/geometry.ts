@@ -5,6 +5,7 @@
  * Holes and parts stay where they are, and every vertex that an edit does not name keeps its very doubles.
  */
 import type { Bounds, Geometry, Position } from "../types";
+import { between, fromPlane, mapPlane, minus, plus, toPlane } from "./plane";
 
 /** Where a vertex is: the indices that lead to it in `coordinates`. A point's path is empty. */
 export type Path = readonly number[];
@@ -62,9 +63,8 @@ export function midpoints(geometry: Geometry): Vertex[] {
     if (kind === "point") return [];
     const edges = kind === "ring" ? vertices.length : vertices.length - 1;
     return Array.from({ length: edges }, (_, i) => {
-      const [x1 = 0, y1 = 0] = vertices[i] ?? [];
-      const [x2 = 0, y2 = 0] = vertices[(i + 1) % vertices.length] ?? [];
-      return { path: [...path, i + 1], position: [(x1 + x2) / 2, (y1 + y2) / 2] };
+      const [a, b] = [vertices[i] ?? [], vertices[(i + 1) % vertices.length] ?? []];
+      return { path: [...path, i + 1], position: fromPlane(between(toPlane(a), toPlane(b), 0.5)) };
     });
   });
 }
@@ -149,6 +149,17 @@ export function samePath(one: Path, other: Path): boolean {
   return one.length === other.length && one.every((index, i) => index === other[i]);
 }
 
+/** The two vertices that a vertex would be put between. */
+export function edgeAt(geometry: Geometry, path: Path): readonly [Position, Position] | null {
+  const index = path.at(-1) ?? 0;
+  const chain = chains(geometry).find(
+    (c) => c.path.length === path.length - 1 && c.path.every((n, i) => n === path[i]),
+  );
+  const a = chain?.vertices[index - 1];
+  const b = chain?.vertices[index % chain.vertices.length];
+  return a && b ? [a, b] : null;
+}
+
 /** Every position through a function; the closing vertex of a ring stays equal to its first. */
 export function mapPositions(geometry: Geometry, change: (position: Position) => Position): Geometry {
   if (geometry.type === "GeometryCollection") return geometry;
@@ -157,15 +168,10 @@ export function mapPositions(geometry: Geometry, change: (position: Position) =>
   return { ...geometry, coordinates: walk(geometry.coordinates) } as Geometry;
 }
 
-const mercatorY = (lat: number) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
-const latitude = (y: number) => (Math.atan(Math.exp(y)) * 360) / Math.PI - 90;
-
 /** Move a whole shape as it looks on the map: by the step from one position to another. */
 export function translate(geometry: Geometry, from: Position, to: Position): Geometry {
-  const [x1 = 0, y1 = 0] = from;
-  const [x2 = 0, y2 = 0] = to;
-  const dy = mercatorY(y2) - mercatorY(y1);
-  return mapPositions(geometry, ([x = 0, y = 0, ...rest]) => [x + x2 - x1, latitude(mercatorY(y) + dy), ...rest]);
+  const step = minus(toPlane(to), toPlane(from));
+  return mapPlane(geometry, (at) => plus(at, step));
 }
 
 export function boundsOf(geometry: Geometry): Bounds {

@@ -2,7 +2,7 @@
  * terra-draw's view of the map: events in, nothing out.
  *
  * The maplibre adapter that comes with terra-draw draws the drafts with its own layers; ours are drawn by Overlay, with the
- * casing that holds on any ground, so this one only passes events, projects, and says when a draft has changed.
+ * casing that holds on any ground, so this one only passes events and projects.
  */
 import type { Map as MapLibre } from "maplibre-gl";
 import { TerraDrawExtend } from "terra-draw";
@@ -13,18 +13,26 @@ export const DRAG = 6;
 type Cursor = Parameters<TerraDrawExtend.TerraDrawBaseAdapter["setCursor"]>[0];
 
 export class MapAdapter extends TerraDrawExtend.TerraDrawBaseAdapter {
-  /** Was Shift held when the button went down? terra-draw knows keys only while the map has the focus. */
+  // terra-draw knows keys only while the map has the focus.
   shift = false;
+  alt = false;
+  /** Was Shift held when the button went down? */
+  shiftAtStart = false;
 
-  constructor(
-    private readonly map: MapLibre,
-    private readonly onRender: () => void,
-  ) {
+  constructor(private readonly map: MapLibre) {
     super({ minPixelDragDistance: 4, minPixelDragDistanceDrawing: DRAG, coordinatePrecision: 9 });
-    map.getCanvas().addEventListener(
+    const canvas = map.getCanvas();
+    const read = ({ shiftKey, altKey }: PointerEvent) => {
+      this.shift = shiftKey;
+      this.alt = altKey;
+    };
+    canvas.addEventListener("pointermove", read, { capture: true });
+    canvas.addEventListener("pointerup", read, { capture: true });
+    canvas.addEventListener(
       "pointerdown",
       (event) => {
-        this.shift = event.shiftKey;
+        read(event);
+        this.shiftAtStart = event.shiftKey;
       },
       { capture: true },
     );
@@ -74,11 +82,10 @@ export class MapAdapter extends TerraDrawExtend.TerraDrawBaseAdapter {
   }
 
   render(): void {
-    this.onRender();
+    // Nothing is in terra-draw's store.
   }
 
   clear(): void {
     this._currentModeCallbacks?.onClear();
-    this.onRender();
   }
 }
