@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.web
 
-# On the open yard in the middle of the scene, where no building stands (screen pixels at 1280 x 720).
-YARD = [(700, 420), (760, 420), (760, 470), (700, 480)]
+# On the open yard in the middle of the scene, with no building in reach of snapping (screen pixels at 1280 x 720).
+YARD = [(720, 420), (760, 420), (760, 470), (700, 480)]
 
 
 def test_draw_reload_export_and_find_it_in_the_dataset(editor: Editor, data: Path) -> None:

@@ -5,10 +5,12 @@ import type {
   Bounds,
   ChannelStatistics,
   ExportRequest,
+  Geometry,
   HistoryStep,
   Job,
   LabelFeature,
   LabelPage,
+  OperationAnswer,
   Position,
   Project,
   Scene,
@@ -42,6 +44,18 @@ export class Unreachable extends Error {
     super("The server cannot be reached.");
     this.name = "Unreachable";
   }
+}
+
+export type OperationName = "split" | "merge" | "union" | "subtract" | "clip" | "simplify" | "buffer" | "repair";
+
+/** Labels to work on, as they are stored (`ids`) or as they are here (`features`), and what to work on them with. */
+export interface OperationBody {
+  ids: number[];
+  features: { type: "Feature"; id?: number; geometry: Geometry; properties: { class: string } }[];
+  other_ids?: number[];
+  geometry?: Geometry;
+  scene?: string;
+  tolerance?: number;
 }
 
 async function call(path: string, init: RequestInit = {}): Promise<Response> {
@@ -163,6 +177,20 @@ export class Items {
 
   async history(id: number): Promise<HistoryStep[]> {
     return (await get<{ history: HistoryStep[] }>(`${this.#root}/${id}/history`)).history;
+  }
+
+  /** What an operation would make of labels; nothing is stored. */
+  async operate(name: OperationName, body: OperationBody): Promise<OperationAnswer> {
+    return (
+      await write("POST", `${this.#root.slice(0, -"items".length)}operations/${name}`, body, "application/json")
+    ).json();
+  }
+
+  /** The first label of a status after an id. */
+  async first(status: string, after: number): Promise<LabelFeature | null> {
+    const query = new URLSearchParams({ status, limit: "1" });
+    if (after > 0) query.set("after", String(after));
+    return (await get<LabelPage>(`${this.#root}?${query}`)).features[0] ?? null;
   }
 }
 

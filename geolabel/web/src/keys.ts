@@ -1,8 +1,24 @@
-/** The keys: one table, which the shortcut sheet shows and the page listens by. */
+/** The keys: one table, which the shortcut sheet shows, the page listens by, and people may change (`keymap.ts`). */
 import type { Tool } from "./editor/draft";
 
 export type Command =
   | `tool:${Tool}`
+  | `label:${
+      | "vertices"
+      | "merge"
+      | "square"
+      | "turn"
+      | "duplicate"
+      | "smooth"
+      | "simplify"
+      | "fill"
+      | "explode"
+      | "rejoin"
+      | "subtract"
+      | "union"
+      | "clip"}`
+  | `vertex:${"next" | "previous" | "insert"}`
+  | "trace"
   | "finish"
   | "back"
   | "escape"
@@ -11,6 +27,8 @@ export type Command =
   | "redo"
   | "next"
   | "previous"
+  | "review"
+  | "class:all"
   | "zoom"
   | "outline"
   | "panels"
@@ -24,79 +42,154 @@ export type Command =
   | "help"
   | "focus";
 
+/** What the keyboard works on at a moment: always just one of these. */
+export type Scope = "idle" | "selected" | "vertices" | "turning" | "drawing";
+export const SCOPES: readonly Scope[] = ["idle", "selected", "vertices", "turning", "drawing"];
+
+export const GROUPS = ["Classes and tools", "Drawing", "Seeing", "Selected label", "Everywhere"] as const;
+export type Group = (typeof GROUPS)[number];
+
 export interface Shortcut {
-  group: "Classes and tools" | "Drawing" | "Selected label" | "Seeing" | "Everywhere";
+  group: Group;
   does: string;
-  /** As the sheet shows them; each inner list is pressed together. */
-  shown: string[][];
-  command?: Command;
-  /** What a keydown must be: `Ctrl+Shift+z`, `Delete`, `?`. */
-  keys?: string[];
+  command: Command;
+  /** As `keyOf` names them: `Ctrl+Shift+z`, `Delete`, `?`. None: it is in a menu, and may be given one. */
+  keys: readonly string[];
+  /** Where it works; everywhere when not said. */
+  in?: readonly Scope[];
 }
 
-export const SHORTCUTS: Shortcut[] = [
-  { group: "Classes and tools", does: "Class, by its key", shown: [["1"], ["…"], ["9"]] },
-  { group: "Classes and tools", does: "Select", shown: [["V"]], command: "tool:select", keys: ["v"] },
-  { group: "Classes and tools", does: "Polygon", shown: [["P"]], command: "tool:polygon", keys: ["p"] },
-  { group: "Classes and tools", does: "Rectangle", shown: [["R"]], command: "tool:rectangle", keys: ["r"] },
-  { group: "Classes and tools", does: "Line", shown: [["L"]], command: "tool:line", keys: ["l"] },
-  { group: "Classes and tools", does: "Point", shown: [["D"]], command: "tool:point", keys: ["d"] },
-  { group: "Drawing", does: "Close outline, done", shown: [["↵"]], command: "finish", keys: ["Enter"] },
-  { group: "Drawing", does: "Remove last vertex", shown: [["Backspace"]], command: "back", keys: ["Backspace"] },
-  { group: "Drawing", does: "Cancel, then unselect", shown: [["Esc"]], command: "escape", keys: ["Escape"] },
-  { group: "Drawing", does: "Move cursor 1 px, 10 px", shown: [["Arrows"], ["Shift", "Arrows"]] },
-  { group: "Drawing", does: "Place a vertex (keyboard)", shown: [["Space"]] },
-  { group: "Drawing", does: "Pan", shown: [["hold Space"]] },
-  { group: "Selected label", does: "Add to the selection", shown: [["Shift", "click"]] },
-  { group: "Selected label", does: "Delete vertex, or label", shown: [["Del"]], command: "delete", keys: ["Delete"] },
-  { group: "Selected label", does: "Next label", shown: [["]"]], command: "next", keys: ["]"] },
-  { group: "Selected label", does: "Previous label", shown: [["["]], command: "previous", keys: ["["] },
-  { group: "Seeing", does: "Zoom to selection, or scene", shown: [["Z"]], command: "zoom", keys: ["z"] },
-  { group: "Seeing", does: "Outline or fill", shown: [["I"]], command: "outline", keys: ["i"] },
-  { group: "Seeing", does: "Compare", shown: [["B"]], command: "compare", keys: ["b"] },
-  { group: "Seeing", does: "Hold: flicker", shown: [["Y"]], command: "flicker", keys: ["y"] },
-  { group: "Seeing", does: "Move divider left", shown: [[","]], command: "divider:left", keys: [","] },
-  { group: "Seeing", does: "Move divider right", shown: [["."]], command: "divider:right", keys: ["."] },
-  { group: "Seeing", does: "Natural colours", shown: [["Shift", "1"]], command: "show:natural", keys: ["Shift+1"] },
-  { group: "Seeing", does: "False colour", shown: [["Shift", "2"]], command: "show:false-color", keys: ["Shift+2"] },
-  { group: "Seeing", does: "NDVI", shown: [["Shift", "3"]], command: "show:ndvi", keys: ["Shift+3"] },
-  { group: "Seeing", does: "NDWI", shown: [["Shift", "4"]], command: "show:ndwi", keys: ["Shift+4"] },
-  { group: "Seeing", does: "Stretch to view", shown: [["S"]], command: "stretch", keys: ["s"] },
-  { group: "Seeing", does: "Hold: labels off", shown: [["Alt", "H"]] },
-  { group: "Seeing", does: "Panels on or off", shown: [["\\"]], command: "panels", keys: ["\\"] },
-  { group: "Everywhere", does: "Undo", shown: [["Ctrl", "Z"]], command: "undo", keys: ["Ctrl+z"] },
+const LABEL: readonly Scope[] = ["selected", "vertices", "turning"];
+const tool = (name: Tool, does: string, key: string): Shortcut => ({
+  group: "Classes and tools",
+  does,
+  command: `tool:${name}`,
+  keys: [key],
+});
+const label = (command: Command, does: string, ...keys: string[]): Shortcut => ({
+  group: "Selected label",
+  does,
+  command,
+  keys,
+  in: LABEL,
+});
+const seeing = (command: Command, does: string, ...keys: string[]): Shortcut => ({
+  group: "Seeing",
+  does,
+  command,
+  keys,
+});
+const everywhere = (command: Command, does: string, ...keys: string[]): Shortcut => ({
+  group: "Everywhere",
+  does,
+  command,
+  keys,
+});
+
+export const SHORTCUTS: readonly Shortcut[] = [
+  tool("select", "Select", "v"),
+  tool("lasso", "Select by a lasso", "Shift+v"),
+  tool("polygon", "Polygon", "p"),
+  tool("rectangle", "Rectangle", "r"),
+  tool("angled", "Angled rectangle", "a"),
+  tool("circle", "Circle", "o"),
+  tool("freehand", "Freehand", "f"),
+  tool("line", "Line", "l"),
+  tool("point", "Point", "d"),
+  { group: "Drawing", does: "Close outline, done", command: "finish", keys: ["Enter"] },
+  { group: "Drawing", does: "Remove last vertex", command: "back", keys: ["Backspace"] },
+  { group: "Drawing", does: "Cancel, then unselect", command: "escape", keys: ["Escape"] },
+  { group: "Drawing", does: "Trace a neighbour", command: "trace", keys: ["t"] },
+  label("label:vertices", "Edit vertices", "e"),
   {
-    group: "Everywhere",
-    does: "Redo",
-    shown: [["Ctrl", "Shift", "Z"]],
-    command: "redo",
-    keys: ["Ctrl+Shift+z", "Ctrl+y"],
+    group: "Selected label",
+    does: "Next vertex",
+    command: "vertex:next",
+    keys: ["]"],
+    in: ["vertices"],
+  },
+  { group: "Selected label", does: "Previous vertex", command: "vertex:previous", keys: ["["], in: ["vertices"] },
+  { group: "Selected label", does: "Put in a vertex", command: "vertex:insert", keys: ["Insert"], in: ["vertices"] },
+  { group: "Selected label", does: "Split", command: "tool:split", keys: ["x"] },
+  label("label:merge", "Merge", "c"),
+  { group: "Selected label", does: "Cut a hole", command: "tool:hole", keys: ["h"] },
+  label("label:fill", "Fill its holes", "Shift+h"),
+  label("label:square", "Square corners", "q"),
+  label("label:turn", "Rotate, scale, move", "w"),
+  label("label:duplicate", "Duplicate", "Ctrl+d"),
+  label("label:smooth", "Smooth"),
+  label("label:simplify", "Simplify"),
+  label("label:subtract", "Subtract neighbours"),
+  label("label:union", "Unite with neighbours"),
+  label("label:clip", "Clip to neighbours"),
+  label("label:explode", "Take parts apart"),
+  label("label:rejoin", "Put together as parts"),
+  { group: "Selected label", does: "Delete vertex, or label", command: "delete", keys: ["Delete"] },
+  {
+    group: "Selected label",
+    does: "Next label",
+    command: "next",
+    keys: ["]"],
+    in: ["idle", "selected", "turning", "drawing"],
   },
   {
-    group: "Everywhere",
-    does: "Go to place, label, WKT",
-    shown: [["Ctrl", "K"]],
-    command: "goto",
-    keys: ["Ctrl+k"],
+    group: "Selected label",
+    does: "Previous label",
+    command: "previous",
+    keys: ["["],
+    in: ["idle", "selected", "turning", "drawing"],
   },
-  { group: "Everywhere", does: "Next part of the screen", shown: [["F6"]], command: "focus", keys: ["F6"] },
-  { group: "Everywhere", does: "This list", shown: [["?"]], command: "help", keys: ["?"] },
+  { group: "Selected label", does: "Next to review", command: "review", keys: ["n"] },
+  { group: "Selected label", does: "All of the class in view", command: "class:all", keys: ["Ctrl+a"] },
+  seeing("compare", "Compare", "b"),
+  seeing("flicker", "Hold: flicker", "y"),
+  seeing("divider:left", "Move divider left", ","),
+  seeing("divider:right", "Move divider right", "."),
+  seeing("show:natural", "Natural colours", "Shift+1"),
+  seeing("show:false-color", "False colour", "Shift+2"),
+  seeing("show:ndvi", "NDVI", "Shift+3"),
+  seeing("show:ndwi", "NDWI", "Shift+4"),
+  seeing("stretch", "Stretch to view", "s"),
+  seeing("outline", "Outline or fill", "i"),
+  seeing("zoom", "Zoom to selection, or scene", "z"),
+  seeing("panels", "Panels on or off", "\\"),
+  everywhere("undo", "Undo", "Ctrl+z"),
+  everywhere("redo", "Redo", "Ctrl+Shift+z", "Ctrl+y"),
+  everywhere("goto", "Go to place, label, WKT", "Ctrl+k"),
+  everywhere("focus", "Next part of the screen", "F6"),
+  everywhere("help", "This list", "?"),
 ];
 
-const COMMANDS = new Map(SHORTCUTS.flatMap(({ keys, command }) => (keys ?? []).map((key) => [key, command] as const)));
+/** What is held, dragged or fixed, and so no command: for the sheet alone. */
+export const GESTURES: readonly { group: Group; does: string; shown: string[] }[] = [
+  { group: "Classes and tools", does: "Class, by its key", shown: ["1", "…", "9"] },
+  { group: "Drawing", does: "Hold: no snapping", shown: ["Alt"] },
+  { group: "Drawing", does: "Hold: 45° and squares", shown: ["Shift"] },
+  { group: "Drawing", does: "Move cursor, vertex, label: 1 px", shown: ["Arrows"] },
+  { group: "Drawing", does: "The same by 10 px", shown: ["Shift", "Arrows"] },
+  { group: "Drawing", does: "Place a vertex (keyboard)", shown: ["Space"] },
+  { group: "Drawing", does: "Pan", shown: ["hold Space"] },
+  { group: "Selected label", does: "Add to the selection", shown: ["Shift", "click"] },
+  { group: "Seeing", does: "Hold: labels off", shown: ["Alt", "H"] },
+];
 
-type Press = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey"> & { code?: string };
+type Press = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "shiftKey" | "altKey">;
 
-/** The command of a key press, if it has one. */
-export function commandOf({ key, code = "", ctrlKey, metaKey, shiftKey, altKey }: Press): Command | undefined {
-  if (altKey) return undefined;
-  const letter = key.length === 1 ? key.toLowerCase() : key;
-  const ctrl = ctrlKey || metaKey;
-  // With Shift a digit's key gives a sign, which one depends on the keyboard.
-  const digit = /^Digit([1-9])$/.exec(code)?.[1];
-  if (digit && shiftKey && !ctrl) return COMMANDS.get(`Shift+${digit}`);
-  // Shift is part of a sign such as `?`, and counts beside Ctrl only.
-  return COMMANDS.get(`${ctrl ? "Ctrl+" : ""}${ctrl && shiftKey ? "Shift+" : ""}${letter}`);
+/** A key press as the table names it. Shift is part of a sign such as `?`, and counts with letters, digits and Ctrl. */
+export function keyOf({ key, code, ctrlKey, metaKey, shiftKey, altKey }: Press): string {
+  const digit = /^Digit(\d)$/.exec(code)?.[1];
+  const plain = digit && shiftKey ? digit : altKey && /^Key[A-Z]$/.test(code) ? code.slice(3) : key;
+  const name = plain.length === 1 ? plain.toLowerCase() : plain;
+  const counts = name.length > 1 || /[\p{L}\d]/u.test(name) || ctrlKey || metaKey;
+  const held = [ctrlKey || metaKey ? "Ctrl+" : "", altKey ? "Alt+" : "", shiftKey && counts ? "Shift+" : ""];
+  return held.join("") + name;
+}
+
+/** `["Ctrl", "Shift", "Z"]`: as key caps show it. */
+export function capsOf(key: string): string[] {
+  const parts = key === "+" ? ["+"] : key.split(/\+(?=.)/);
+  const names: Record<string, string> = { Enter: "↵", Escape: "Esc", Delete: "Del", " ": "Space", Insert: "Ins" };
+  return parts.map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part));
 }
 
 /** Does the focus sit where keys are text, or are the control's own? */

@@ -1,18 +1,32 @@
 /** How this person likes the screen; kept in the browser. */
 
+import { type Changes, readChanges } from "./keymap";
+
 interface Kept {
   theme: "dark" | "light";
   fill: number;
   labels: number;
   welcomed: boolean;
+  snapping: boolean;
+  sharing: boolean;
+  keys: Changes;
 }
 
 const NAME = "geolabel";
-const DEFAULTS: Kept = { theme: "dark", fill: 18, labels: 100, welcomed: false };
+const DEFAULTS: Kept = {
+  theme: "dark",
+  fill: 18,
+  labels: 100,
+  welcomed: false,
+  snapping: true,
+  sharing: true,
+  keys: {},
+};
 
 function read(): Kept {
   try {
-    return { ...DEFAULTS, ...JSON.parse(localStorage.getItem(NAME) ?? "{}") };
+    const kept = { ...DEFAULTS, ...JSON.parse(localStorage.getItem(NAME) ?? "{}") };
+    return { ...kept, keys: readChanges(kept.keys) };
   } catch {
     return DEFAULTS; // the browser keeps nothing for us
   }
@@ -44,6 +58,30 @@ class Prefs {
   }
   set labels(labels: number) {
     this.#keep({ labels });
+  }
+
+  /** Do vertices snap to those of neighbours, and to their edges? */
+  get snapping() {
+    return this.#kept.snapping;
+  }
+  set snapping(snapping: boolean) {
+    this.#keep({ snapping });
+  }
+
+  /** Is a vertex that belongs to several labels moved in all of them? */
+  get sharing() {
+    return this.#kept.sharing;
+  }
+  set sharing(sharing: boolean) {
+    this.#keep({ sharing });
+  }
+
+  /** Which keys were changed. */
+  get keys() {
+    return this.#kept.keys;
+  }
+  set keys(keys: Changes) {
+    this.#keep({ keys });
   }
 
   /** Has the card for the first label been put away? */

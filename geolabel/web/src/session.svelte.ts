@@ -1,7 +1,10 @@
 /** One project on the screen: its labels, what is selected, and every edit, which goes to the map, the history and the queue. */
 import * as api from "./api";
-import { type Draft, KIND_OF, type Tool } from "./editor/draft";
-import { boundsOf, type Path, removeVertex, unite, unrolled, within } from "./editor/geometry";
+import { type Draft, isDrawing, KIND_OF, type Tool } from "./editor/draft";
+import { boundsOf, type Path, unite, unrolled, vertices, within } from "./editor/geometry";
+import { Hand } from "./editor/hand.svelte";
+import { insideRing } from "./editor/parts";
+import { Work } from "./editor/work.svelte";
 import { inSentence, plural } from "./format";
 import { fitting, isFor, titleOf } from "./schema";
 import type { Content } from "./sync/content";
@@ -9,14 +12,25 @@ import { Desk, type Retraced } from "./sync/desk.svelte";
 import type { Edit, Label, Labels, LiveLabel, Step } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";
 import { saving } from "./sync/saving.svelte";
-import type { Attribute, Attributes, AttributeValue, Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
+import type {
+  Attribute,
+  Attributes,
+  AttributeValue,
+  Bounds,
+  Geometry,
+  Job,
+  LabelClass,
+  Position,
+  Project,
+  Scene,
+} from "./types";
 
 export interface Toast {
   text: string;
   undo: boolean;
 }
 
-export type { LiveLabel };
+export type { Edit, LiveLabel };
 
 const TOAST_MS = 6000;
 
@@ -25,6 +39,8 @@ export class Session {
   readonly desk: Desk;
   readonly labels: Labels;
   readonly loader: LabelLoader;
+  readonly hand = new Hand(this);
+  readonly work = new Work(this);
 
   project: Project = $state.raw() as Project;
   /** The scene in hand: on top of the others, and where new labels belong. */
@@ -130,20 +146,28 @@ export class Session {
     else this.say(`${done}: ${inSentence(name)}${kept.length > 0 ? `; ${since}` : ""}.`);
   }
 
-  /** A shape was drawn: it is a label of the picked class. */
-  add(geometry: Geometry, scene: string | null): void {
+  /**
+   * A shape was drawn: it is a label of the picked class.
+   *
+   * @param neighbours what its neighbours become, where it lies on their edges.
+   */
+  add(geometry: Geometry, scene: string | null, neighbours: ReadonlyMap<number, Geometry> = new Map()): void {
     const attributes = { ...fitting(this.project.attributes, this.className, this.nextAttributes), scene };
     const after: Content = { geometry, class: this.className, note: null, attributes };
     this.#reveal(this.className);
-    this.labels.commit([{ key: this.labels.newKey(), after }], `Draw ${this.className}`);
+    const edits = [{ key: this.labels.newKey(), after }, ...this.#reshaped(neighbours)];
+    this.labels.commit(edits, `Draw ${this.className}`);
   }
 
   reshape(title: string, geometries: ReadonlyMap<number, Geometry>): void {
-    const edits: Edit[] = [...geometries].flatMap(([key, geometry]) => {
+    this.labels.commit(this.#reshaped(geometries), title);
+  }
+
+  #reshaped(geometries: ReadonlyMap<number, Geometry>): Edit[] {
+    return [...geometries].flatMap(([key, geometry]) => {
       const content = this.labels.get(key)?.content;
       return content ? [{ key, after: { ...content, geometry } }] : [];
     });
-    this.labels.commit(edits, title);
   }
 
   setClass(name: string): void {
@@ -208,14 +232,6 @@ export class Session {
     );
   }
 
-  removeVertex(path: Path): void {
-    const [label, more] = this.selected();
-    if (!label || more) return;
-    const geometry = removeVertex(label.content.geometry, path);
-    if (geometry) this.reshape("Delete vertex", new Map([[label.key, geometry]]));
-    else this.say("Nothing would be left of this shape. Delete the label to remove it.");
-  }
-
   /** "Building #1101", or "Building" until the server has given a number. */
   nameOf(label: Label): string {
     const name = (label.content ?? label.saved)?.class ?? "Label";
@@ -225,6 +241,7 @@ export class Session {
   // Selection, tools and classes
 
   select(keys: number[]): void {
+    if (keys.length !== this.selection.length || keys.some((key, i) => key !== this.selection[i])) this.hand.end();
     this.vertex = null;
     this.preview = null;
     this.selection = keys;
@@ -256,6 +273,44 @@ export class Session {
     this.select(add ? [...new Set([...this.selection, ...inside])] : inside);
   }
 
+  /** All labels that lie wholly in a ring. */
+  pickInRing(ring: Position[], add: boolean): void {
+    const inside = this.visible()
+      .filter(({ content }) => vertices(content.geometry).every(({ position }) => insideRing(ring, position)))
+      .map((label) => label.key);
+    this.select(add ? [...new Set([...this.selection, ...inside])] : inside);
+    if (inside.length === 0) this.say("No label lies wholly inside the lasso.");
+  }
+
+  /** All labels of a class that are here: of the selected label's, or of the picked one. */
+  pickClassmates(): void {
+    const name = this.selected()[0]?.content.class ?? this.className;
+    const all = this.visible().filter(({ content }) => content.class === name);
+    this.select(all.map((label) => label.key));
+    this.say(
+      all.length > 0 ? `${plural(all.length, "label", "labels")} of ${name} selected.` : `There is no ${name} here.`,
+    );
+  }
+
+  /** The next label, in order of id, that waits for a review, wherever it lies; null when none does. */
+  async nextToReview(): Promise<LiveLabel | null> {
+    const after = this.selected()[0]?.id ?? 0;
+    try {
+      const found = (await this.items.first("suggested", after)) ?? (await this.items.first("suggested", 0));
+      if (!found) this.say("No label waits for a review.");
+      if (!found) return null;
+      this.labels.take([found]);
+      const key = this.labels.keyOf(found.id);
+      const label = key === undefined ? undefined : this.labels.get(key);
+      if (!label?.content) return null;
+      this.select([label.key]);
+      return label as LiveLabel;
+    } catch (error) {
+      this.say(error instanceof Error ? error.message : String(error));
+      return null;
+    }
+  }
+
   /** The next or previous label in order, from the selected one. */
   step(by: 1 | -1): LiveLabel | undefined {
     const all = this.visible();
@@ -268,7 +323,7 @@ export class Session {
 
   /** Pick a class: of what is drawn next, of the draft, and of the selection. */
   pickClass(name: string): void {
-    const kind = this.tool === "select" ? null : KIND_OF[this.tool];
+    const kind = isDrawing(this.tool) ? KIND_OF[this.tool] : null;
     if (kind && this.classNamed(name)?.geometries.includes(kind) === false) {
       return this.say(`${name} is not drawn as a ${kind}. ${this.className} stays picked.`);
     }
@@ -277,7 +332,8 @@ export class Session {
   }
 
   pickTool(tool: Tool): void {
-    if (tool !== "select") {
+    this.hand.end();
+    if (isDrawing(tool)) {
       const allowed = this.classNamed(this.className)?.geometries ?? [];
       const kind = KIND_OF[tool];
       if (!allowed.includes(kind)) {

@@ -33,6 +33,8 @@ export interface LabelClass {
   name: string;
   color: string;
   hotkey: string | null;
+  /** Ground cover, or a thing that stands on the ground. */
+  kind?: "stuff" | "thing";
   geometries: GeometryKind[];
   description: string;
 }
@@ -90,6 +92,20 @@ export interface LabelFeature {
   id: number;
   geometry: Geometry;
   properties: LabelProperties;
+}
+
+/** A label as an operation would have it. */
+export interface MadeFeature extends Omit<LabelFeature, "id"> {
+  id?: number;
+  /** Of a new label: which one it is a piece of. */
+  from?: number | null;
+}
+
+export interface OperationAnswer {
+  features: MadeFeature[];
+  /** Labels that only got a vertex on their border. */
+  neighbours: MadeFeature[];
+  deleted: number[];
 }
 
 export interface LabelPage {

@@ -7,7 +7,7 @@
 import { TerraDrawExtend, type TerraDrawMouseEvent } from "terra-draw";
 import type { Geometry, Position } from "../types";
 import { trace } from "./borders";
-import { back, begin, constrained, type Draft, fix, forward, full, PLANS, type Pen, shapeOf, thinned } from "./draft";
+import { back, begin, constrained, type Draft, fix, forward, full, type Pen, PLANS, shapeOf, thinned } from "./draft";
 import type { Snap } from "./snap";
 
 /** What the mode needs of the page. */
@@ -144,7 +144,8 @@ export class DrawMode extends TerraDrawExtend.TerraDrawBaseDrawMode<TerraDrawExt
 
   #aim(event: TerraDrawMouseEvent): { at: Position; snap: Snap | null } {
     const at = [event.lng, event.lat];
-    if (this.#draft && this.host.shift() && !this.host.tracing()) return { at: constrained(this.#draft, at), snap: null };
+    if (this.#draft && this.host.shift() && !this.host.tracing())
+      return { at: constrained(this.#draft, at), snap: null };
     const snap = this.host.snap(at);
     return { at: snap?.position ?? at, snap };
   }
@@ -167,7 +168,8 @@ export class DrawMode extends TerraDrawExtend.TerraDrawBaseDrawMode<TerraDrawExt
 
   #stroke(event: TerraDrawMouseEvent): void {
     const last = this.#draft?.fixed.at(-1);
-    if (this.#draft && last && !this.#near(last, event, STROKE_STEP)) this.#show(fix(this.#draft, [event.lng, event.lat]));
+    if (this.#draft && last && !this.#near(last, event, STROKE_STEP))
+      this.#show(fix(this.#draft, [event.lng, event.lat]));
   }
 
   // Keys

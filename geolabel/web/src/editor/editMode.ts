@@ -8,7 +8,7 @@ import { TerraDrawExtend, type TerraDrawMouseEvent } from "terra-draw";
 import type { Geometry, Position } from "../types";
 import { constrained } from "./draft";
 import { edgeAt, type Path, samePath, translate, vertices } from "./geometry";
-import { type Handle, handleAt, type ToScreen } from "./hit";
+import { type Handle, handleAt, REACH, type ToScreen } from "./hit";
 import type { Snap } from "./snap";
 import { type Turn, turned } from "./turning";
 
@@ -33,7 +33,7 @@ export interface EditHost {
   activate(path: Path | null): void;
   hover(key: number | null): void;
   /** What a vertex snaps to; the labels that it belongs to are left out. */
-  snap(at: Position, except: ReadonlySet<number>): Snap | null;
+  snap(at: Position, except?: ReadonlySet<number>): Snap | null;
   snapped(snap: Snap | null): void;
   /** The shapes, of all labels that share it, with the vertex moved, or put in. */
   withVertex(key: number, handle: Handle, to: Position): Shapes;
@@ -192,7 +192,10 @@ export class EditMode extends TerraDrawExtend.TerraDrawBaseSelectMode<TerraDrawE
 
   #dragHandle(drag: Drag & { kind: "handle" }, to: Position): void {
     const { key, handle, before } = drag;
-    const squared = before && this.host.shift() ? constrained({ tool: "line", fixed: [before], way: [], cursor: null, undone: [] }, to) : null;
+    const squared =
+      before && this.host.shift()
+        ? constrained({ tool: "line", fixed: [before], way: [], cursor: null, undone: [] }, to)
+        : null;
     const sharing = drag.latest.size > 0 ? drag.latest : this.host.withVertex(key, handle, to);
     drag.snap = squared ? null : this.host.snap(to, new Set(sharing.keys()));
     drag.latest = this.host.withVertex(key, handle, squared ?? drag.snap?.position ?? to);
@@ -227,7 +230,8 @@ export class EditMode extends TerraDrawExtend.TerraDrawBaseSelectMode<TerraDrawE
     if (selected.size !== 1 || !only || this.host.turning()) return null;
     const [key, geometry] = only;
     const toScreen: ToScreen = ([lng = 0, lat = 0]) => this.project(lng, lat);
-    const handle = handleAt(geometry, x, y, toScreen);
+    const [low, high] = [this.unproject(x - REACH, y + REACH), this.unproject(x + REACH, y - REACH)];
+    const handle = handleAt(geometry, x, y, toScreen, [low.lng, low.lat, high.lng, high.lat]);
     return handle && { key, handle, geometry };
   }
 }

@@ -68,11 +68,13 @@ group("chains", () => {
   });
 
   test("midpoints lie on every edge, the closing one too, and none between points", () => {
-    expect(g.midpoints({ type: "Polygon", coordinates: [SQUARE] }).map((m) => m.position)).toEqual([
+    // In the middle of the edge as the map shows it: on the ground that is a little to the north.
+    const places = g.midpoints({ type: "Polygon", coordinates: [SQUARE] }).map((m) => m.position);
+    expect(places.map((at) => at.map((v) => Math.round(v * 1e4) / 1e4))).toEqual([
       [5, 0],
-      [10, 5],
+      [10, 5.0191],
       [5, 10],
-      [0, 5],
+      [0, 5.0191],
     ]);
     expect(g.midpoints(LINES)).toHaveLength(3);
     expect(g.midpoints({ type: "MultiPoint", coordinates: SQUARE })).toEqual([]);

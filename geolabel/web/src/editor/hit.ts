@@ -1,6 +1,6 @@
 /** Which handle lies under the pointer: in screen pixels. */
-import type { Geometry, Position } from "../types";
-import { midpoints, type Path, type Vertex, vertices } from "./geometry";
+import type { Bounds, Geometry, Position } from "../types";
+import { midpoints, type Path, type Vertex, vertices, within } from "./geometry";
 
 export interface Handle {
   kind: "vertex" | "midpoint";
@@ -10,14 +10,27 @@ export interface Handle {
 
 export type ToScreen = (position: Position) => { x: number; y: number };
 
-const NEAR_VERTEX = 9;
+/** The larger of the two. */
+export const REACH = 9;
+const NEAR_VERTEX = REACH;
 const NEAR_MIDPOINT = 7;
 
-/** The nearest handle in reach; a vertex goes before a midpoint. */
-export function handleAt(geometry: Geometry, x: number, y: number, toScreen: ToScreen): Handle | null {
-  const vertex = nearest(vertices(geometry), x, y, NEAR_VERTEX, toScreen);
+/**
+ * The nearest handle in reach; a vertex goes before a midpoint.
+ *
+ * @param around longitudes and latitudes that the reach lies in: of a shape with very many vertices only those are looked at.
+ */
+export function handleAt(
+  geometry: Geometry,
+  x: number,
+  y: number,
+  toScreen: ToScreen,
+  around: Bounds | null = null,
+): Handle | null {
+  const near = ({ position: [lng = 0, lat = 0] }: Vertex) => !around || within([lng, lat, lng, lat], around);
+  const vertex = nearest(vertices(geometry).filter(near), x, y, NEAR_VERTEX, toScreen);
   if (vertex) return { kind: "vertex", ...vertex };
-  const midpoint = nearest(midpoints(geometry), x, y, NEAR_MIDPOINT, toScreen);
+  const midpoint = nearest(midpoints(geometry).filter(near), x, y, NEAR_MIDPOINT, toScreen);
   return midpoint && { kind: "midpoint", ...midpoint };
 }
 

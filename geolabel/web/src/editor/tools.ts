@@ -31,6 +31,10 @@ export class Tools {
     this.updatePanning();
   }
 
+  get shift(): boolean {
+    return this.#adapter.shift;
+  }
+
   /** Is Alt held? Then nothing snaps. */
   get alt(): boolean {
     return this.#adapter.alt;

@@ -1,8 +1,9 @@
 /** What is being worked on: the selected labels, their handles, the draft, and the place of a problem. */
 import type { ExpressionSpecification, GeoJSONSource, Map as MapLibre, SymbolLayerSpecification } from "maplibre-gl";
-import type { Draft } from "../editor/draft";
-import { chains, midpoints, type Path, samePath, vertices } from "../editor/geometry";
-import type { Geometry, Position } from "../types";
+import { type Draft, outline, PLANS } from "../editor/draft";
+import { chains, midpoints, type Path, samePath, type Vertex, vertices, within } from "../editor/geometry";
+import type { Snap } from "../editor/snap";
+import type { Bounds, Geometry, Position } from "../types";
 import { CASING } from "./labelLayers";
 
 export interface Shown {
@@ -10,9 +11,11 @@ export interface Shown {
   color: string;
   /** As it was before the drag that is under way. */
   before: Geometry | null;
+  /** It is not selected, and changes with what is. */
+  neighbour: boolean;
 }
 
-const SOURCES = ["selection", "draft", "handles", "mark"] as const;
+const SOURCES = ["selection", "draft", "snap", "handles", "mark"] as const;
 type Source = (typeof SOURCES)[number];
 type Features = GeoJSON.Feature[];
 
@@ -25,6 +28,7 @@ const feature = (geometry: Geometry, properties: Record<string, unknown>): GeoJS
 const ROUND = { "line-join": "round", "line-cap": "round" } as const;
 /** Handles past this number are not drawn: the shape is too fine for this zoom. */
 const MOST_HANDLES = 3000;
+const SNAP = "#ff4fd8";
 
 export class Overlay {
   constructor(private readonly map: MapLibre) {
@@ -88,6 +92,17 @@ export class Overlay {
       layout: { "line-join": "round" },
       paint: { "line-color": "#ffffff", "line-width": 1.5, "line-dasharray": [3.3, 2.7] },
     });
+    const also: ExpressionSpecification = ["==", ["get", "role"], "neighbour"];
+    this.#line("neighbour-casing", "selection", also, CASING, 4, 0.7);
+    this.#line("neighbour-line", "selection", also, null, 1.75, 1);
+    map.addLayer({
+      id: "snap-outline",
+      type: "line",
+      source: "snap",
+      filter: ["==", ["get", "role"], "outline"],
+      layout: ROUND,
+      paint: { "line-color": SNAP, "line-width": 1.75 },
+    });
     const icons: Omit<SymbolLayerSpecification, "id" | "source"> = {
       type: "symbol",
       layout: {
@@ -98,6 +113,13 @@ export class Overlay {
       },
     };
     map.addLayer({ id: "handles", source: "handles", ...icons });
+    map.addLayer({
+      id: "snap-ring",
+      type: "circle",
+      source: "snap",
+      filter: ["==", ["get", "role"], "ring"],
+      paint: { "circle-radius": 8.5, "circle-opacity": 0, "circle-stroke-color": SNAP, "circle-stroke-width": 2 },
+    });
     map.addLayer({
       id: "mark-casing",
       type: "circle",
@@ -137,18 +159,20 @@ export class Overlay {
   selection(shown: Shown[]): void {
     this.#set(
       "selection",
-      shown.flatMap(({ geometry, color, before }) => [
+      shown.flatMap(({ geometry, color, before, neighbour }) => [
         ...(before ? [feature(before, { role: "before" })] : []),
-        feature(geometry, { role: "now", color, kind: chains(geometry)[0]?.kind ?? "point" }),
+        feature(geometry, { role: neighbour ? "neighbour" : "now", color, kind: chains(geometry)[0]?.kind ?? "point" }),
       ]),
     );
   }
 
-  /** Handles of the one selected label. */
-  handles(geometry: Geometry | null, active: Path | null): void {
+  /** Handles of the one selected label; of a very fine one those in view, when they are few enough. */
+  handles(geometry: Geometry | null, active: Path | null, view: Bounds): void {
     if (!geometry || geometry.type === "Point") return this.#set("handles", []);
-    const corners = vertices(geometry);
-    const between = corners.length > MOST_HANDLES ? [] : midpoints(geometry);
+    const all = vertices(geometry);
+    const seen = ({ position: [x = 0, y = 0] }: Vertex) => within([x, y, x, y], view);
+    const corners = all.length > MOST_HANDLES ? all.filter(seen) : all;
+    const between = all.length > MOST_HANDLES ? [] : midpoints(geometry);
     const shown = corners.length > MOST_HANDLES ? [] : corners;
     const point = (position: Position, icon: string, order: number) =>
       feature({ type: "Point", coordinates: position }, { icon, order });
@@ -165,32 +189,50 @@ export class Overlay {
       this.#set("draft", []);
       return this.#set("handles", []);
     }
-    const { fixed, cursor, closed } = draft;
-    const all = cursor ? [...fixed, cursor] : fixed;
+    const { tool, fixed, way, cursor } = draft;
+    const { closed, stroke, most } = PLANS[tool];
+    const all = outline(draft);
+    const [first] = all;
     const line = (coordinates: Position[], role: string) =>
       feature({ type: "LineString", coordinates }, { role, color });
-    const last = fixed.at(-1);
-    const [first] = fixed;
     const features: Features = [];
     if (closed && all.length >= 3 && first) {
       features.push(feature({ type: "Polygon", coordinates: [[...all, first]] }, { role: "fill", color }));
     }
-    if (draft.tool === "rectangle") features.push(line(first ? [...all, first] : all, "line"));
+    // What takes a set number of places is seen as it will be; of the others the next edge is a rubber band.
+    if (stroke || Number.isFinite(most))
+      features.push(line(closed && !stroke && first ? [...all, first] : all, "line"));
     else {
-      if (fixed.length >= 2) features.push(line(fixed, "line"));
-      if (last && cursor)
-        features.push(line(closed && fixed.length >= 2 && first ? [last, cursor, first] : [last, cursor], "band"));
+      const last = fixed.at(-1);
+      if (fixed.length >= 2) features.push(line([...fixed], "line"));
+      const ahead = [...way, ...(cursor ? [cursor] : [])];
+      if (last && ahead.length > 0) {
+        features.push(line([last, ...ahead, ...(closed && fixed.length >= 2 && first ? [first] : [])], "band"));
+      }
     }
-    this.#set("draft", features);
+    this.#set(
+      "draft",
+      features.filter(({ geometry }) => geometry.type !== "LineString" || geometry.coordinates.length > 1),
+    );
+    const corners = stroke ? [] : tool === "rectangle" || tool === "angled" ? all : fixed;
     this.#set(
       "handles",
-      (draft.tool === "rectangle" ? all : fixed).map((position, i, every) =>
+      corners.map((position, i) =>
         feature(
           { type: "Point", coordinates: position },
-          { icon: draft.tool !== "rectangle" && i === every.length - 1 ? "vertex-active" : "vertex", order: i },
+          { icon: corners === fixed && i === corners.length - 1 ? "vertex-active" : "vertex", order: i },
         ),
       ),
     );
+  }
+
+  /** What the pointer snaps to: a ring, and the outline of whose it is. */
+  snap(snap: Snap | null, neighbour: Geometry | null): void {
+    if (!snap) return this.#set("snap", []);
+    this.#set("snap", [
+      ...(neighbour && chains(neighbour)[0]?.kind !== "point" ? [feature(neighbour, { role: "outline" })] : []),
+      feature({ type: "Point", coordinates: snap.position }, { role: "ring" }),
+    ]);
   }
 
   /** Ring the places that the server named. */

@@ -2,12 +2,15 @@
 import type { Map as MapLibre } from "maplibre-gl";
 import * as api from "../api";
 import { crossing } from "../editor/crossing";
-import type { Tool } from "../editor/draft";
+import { isDrawing, type Pen, PLANS, type Tool } from "../editor/draft";
+import type { DrawHost } from "../editor/drawMode";
 import type { Box, EditHost } from "../editor/editMode";
 import { labelsAt } from "../editor/find";
 import { boundsOf, nearLongitude, positionAt, unite, unrolled, within } from "../editor/geometry";
+import { SNAP_PX, type Snap, snapTo } from "../editor/snap";
 import { Tools } from "../editor/tools";
-import type { Session } from "../session.svelte";
+import { prefs } from "../prefs.svelte";
+import type { LiveLabel, Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
 import { createMap, ZOOM_OFFSET } from "./create";
 import { flag } from "./flag";
@@ -74,8 +77,12 @@ export class MapView {
     this.#overlay = new Overlay(map);
     this.#tools = new Tools(map, {
       ...this.#editHost(),
-      drafted: (d) => this.#drafted(d),
-      drawn: (g) => this.#drawn(g),
+      ...this.#drawHost(),
+      snap: (at: Position, except?: ReadonlySet<number>) => this.#snap(at, except),
+      snapped: (snap) => {
+        session.hand.snap = snap;
+      },
+      panning: () => this.#spaceHeld,
     });
     const zooms = session.scenes.map(nativeZoom).filter((zoom) => zoom !== null);
     this.#labels.thinBelow(zooms.length > 0 ? Math.max(...zooms) + Math.log2(0.75) : 0);
@@ -87,7 +94,10 @@ export class MapView {
     map.on("mousemove", (event) => events.pointer(event.lngLat));
     map.on("mouseout", () => events.pointer(null));
     map.on("move", () => this.#camera());
-    map.on("moveend", () => void this.load());
+    map.on("moveend", () => {
+      this.drawHandles();
+      void this.load();
+    });
     map.on("idle", () => this.#tellIdle());
     map.on("dataloading", () => events.idle(false));
     map.on("error", (event) => console.warn(event.error?.message ?? event));
@@ -100,7 +110,26 @@ export class MapView {
     session.labels.listen(() => this.#sync());
   }
 
-  #editHost(): Omit<EditHost, "shift"> {
+  #drawHost(): Omit<DrawHost, "shift" | "snap" | "snapped" | "panning"> {
+    const { session } = this;
+    return {
+      geometryOf: (key) => session.labels.get(key)?.content?.geometry ?? null,
+      tracing: () => session.hand.tracing,
+      drafted: (draft) => {
+        session.draft = draft;
+      },
+      drawn: (tool, geometry, edges) => this.#drawn(tool, geometry, edges),
+      incomplete: ({ tool, fixed }) => {
+        const { least } = PLANS[tool];
+        session.say(
+          `This takes ${least} places; there ${fixed.length === 1 ? "is one" : `are ${fixed.length}`} so far.`,
+        );
+      },
+      pixel: () => this.pixel,
+    };
+  }
+
+  #editHost(): Omit<EditHost, "shift" | "shiftAtStart" | "snap" | "snapped" | "panning"> {
     const { session } = this;
     return {
       selected: () => new Map(session.selected().map((label) => [label.key, label.content.geometry])),
@@ -114,11 +143,30 @@ export class MapView {
       preview: (geometries) => {
         session.preview = geometries;
       },
+      withVertex: (key, handle, to) => session.hand.withVertex(key, handle, to),
       commit: (title, geometries) => session.reshape(title, geometries),
-      removeVertex: (path) => session.removeVertex(path),
+      commitVertex: (handle, shapes, snap) => session.hand.commitVertex(handle, shapes, snap),
+      removeVertex: (path) => session.hand.removeVertex(path),
+      turning: () => session.hand.turning,
       showBox: (box) => this.events.box(box),
-      panning: () => this.#spaceHeld,
     };
+  }
+
+  /** What a place snaps to among the labels that are seen. */
+  #snap(at: Position, except?: ReadonlySet<number>): Snap | null {
+    if (!prefs.snapping || this.#tools.alt || !this.#shown) return null;
+    const seen = this.session.visible();
+    return snapTo(except ? seen.filter(({ key }) => !except.has(key)) : seen, at, SNAP_PX * this.pixel);
+  }
+
+  /** Side of a screen pixel in degrees of the plane. */
+  get pixel(): number {
+    return 360 / (256 * 2 ** (this.map.getZoom() + ZOOM_OFFSET));
+  }
+
+  /** Where a place is on the screen. */
+  screen([lng = 0, lat = 0]: Position): { x: number; y: number } {
+    return this.map.project([lng, lat]);
   }
 
   // Imagery
@@ -206,21 +254,37 @@ export class MapView {
     const labels = session.selected();
     const { preview } = session;
     this.#labels.select(session.selection);
+    const shared = [...(preview?.keys() ?? [])].filter((key) => !session.selection.includes(key));
+    const neighbours = shared.map((key) => session.labels.get(key)).filter((l): l is LiveLabel => !!l?.content);
     this.#overlay.selection(
-      labels.map(({ key, content }) => ({
-        geometry: preview?.get(key) ?? content.geometry,
-        color: session.colorOf(content.class),
-        before: preview?.has(key) ? content.geometry : null,
+      [...labels, ...neighbours].map((label) => ({
+        geometry: preview?.get(label.key) ?? label.content.geometry,
+        color: session.colorOf(label.content.class),
+        before: preview?.has(label.key) && labels.includes(label) ? label.content.geometry : null,
+        neighbour: neighbours.includes(label),
       })),
     );
-    const [only, more] = labels;
-    if (session.tool === "select") {
-      const geometry = only && !more ? (preview?.get(only.key) ?? only.content.geometry) : null;
-      this.#overlay.handles(geometry, session.vertex);
-    }
+    this.drawHandles();
   }
 
-  /** Ring the places that the server named, and where the selected outline crosses itself. */
+  /** The handles of the one selected label: those in view when it has very many. */
+  drawHandles(): void {
+    const { session } = this;
+    if (session.tool !== "select") return;
+    const [only, more] = session.selected();
+    const geometry =
+      only && !more && !session.hand.turning ? (session.preview?.get(only.key) ?? only.content.geometry) : null;
+    this.#overlay.handles(geometry, session.vertex, this.bounds());
+  }
+
+  /** Ring what the pointer snaps to, and outline whose it is. */
+  drawSnap(): void {
+    const { snap } = this.session.hand;
+    const label = snap ? this.session.labels.get(snap.key) : undefined;
+    this.#overlay.snap(snap, label?.content?.geometry ?? null);
+  }
+
+  /** Ring the places that the server named, and those of warnings. */
   drawTroubles(): void {
     const { session } = this;
     const positions: Position[] = [];
@@ -231,17 +295,13 @@ export class MapView {
       const crossed = named.length > 0 ? null : crossing(content.geometry);
       positions.push(...named, ...(crossed ? [crossed] : []));
     }
-    const [only, more] = session.selected();
-    if (only && !more) {
-      const at = crossing(session.preview?.get(only.key) ?? only.content.geometry);
-      if (at) positions.push(at);
-    }
+    positions.push(...session.hand.warnings.map(({ at }) => at));
     this.#overlay.mark(positions);
   }
 
   drawDraft(): void {
-    if (this.session.tool !== "select")
-      this.#overlay.draft(this.session.draft, this.session.colorOf(this.session.className));
+    const { tool, draft, className } = this.session;
+    if (tool !== "select") this.#overlay.draft(draft, isDrawing(tool) ? this.session.colorOf(className) : "#ffffff");
   }
 
   hideClasses(classes: ReadonlySet<string>): void {
@@ -277,16 +337,25 @@ export class MapView {
     this.#labels.hover(null);
     this.#overlay.draft(null, "");
     this.#tools.set(tool);
+    this.session.hand.snap = null;
     this.#steer.stop();
-    // In Select the arrows pan; with a drawing tool they steer.
-    if (tool === "select") this.map.keyboard.enable();
+  }
+
+  /** Do the arrows pan? Else they steer the crosshair, move a vertex, turn the selection. */
+  panByKeys(on: boolean): void {
+    if (on) this.map.keyboard.enable();
     else this.map.keyboard.disable();
   }
 
-  /** Take a key that steers the crosshair: while a drawing tool is in hand and the map has the focus. */
+  /**
+   * Take a key of the map: with a drawing tool it steers the crosshair, else it moves the picked vertex or turns the
+   * selection.
+   */
   steer(event: KeyboardEvent): boolean {
-    const here = this.session.tool !== "select" && event.target === this.map.getCanvas();
-    return here && !event.ctrlKey && !event.metaKey && !event.altKey && this.#steer.key(event);
+    const { key, shiftKey, ctrlKey, metaKey, altKey, target } = event;
+    if (target !== this.map.getCanvas() || ctrlKey || metaKey || altKey) return false;
+    const { tool, hand } = this.session;
+    return tool === "select" ? hand.press(key, shiftKey, this.pixel) : this.#steer.key(event);
   }
 
   /** Give the map the focus, so that the arrows steer. */
@@ -314,12 +383,23 @@ export class MapView {
     return this.#tools.forward();
   }
 
-  #drafted(draft: Session["draft"]): void {
-    this.session.draft = draft;
+  /** Bring back a draft that was dropped. */
+  revive(): boolean {
+    return this.#tools.revive();
   }
 
-  #drawn(geometry: Geometry): void {
-    const { scene: inHand, scenes } = this.session;
+  #drawn(tool: Pen, geometry: Geometry, edges: { key: number; at: Position }[]): void {
+    const { session } = this;
+    if (tool === "lasso") {
+      const ring = geometry.type === "Polygon" ? (geometry.coordinates[0] ?? []) : [];
+      session.pickTool("select");
+      return session.pickInRing(ring, this.#tools.shift);
+    }
+    if (tool === "split" || tool === "hole") {
+      session.pickTool("select");
+      return void (tool === "split" ? session.work.split(geometry) : session.work.cutHole(geometry));
+    }
+    const { scene: inHand, scenes } = session;
     const [w, s, e, n] = boundsOf(geometry);
     const under = scenes
       .toSorted((a, b) => Number(b.id === inHand) - Number(a.id === inHand))
@@ -329,7 +409,7 @@ export class MapView {
         const x = nearLongitude((w + e) / 2, (box[0] + box[2]) / 2);
         return within([x, (s + n) / 2, x, (s + n) / 2], box);
       });
-    this.session.add(geometry, under?.id ?? null);
+    session.add(geometry, under?.id ?? null, session.hand.neighboursWith(edges));
   }
 
   // Camera

@@ -105,12 +105,20 @@ function updateOf({ id, version, before, after }: Change): Record<string, unknow
   };
 }
 
+/** What is put on the vertices of neighbours rests on their very doubles; the server does this for so many labels at once. */
+const MOST_BORDERED = 200;
+
 /** The body of the batch that saves an entry; null when there is nothing to send. */
 export function bodyOf(entry: Entry): string | null {
   const parts = partsOf(entry);
-  if (parts.create.length + parts.update.length + parts.delete.length === 0) return null;
+  const count = parts.create.length + parts.update.length + parts.delete.length;
+  if (count === 0) return null;
+  const shaped = [...parts.create, ...parts.update].some(
+    (change) => change.before?.geometry !== change.after?.geometry,
+  );
   return JSON.stringify({
     comment: entry.name,
+    ...(shaped && count <= MOST_BORDERED ? { borders: true } : {}),
     create: parts.create.map(({ after }) => ({
       type: "Feature",
       geometry: after?.geometry,
