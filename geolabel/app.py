@@ -34,20 +34,25 @@ from geolabel.api.delivery import Compression, Head, QgisReasons
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
+from geolabel.imagery import check_hosts, find_registered
 from geolabel.jobs import JobRunner
 from geolabel.labeltiles.service import LabelTiles
 from geolabel.settings import Settings
 from geolabel.store.store import open_store
+from tiles import metrics
 from tiles.cache import Cache
 from tiles.errors import TilesError, UnknownScene
+from tiles.patience import Bodies
 from tiles.router import STATUS as TILES_STATUS
 from tiles.router import create_router
 from tiles.settings import read_environment
-from tiles.sources import local_source
+from tiles.telemetry import Route, Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from geolabel.store.store import Store
+    from tiles.settings import TilesSettings
     from tiles.sources import Source
 
 
@@ -57,16 +62,18 @@ _THREADS = 40
 _REMEMBERED_S = 1.0
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> FastAPI:
     """Build the application; nothing is opened before it starts.
 
     Args:
         settings: where and what; read from the environment when None.
+        jobs_here: whether this process starts the jobs; of several on one workspace, one does.
 
     Raises:
-        InvalidInput: a setting of the tiles cannot be read.
+        InvalidInput: a setting cannot be read.
     """
     settings = settings or Settings()
+    check_hosts(settings)
     app = FastAPI(
         title="geolabel",
         version=__version__,
@@ -78,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.settings = settings
+    app.state.jobs_here = jobs_here
     errors.install(app, TILES_STATUS.items())
     for module in (
         scenes,
@@ -98,11 +106,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         tiles_settings = read_environment()
     except TilesError as error:
         raise InvalidInput(str(error)) from error
-    app.include_router(create_router(_Catalogue(app), tiles_settings), prefix="/api/scenes", tags=["tiles"])
+    app.include_router(
+        create_router(_Catalogue(app, tiles_settings), tiles_settings), prefix="/api/scenes", tags=["tiles"]
+    )
     openapi.add_route(app)
     app.add_api_route("/healthz", _health, tags=["server"])
+    app.add_api_route("/metrics", _metrics, tags=["server"])
     pages.add_pages(app)
     plugins.manager().hook.extend_app(app=app)
+    app.add_middleware(Route)
+    app.add_middleware(Bodies)
     app.add_middleware(Compression, proxied=settings.public_url is not None)
     if settings.cors_origins:
         app.add_middleware(
@@ -115,6 +128,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Head)
     app.add_middleware(QgisReasons)
+    app.add_middleware(Telemetry)
     return app
 
 
@@ -123,51 +137,70 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     store = await anyio.to_thread.run_sync(open_store, settings.workspace)
-    # A URL may hold a password, and everybody on the machine can read a command line.
-    runner = JobRunner(
-        store,
-        lambda job: [sys.executable, "-m", "geolabel", "worker", str(job)],
-        environment={"GEOLABEL_WORKSPACE": store.location},
-    )
+    runner = make_runner(store)
     label_tiles = LabelTiles(store, settings.label_memory_mb * 2**20)
     app.state.store = store
     app.state.label_tiles = label_tiles
     app.state.label_tile_cache = Cache(settings.label_tiles_mb * 2**20, len)
-    app.state.wake_jobs = runner.wake
+    app.state.wake_jobs = runner.wake if app.state.jobs_here else _nothing
     app.state.searches = anyio.CapacityLimiter(os.cpu_count() or 1)
     try:
-        await anyio.to_thread.run_sync(runner.start)
+        if app.state.jobs_here:
+            await anyio.to_thread.run_sync(runner.start)
         yield
     finally:
-        await anyio.to_thread.run_sync(runner.stop)
+        if app.state.jobs_here:
+            await anyio.to_thread.run_sync(runner.stop)
         await anyio.to_thread.run_sync(label_tiles.close)
         await anyio.to_thread.run_sync(store.close)
+
+
+def make_runner(store: Store) -> JobRunner:
+    """What starts the jobs of a workspace."""
+    # A URL may hold a password, and everybody on the machine can read a command line.
+    return JobRunner(
+        store,
+        lambda job: [sys.executable, "-m", "geolabel", "worker", str(job)],
+        environment={"GEOLABEL_WORKSPACE": store.location},
+    )
 
 
 class _Catalogue:
     """What tiles may show: the registered scenes, by id."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, limits: TilesSettings) -> None:
         self._app = app
-        self._paths: dict[str, tuple[str, float]] = {}
+        self._limits = limits
+        self._places: dict[str, tuple[tuple[str, str], float]] = {}
 
     def __call__(self, scene: str) -> Source:
-        return local_source(self._path(scene))  # as the file is at this moment: a changed one is drawn anew
+        # As the file is at this moment: a changed one is drawn anew.
+        return find_registered(*self._place(scene), self._app.state.settings, self._limits)
 
-    def _path(self, scene: str) -> str:
+    def _place(self, scene: str) -> tuple[str, str]:
         """Where its file is; a map asks for many tiles of one scene at once, and the store need not hear all of them."""
-        path, until = self._paths.get(scene, ("", 0.0))
+        place, until = self._places.get(scene, (("", ""), 0.0))
         if time.monotonic() < until:
-            return path
+            return place
         try:
-            path = str(self._app.state.store.scene(scene).href)
+            found = self._app.state.store.scene(scene)
         except NotFound as error:
-            self._paths.pop(scene, None)
+            self._places.pop(scene, None)
             raise UnknownScene(str(error)) from error
-        self._paths[scene] = (path, time.monotonic() + _REMEMBERED_S)
-        return path
+        place = (found.href, found.version)
+        self._places[scene] = (place, time.monotonic() + _REMEMBERED_S)
+        return place
+
+
+def _nothing() -> None:
+    """Another process looks for jobs every other second."""
 
 
 async def _health() -> Response:
     """Answers when the server can serve."""
     return Json({"status": "ok"})
+
+
+def _metrics() -> Response:
+    """Counts and times of all processes of the server, for Prometheus."""
+    return Response(metrics.render(), media_type=metrics.CONTENT_TYPE_LATEST)

@@ -110,10 +110,10 @@ class Scene:
 
     Attributes:
         id: slug.
-        href: absolute path of the file.
+        href: absolute path of the file, or its address (`https://`, `s3://`...).
         grid: its CRS, transform and size.
         bands: in file order, the alpha band included.
-        version: changes when the file changes (size and modification time).
+        version: changes when the file changes (size and modification time; elsewhere size and ETag).
         datetime: RFC 3339, or None when the date is not known.
         bounds: lon/lat (CRS84) box of the footprint; west > east when it crosses the antimeridian; None without a CRS on Earth.
         resolution: ground size of a pixel in metres, at the centre; 1 for a scene without a CRS.

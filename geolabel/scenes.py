@@ -22,7 +22,7 @@ from geolabel.geo import crs as crs_
 from geolabel.geo import pixels
 from geolabel.model import CRS84, Band, Bounds, Grid, Scene, slugify
 from tiles.errors import TilesError
-from tiles.sources import RasterInfo, describe, local_source, open_raster
+from tiles.sources import RasterInfo, describe, find_source, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | No
     """Look at a raster file and describe it as a scene; nothing is registered and nothing is written.
 
     Args:
-        path: a file that this machine can read.
+        path: a file that this machine can read, or an address (`https://`, `s3://`, `gs://`, `az://`).
         scene_id: slug; from the file name when None.
         datetime: RFC 3339 date or date-time; from the file's tags when None.
 
@@ -50,7 +50,7 @@ def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | No
         InvalidInput: the date cannot be read.
     """
     try:
-        source = local_source(path)
+        source = find_source(path)
         info = describe(source)
         with open_raster(source) as dataset:
             synthetic = dataset.tags().get(SYNTHETIC_TAG) == "YES"
@@ -199,7 +199,11 @@ def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None
         InvalidRaster: the raster cannot be read, or the folder cannot be written to.
     """
     try:
-        source = local_source(path)
+        source = find_source(path)
+        if source.is_remote:
+            raise InvalidRaster(
+                f"There is no folder to write to beside {source.href!r}: copy the file to this machine first."
+            )
         describe(source)
     except TilesError as error:
         raise InvalidRaster(str(error)) from error

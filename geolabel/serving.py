@@ -6,25 +6,33 @@ import ipaddress
 import os
 import socket
 import sys
+import tempfile
 import webbrowser
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import uvicorn
+from uvicorn.supervisors.multiprocess import Multiprocess
 
-from geolabel.app import create_app
+from geolabel.app import create_app, make_runner
 from geolabel.collector import settle_down
 from geolabel.errors import AlreadyExists, InvalidInput, NotAllowed
+from geolabel.settings import Settings, is_url
 from geolabel.store.store import open_store
+from tiles import logs, memory, metrics
+from tiles.patience import Patient
+from tiles.settings import from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi import FastAPI
 
-    from geolabel.settings import Settings
-
 
 _SWITCH_S = 0.001
+_START_S = 60.0
+# Where the first of several processes leaves its settings for the others.
+_SETTINGS = "GEOLABEL_SERVED"
 
 
 class _Server(uvicorn.Server):
@@ -41,6 +49,25 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
+class _Supervisor(Multiprocess):
+    """Several processes on one port; one that dies is replaced, and the others go on."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+        super().__init__(config, sockets)
+        self._ready = ready
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        if all(process.wait_until_ready(_START_S, self.should_exit) for process in self.processes):
+            self._ready()
+
+    def keep_subprocess_alive(self) -> None:
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            metrics.forget(pid or 0)
+
+
 def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
     """Serve until stopped.
 
@@ -52,24 +79,73 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         NotFound: there is no workspace.
         NotAllowed: the host is not loopback and `no_auth` is not set.
         AlreadyExists: the port is taken.
+        InvalidInput: a setting cannot be read.
     """
     _check_host(settings)
-    # Whoever answers a small request waits for this long behind each thread that is at work on a large one.
-    sys.setswitchinterval(_SWITCH_S)
+    logs.configure(settings.log_format, settings.log_level, secrets=_secrets(settings))
     open_store(settings.workspace).close()  # what is wrong with it is said here, not by the server's start
     with _listen(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
-        app = create_app(settings.model_copy(update={"port": port}))
+        settings = settings.model_copy(update={"port": port})
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        config = server_config(app)
-        _Server(config, lambda: ready(settings.public_url or f"http://{host}:{port}/")).run(sockets=[listener])
+        url = settings.public_url or f"http://{host}:{port}/"
+        if settings.workers > 1:
+            _supervise(settings, listener, lambda: ready(url))
+            return
+        memory.bound(from_environment().memory_mb)
+        # Whoever answers a small request waits for this long behind each thread that is at work on a large one.
+        sys.setswitchinterval(_SWITCH_S)
+        _Server(server_config(create_app(settings)), lambda: ready(url)).run(sockets=[listener])
 
 
-def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
+def _supervise(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve from several processes; the jobs are started from this one, which answers nobody."""
+    create_app(settings, jobs_here=False)  # what is wrong with a setting is said here, once
+    with tempfile.TemporaryDirectory(prefix="geolabel-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        os.environ[_SETTINGS] = settings.model_dump_json(exclude_none=True)
+        config = server_config("geolabel.serving:make_app", factory=True, workers=settings.workers)
+        store = open_store(settings.workspace)
+        runner = make_runner(store)
+        try:
+            runner.start()
+            _Supervisor(config, [listener], ready).run()
+        finally:
+            runner.stop()
+            store.close()
+
+
+def make_app() -> FastAPI:
+    """The application of one of several processes; the first process left its settings in the environment."""
+    settings = Settings.model_validate_json(os.environ[_SETTINGS])
+    logs.configure(settings.log_format, settings.log_level, secrets=_secrets(settings))
+    memory.bound(from_environment().memory_mb)
+    sys.setswitchinterval(_SWITCH_S)
+    app = create_app(settings, jobs_here=False)
+    settle_down()
+    return app
+
+
+def _secrets(settings: Settings) -> list[str]:
+    if not is_url(settings.workspace):
+        return []
+    password = urlsplit(str(settings.workspace)).password
+    return [str(settings.workspace), *([password] if password else [])]
+
+
+def server_config(app: FastAPI | str, **options: Any) -> uvicorn.Config:
     """How the application is served over HTTP."""
-    # Not httptools: it writes `location` small, and QGIS up to 3.40.6 then takes a label that was made for a refused one.
+    # h11 and not httptools: that writes `location` small, and QGIS up to 3.40.6 then takes a label that was made for a refused one.
     return uvicorn.Config(
-        app, http="h11", log_level="warning", timeout_graceful_shutdown=5, server_header=False, **options
+        app,
+        http=Patient,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=30,
+        backlog=2048,
+        server_header=False,
+        **options,
     )
 
 
@@ -98,7 +174,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen(128)
+        listener.listen(2048)
     except OSError as error:
         listener.close()
         raise AlreadyExists(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -28,12 +28,16 @@ class Settings(BaseSettings):
         port: TCP port; 0 takes a free one.
         no_auth: serve other machines although everybody may then read and write.
         imagery_roots: folders under which rasters may be registered over HTTP; none by default.
+        imagery_hosts: hosts, buckets and prefixes of which rasters may be registered over HTTP; none by default.
         public_url: `https://labels.example.org/geolabel`, when a proxy stands in front; its host is then accepted.
         cors_origins: origins of other web pages that may call the API.
         max_body_mb: largest request body.
         max_vertices: most vertices of one label that comes over HTTP.
         label_memory_mb: memory for the labels that label tiles are drawn from, in MiB; 0 reads them for each tile.
         label_tiles_mb: memory for label tiles that were drawn, in MiB; 0 keeps none.
+        workers: processes that serve, on one port.
+        log_format: `text` or `json`, for what the server writes to stderr.
+        log_level: `debug`, `info` (a line for each request), `warning` or `error`.
         network_drive: keep a GeoPackage workspace on a network drive, where only one machine may open it.
     """
 
@@ -46,12 +50,16 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     no_auth: bool = False
     imagery_roots: tuple[Path, ...] = ()
+    imagery_hosts: tuple[str, ...] = ()
     public_url: str | None = None
     cors_origins: tuple[str, ...] = ()
     max_body_mb: int = Field(default=64, ge=1)
     max_vertices: int = Field(default=200_000, ge=4)
     label_memory_mb: int = Field(default=512, ge=0)
     label_tiles_mb: int = Field(default=64, ge=0)
+    workers: int = Field(default=1, ge=1, le=256)
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
     network_drive: bool = False
 
     @classmethod

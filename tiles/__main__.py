@@ -7,8 +7,10 @@ import sys
 
 import uvicorn
 
+from tiles import memory
 from tiles.app import create_app
 from tiles.errors import TilesError
+from tiles.patience import Patient
 from tiles.settings import TilesSettings
 
 
@@ -28,12 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8000, help="port on this machine (default: %(default)s)")
     given = parser.parse_args(arguments)
     try:
-        app = create_app(TilesSettings(paths=tuple(given.paths)))
+        settings = TilesSettings(paths=tuple(given.paths))
+        app = create_app(settings)
     except TilesError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line speaks through stderr
         return 1
     # Loopback only: there are no accounts here.
-    uvicorn.run(app, host="127.0.0.1", port=given.port, access_log=False)
+    memory.bound(settings.memory_mb)
+    uvicorn.run(app, host="127.0.0.1", port=given.port, http=Patient, access_log=False, timeout_keep_alive=30)
     return 0
 
 

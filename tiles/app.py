@@ -7,17 +7,20 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from tiles import metrics
 from tiles.allow import is_address
 from tiles.errors import SourceNotFound, TilesError, UnknownScene
+from tiles.patience import Bodies
 from tiles.router import STATUS, create_router
 from tiles.settings import TilesSettings, from_environment
 from tiles.sources import SUFFIXES, Source, find_source
 from tiles.standards import create_matrix_router
+from tiles.telemetry import Route, Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,6 +104,11 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
         """200 when it can serve."""
         return {"status": "ok"}
 
+    @app.get("/metrics")
+    def counts() -> Response:
+        """Counts and times, for Prometheus."""
+        return Response(metrics.render(), media_type=metrics.CONTENT_TYPE_LATEST)
+
     @app.get("/scenes")
     def scenes(request: Request) -> dict[str, list[dict[str, str]]]:
         """What is served, and where."""
@@ -118,6 +126,8 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
 
     app.include_router(create_router(catalogue, settings), prefix="/scenes")
     app.include_router(create_matrix_router())
+    for layer in (Route, Bodies, Telemetry):
+        app.add_middleware(layer)
     return app
 
 

@@ -42,7 +42,7 @@ class TilesSettings(BaseSettings):
     max_waiting: int = Field(default=256, ge=1)
     max_handles: int = Field(default=64, ge=0)
     max_read_mpx: int = Field(default=4096, ge=1)
-    memory_mb: int = Field(default=0, ge=0)
+    memory_mb: int = Field(default=4096, ge=0)
     networks: tuple[str, ...] = ()
     http_timeout_s: float = Field(default=10.0, gt=0, le=600)
     remote_mb: int = Field(default=64, ge=1)

@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from tiles import metrics
 from tiles.errors import Busy
 
 if TYPE_CHECKING:
@@ -44,14 +45,17 @@ class Workers:
             Busy: the queue is full, or whoever asked has gone.
         """
         if self._waiting >= self._limit:
+            metrics.REFUSED.inc()
             raise Busy(
                 f"{self._limit} tiles wait already to be drawn here; try again in a second. TILES_MAX_WAITING sets how many may wait."
             )
         self._waiting += 1
+        metrics.WAITING.inc()
         try:
             await self._free.acquire()
         finally:
             self._waiting -= 1
+            metrics.WAITING.dec()
         try:
             if await unwanted():
                 raise Busy("Whoever asked for this tile has gone.")

@@ -12,7 +12,7 @@ from rasterio.windows import Window as RasterWindow
 
 from geolabel.errors import InvalidRaster, InvalidSpec
 from tiles.errors import TilesError
-from tiles.sources import local_source, open_raster
+from tiles.sources import find_source, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ def open_scene(scene: Scene, bands: Sequence[int] | None) -> Iterator[SceneReade
     """
     wanted = chosen_bands(scene, bands)
     try:
-        source = local_source(scene.href)
+        source = find_source(scene.href)
         if source.version != scene.version:
             raise InvalidRaster(
                 f"The file of scene {scene.id!r} ({source.name}) changed after it was registered. If it is the same "

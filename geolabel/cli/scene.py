@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +20,10 @@ app.add_typer(commands, name="scene")
 
 @commands.command("add")
 def scene_add(
-    rasters: Annotated[list[Path], typer.Argument(metavar="RASTER...", help="Files to register.")],
+    rasters: Annotated[
+        list[str],
+        typer.Argument(metavar="RASTER...", help="Files or addresses (https://, s3://, gs://, az://) to register."),
+    ],
     workspace: Workspace = ".",
     project: Annotated[str | None, typer.Option("--project", help="Slug of a project that they join.")] = None,
     datetime: Annotated[
@@ -85,7 +87,7 @@ def scene_info(scene: str, workspace: Workspace = ".", as_json: AsJson = False) 
 
 
 @commands.command("relink")
-def scene_relink(scene: str, href: Path, workspace: Workspace = ".", as_json: AsJson = False) -> None:
+def scene_relink(scene: str, href: str, workspace: Workspace = ".", as_json: AsJson = False) -> None:
     """Say where a scene's file is now."""
     from geolabel import workflows
 

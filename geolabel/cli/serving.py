@@ -20,13 +20,16 @@ def serve(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Serve other machines although there are no accounts.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes that answer, on one port. [default: 1]", min=1)
+    ] = None,
     workspace: Workspace = ".",
 ) -> None:
     """Serve the web map, the tiles and the labels."""
     from geolabel.serving import serve as serve_
     from geolabel.settings import load_settings
 
-    settings = load_settings(workspace=workspace, host=host, port=port, no_auth=no_auth or None)
+    settings = load_settings(workspace=workspace, host=host, port=port, no_auth=no_auth or None, workers=workers)
     serve_(settings, ready=lambda url: say(f"geolabel serves {place(workspace)} at {url} (Ctrl+C stops)"))
 
 
@@ -79,6 +82,9 @@ def worker(job: int, workspace: Workspace = ".") -> None:
 
     from geolabel.jobs import run_job
     from geolabel.workflows import JOB_HANDLERS
+    from tiles import memory
+
+    memory.unbound()
 
     # Stopped with the server: leave through the clean-up of what is half done.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
