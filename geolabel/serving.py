@@ -26,8 +26,6 @@ from tiles.settings import from_environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fastapi import FastAPI
-
 
 _SWITCH_S = 0.001
 _START_S = 60.0
@@ -92,10 +90,11 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         if settings.workers > 1:
             _supervise(settings, listener, lambda: ready(url))
             return
-        memory.bound(from_environment().memory_mb)
         # Whoever answers a small request waits for this long behind each thread that is at work on a large one.
         sys.setswitchinterval(_SWITCH_S)
-        _Server(server_config(create_app(settings)), lambda: ready(url)).run(sockets=[listener])
+        app = create_app(settings)
+        memory.bound(from_environment().memory_mb)
+        _Server(server_config(app), lambda: ready(url)).run(sockets=[listener])
 
 
 def _supervise(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
@@ -115,13 +114,13 @@ def _supervise(settings: Settings, listener: socket.socket, ready: Callable[[], 
             store.close()
 
 
-def make_app() -> FastAPI:
+def make_app() -> Any:
     """The application of one of several processes; the first process left its settings in the environment."""
     settings = Settings.model_validate_json(os.environ[_SETTINGS])
     logs.configure(settings.log_format, settings.log_level, secrets=_secrets(settings))
-    memory.bound(from_environment().memory_mb)
     sys.setswitchinterval(_SWITCH_S)
     app = create_app(settings, jobs_here=False)
+    memory.bound(from_environment().memory_mb)
     settle_down()
     return app
 
@@ -133,7 +132,7 @@ def _secrets(settings: Settings) -> list[str]:
     return [str(settings.workspace), *([password] if password else [])]
 
 
-def server_config(app: FastAPI | str, **options: Any) -> uvicorn.Config:
+def server_config(app: Any | str, **options: Any) -> uvicorn.Config:
     """How the application is served over HTTP."""
     # h11 and not httptools: that writes `location` small, and QGIS up to 3.40.6 then takes a label that was made for a refused one.
     return uvicorn.Config(
