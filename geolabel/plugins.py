@@ -29,7 +29,7 @@ GROUP = "geolabel"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
-_BUILT_IN = {"formats": "geolabel.formats"}
+_BUILT_IN = {"clouds": "geolabel.chips.clouds", "formats": "geolabel.formats"}
 """What the package's own entry points say, for a source tree that was never installed."""
 
 
@@ -40,6 +40,14 @@ class _Hooks:
 
         Args:
             register: call it with a `geolabel.formats.base.Format` for each.
+        """
+
+    @hookspec
+    def register_cloud_masks(self, register: Callable[[str, Any], None]) -> None:
+        """Offer ways to find clouds in a scene.
+
+        Args:
+            register: call it with a name, and a `geolabel.chips.clouds.CloudFinder` for each.
         """
 
     @hookspec

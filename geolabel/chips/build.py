@@ -42,6 +42,8 @@ class Chip:
         bands: 1-based bands of the scene, in the order of `image`.
         image: (bands, height, width), the scene's own dtype; padding is nodata, or 0.
         valid: bool (height, width), True where there is data.
+        hidden: bool (height, width), True where there is data that is not to be learnt from: clouds, and what lies
+            around annotations if it was asked to be ignored.
         nodata: the value that means "no data", or None.
         colors: what each band says it is: `red`, `alpha`, `undefined`...
         palette: RGBA per pixel value of a one-band palette image, or None.
@@ -59,6 +61,7 @@ class Chip:
     bands: tuple[int, ...]
     image: NDArray[Any]
     valid: NDArray[np.bool_]
+    hidden: NDArray[np.bool_]
     nodata: float | None
     colors: tuple[str, ...]
     palette: dict[int, tuple[int, int, int, int]] | None
@@ -84,7 +87,7 @@ class Chip:
         mask: NDArray[np.uint8 | np.uint16] = burn(
             drawn.geometries, drawn.class_ids, self._pixels, dtype=dtype, background=self._background
         )
-        mask[~self.valid] = self.ignore
+        mask[~self.valid | self.hidden] = self.ignore
         return mask
 
     @cached_property
@@ -100,7 +103,7 @@ class Chip:
         values[(drawn.ids == 0) & (drawn.class_ids == self.ignore)] = -1
         background = -1 if self._background == self.ignore else 0
         mask = burn(drawn.geometries, values, self._pixels, dtype=np.int32, background=background)
-        mask[~self.valid] = -1
+        mask[~self.valid | self.hidden] = -1
         return mask
 
 
@@ -144,10 +147,18 @@ class ChipBuilder:
         reader = self._reader(planned.frame)
         try:
             image, valid = reader.read(planned.window, planned.turn)
+            hidden = reader.clouds(planned.window, planned.turn) if self._spec.cloud_mask else np.zeros_like(valid)
         except BaseException:
             self._opened = None
             self._open.__exit__(*sys.exc_info())  # `open_scene` says what it means
             raise
+        if self._spec.around != "keep":
+            beyond = ~_covered(planned)
+            if self._spec.around == "ignore":
+                hidden |= beyond
+            else:
+                image = image.copy()
+                image[[color != "alpha" for color in reader.colors]] *= ~beyond
         return Chip(
             number=number,
             name=planned.name,
@@ -158,6 +169,7 @@ class ChipBuilder:
             bands=reader.bands,
             image=image,
             valid=valid,
+            hidden=hidden,
             nodata=reader.nodata,
             colors=reader.colors,
             palette=reader.palette,
@@ -173,6 +185,13 @@ class ChipBuilder:
             self.close()
             self._opened = (frame, self._open.enter_context(open_frame(frame, self._spec)))
         return self._opened[1]
+
+
+def _covered(planned: PlannedChip) -> NDArray[np.bool_]:
+    """Where annotations are, (height, width)."""
+    drawn, grid = planned.drawn, planned.grid
+    window = (0, 0, grid.width, grid.height)
+    return burn(drawn.geometries, (drawn.ids > 0).astype(np.int64), window, dtype=np.uint8) > 0
 
 
 def _key(frame: Frame) -> tuple[object, ...]:

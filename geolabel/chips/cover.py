@@ -59,7 +59,10 @@ class Cover:
         """What of a chip, and a pixel around it, lies beyond the region."""
         if self.region is None or shapely.covers(self.region, self.outlines[chip]):
             return None
-        return shapely.difference(shapely.buffer(self.outlines[chip], 1, join_style="mitre"), self.region)
+        beyond: BaseGeometry = shapely.difference(
+            shapely.buffer(self.outlines[chip], 1, join_style="mitre"), self.region
+        )
+        return beyond
 
     def blocked(self) -> dict[int, BaseGeometry]:
         """Ground to be ignored, by the chips that have some."""
@@ -119,7 +122,7 @@ def holding(
         return np.ones(count, dtype=bool)
     starts, ends = ([span[side] for span in spans] for side in (0, 1))
     moments = [_moment(scene) for scene in scenes]
-    return np.logical_or.reduce([_valid(moment, starts, ends, count) for moment in moments])
+    return np.asarray(np.any([_valid(moment, starts, ends, count) for moment in moments], axis=0))
 
 
 def matching(
@@ -135,7 +138,7 @@ def matching(
         ids = {scene.id for scene in scenes}
         return np.array([name in ids for name in columns["scene"]], dtype=bool)
     starts, ends = columns.get("valid_from"), columns.get("valid_to")
-    return np.logical_or.reduce([_valid(_moment(scene), starts, ends, count) for scene in scenes])
+    return np.asarray(np.any([_valid(_moment(scene), starts, ends, count) for scene in scenes], axis=0))
 
 
 def _valid(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +16,9 @@ from geolabel.geo.pixels import MapGeometry, footprint, map_to_pixel, pixel_size
 from geolabel.model import Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from shapely.geometry import Point
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.chips.spec import ChipSpec, Length
@@ -39,6 +40,7 @@ class Frame:
         extent: (col, row, width, height) of what the first scene shows, on the grid.
         ground: outline of that, in pixels of the grid.
         metres: (width, height) of a pixel on the ground, in metres; (1, 1) where there is no ground.
+        masks: for each scene, the one whose first band is not 0 on clouds, or None.
     """
 
     scenes: tuple[Scene, ...]
@@ -47,6 +49,7 @@ class Frame:
     extent: Window
     ground: BaseGeometry
     metres: tuple[float, float]
+    masks: tuple[Scene | None, ...] = ()
 
     @property
     def scene(self) -> Scene:
@@ -85,15 +88,24 @@ def chip_grid(grid: Grid, window: Window, turn: float) -> Grid:
     return Grid(grid.crs, (a, b, c, d, e, f), window[2], window[3])
 
 
-def frames(scenes: Sequence[Scene], spec: ChipSpec) -> list[Frame]:
+def frames(scenes: Sequence[Scene], spec: ChipSpec, masks: Mapping[str, Scene] | None = None) -> list[Frame]:
     """The grids on which the scenes of a project are cut.
+
+    Args:
+        scenes: of the project, in its order.
+        spec: how.
+        masks: scenes that say where clouds are, by the scene that they are for.
 
     Raises:
         InvalidSpec: a stack names a scene that the project does not have; a CRS that a scene has no place in.
     """
     groups = _groups(scenes, spec)
-    if not spec.aligned:
-        return [_native(group) for group in groups]
+    grids = _common_grid(groups, spec) if spec.aligned else [_native(group) for group in groups]
+    found = masks or {}
+    return [replace(one, masks=tuple(found.get(scene.id) for scene in one.scenes)) for one in grids]
+
+
+def _common_grid(groups: Sequence[tuple[Scene, ...]], spec: ChipSpec) -> list[Frame]:
     crs = groups[0][0].grid.crs if spec.crs == "native" else spec.crs
     if crs is None:
         raise InvalidSpec(
@@ -166,15 +178,15 @@ def _resolution(scene: Scene, crs: str) -> float:
     return float(f"{exact:.4g}")
 
 
-def _metres(grid: Grid, at: BaseGeometry) -> tuple[float, float]:
+def _metres(grid: Grid, at: Point) -> tuple[float, float]:
     """Width and height of the pixel at a place of the grid, on the ground."""
     if grid.crs is None:
         return (1.0, 1.0)
     x, y = at.x, at.y
-    corners = np.array([(x, y), (x + 1, y), (x, y), (x, y + 1)]) @ np.eye(2)
+    corners = np.array([(x, y), (x + 1, y), (x, y), (x, y + 1)])
     a, b, c, d, e, f = grid.transform
     xy = np.column_stack((a * corners[:, 0] + b * corners[:, 1] + c, d * corners[:, 0] + e * corners[:, 1] + f))
-    wide, high = crs_.ground_length(shapely.linestrings(xy.reshape(2, 2, 2)), grid.crs)
+    wide, high = crs_.ground_length(np.asarray(shapely.linestrings(xy.reshape(2, 2, 2))), grid.crs)
     if not (math.isfinite(wide) and math.isfinite(high) and wide > 0 and high > 0):
         size = pixel_size(grid) * crs_.unit_metres(grid.crs)
         return (size, size)

@@ -100,8 +100,8 @@ def split(value: object, splits: Sequence[str]) -> tuple[float, float, float]:
 
 def text_to_text(name: str, value: object, what: str, *, nothing: bool) -> tuple[tuple[str, str | None], ...]:
     """Pairs of texts from an object; with `nothing`, the second may be None."""
-    pairs = value.items() if isinstance(value, Mapping) else value
-    if not isinstance(pairs, list | tuple) and not isinstance(value, Mapping):
+    pairs: Any = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, list | tuple):
         raise InvalidSpec(f"{name} must be {what}, got {value!r:.80}.")
     found: list[tuple[str, str | None]] = []
     for pair in pairs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 from rasterio.windows import Window as RasterWindow
 
+from geolabel.chips.clouds import finders
 from geolabel.chips.frame import chip_grid
 from geolabel.chips.read import open_scene
+from geolabel.chips.values import values_of
 from geolabel.errors import InvalidCRS
 from geolabel.geo.pixels import MapGeometry, footprint, map_to_pixel
 
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geolabel.chips.clouds import CloudFinder
     from geolabel.chips.frame import Frame
     from geolabel.chips.read import SceneReader
     from geolabel.chips.spec import ChipSpec
+    from geolabel.chips.values import Values
     from geolabel.geo.pixels import Window
     from geolabel.model import Grid
 
@@ -47,12 +51,18 @@ class FrameReader:
         scenes: readers, in the order of the frame's scenes.
         resampling: GDAL's name.
         padding: what chips are filled up with; None for the first scene's nodata, or 0.
+        values: what becomes of the pixels of each scene.
+        masks: readers of where clouds are, for each scene that has one.
+        finder: what finds clouds, and all bands of each scene for it; None when nothing does.
     """
 
     frame: Frame
     scenes: tuple[SceneReader, ...]
     resampling: str
     padding: float | None
+    values: tuple[Values, ...]
+    masks: tuple[SceneReader, ...] = ()
+    finder: CloudFinder | None = None
 
     @property
     def bands(self) -> tuple[int, ...]:
@@ -62,8 +72,8 @@ class FrameReader:
     @property
     def nodata(self) -> float | None:
         """The value that means "no data"; None without one, and where the scenes of a stack differ."""
-        values = {reader.nodata for reader in self.scenes}
-        return self.scenes[0].nodata if len(values) == 1 else None
+        found = {values.nodata(reader.nodata) for values, reader in zip(self.values, self.scenes, strict=True)}
+        return found.pop() if len(found) == 1 else None
 
     @property
     def colors(self) -> tuple[str, ...]:
@@ -85,6 +95,7 @@ class FrameReader:
             band that was asked for, and in every scene of a stack.
         """
         images, valids = zip(*(self._one(reader, window, turn) for reader in self.scenes), strict=True)
+        images = tuple(values.of(*pixels) for values, *pixels in zip(self.values, images, valids, strict=True))
         image: NDArray[Any] = images[0] if len(images) == 1 else np.concatenate(images)
         valid: NDArray[np.bool_] = np.logical_and.reduce(valids)
         if self.padding is not None:
@@ -93,8 +104,26 @@ class FrameReader:
             image[:, beyond] = np.array(self.padding).astype(image.dtype)
         return image, valid
 
+    def valid(self, window: Window, turn: float) -> NDArray[np.bool_]:
+        """Where there is data on a chip, (height, width)."""
+        return np.asarray(np.logical_and.reduce([self._one(reader, window, turn)[1] for reader in self.scenes]))
+
+    def clouds(self, window: Window, turn: float) -> NDArray[np.bool_]:
+        """Where clouds hide the ground of a chip in any of its scenes, (height, width)."""
+        grid = chip_grid(self.frame.grid, window, turn)
+        found = np.zeros((grid.height, grid.width), dtype=bool)
+        for mask in self.masks:
+            image, valid = resampled(mask, grid, "nearest")
+            found |= valid & (image[0] != 0)
+        for reader in self.scenes if self.finder is not None else ():
+            assert self.finder is not None
+            every = replace(reader, bands=tuple(band.index for band in reader.scene.bands))
+            image, valid = self._one(every, window, turn)
+            found |= self.finder(image, valid, reader.scene.bands, reader.scene)
+        return found
+
     def _one(self, reader: SceneReader, window: Window, turn: float) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        if self.frame.native and reader is self.scenes[0]:
+        if self.frame.native and reader.scene is self.frame.scene:
             straight = _straight(window, turn)
             if straight is not None:
                 image, valid = reader.read(straight)
@@ -125,7 +154,10 @@ def open_frame(frame: Frame, spec: ChipSpec) -> Iterator[FrameReader]:
     """
     with ExitStack() as files:
         readers = tuple(files.enter_context(open_scene(scene, spec.bands)) for scene in frame.scenes)
-        yield FrameReader(frame, readers, spec.resampling, spec.padding)
+        masks = tuple(files.enter_context(open_scene(mask, (1,))) for mask in frame.masks if mask is not None)
+        finder = finders()[spec.cloud_mask] if isinstance(spec.cloud_mask, str) else None
+        values = tuple(values_of(reader, spec) for reader in readers)
+        yield FrameReader(frame, readers, spec.resampling, spec.padding, values, masks, finder)
 
 
 def resampled(reader: SceneReader, grid: Grid, resampling: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -192,7 +224,7 @@ def _typed(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind not in "iu" or values.dtype == dtype:
         return values.astype(dtype)
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+    return np.asarray(np.clip(np.rint(values), limits.min, limits.max).astype(dtype))
 
 
 def _source_window(reader: SceneReader, grid: Grid) -> RasterWindow | None:

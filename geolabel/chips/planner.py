@@ -23,7 +23,7 @@ from geolabel.errors import GeolabelError, InvalidInput, InvalidSpec
 from geolabel.geo import crs as crs_
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,7 +68,13 @@ class _Sieve:
         return np.asarray(every[np.concatenate(self.left())])
 
 
-def make_plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSpec) -> Plan:
+def make_plan(
+    project: Project,
+    scenes: Sequence[Scene],
+    labels: Labels,
+    spec: ChipSpec,
+    masks: Mapping[str, Scene] | None = None,
+) -> Plan:
     """Lay out the chips, put the annotations on them, choose, split.
 
     Args:
@@ -76,6 +82,7 @@ def make_plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: C
         scenes: of the project, in its order.
         labels: gathered with the same spec.
         spec: how.
+        masks: scenes that say where clouds are, by the scene that they are for (see `clouds.check_clouds`).
 
     Raises:
         InvalidInput: the project has no scenes.
@@ -86,13 +93,13 @@ def make_plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: C
     for scene in scenes:
         chosen_bands(scene, spec.bands)
     project, _ = dataset_schema(project, spec)
-    grids = frames(scenes, spec)
+    grids = frames(scenes, spec, masks)
     asked = Asked(project, labels, spec)
     laid = [laid_on(asked, frame) for frame in grids]
     reasons = [np.where(one.telling, "", "unseen").astype(object) for one in laid]
     sieve = _Sieve(asked, grids, laid, reasons, [np.full(len(one), None, dtype=object) for one in laid])
     for frame, one, why in zip(grids, laid, reasons, strict=True):
-        worthless(frame, one.windows, why, spec, scenes)
+        worthless(frame, one.windows, why, spec)
     _check_any(sieve)
     _split(sieve)
     _choose(sieve)
@@ -104,8 +111,19 @@ def make_plan(project: Project, scenes: Sequence[Scene], labels: Labels, spec: C
         raise GeolabelError(
             f"The splits share the ground of {proof.shared:.3g} chips, which must not be; nothing was written."
         )
-    parts = (tuple(part) for part in (grids, laid, reasons, sieve.splits))
-    return Plan(project, tuple(scenes), spec, *parts, labels, _tally(sieve), proof, labels.digest)
+    return Plan(
+        project,
+        tuple(scenes),
+        spec,
+        tuple(grids),
+        tuple(laid),
+        tuple(reasons),
+        tuple(sieve.splits),
+        labels,
+        _tally(sieve),
+        proof,
+        labels.digest,
+    )
 
 
 def plan_without_chips(project: Project, scenes: Sequence[Scene], labels: Labels, spec: ChipSpec) -> Plan:
@@ -149,7 +167,8 @@ def _split(sieve: _Sieve) -> None:
     """Give each chip its split; those between two have a reason now."""
     asked, spec, left = sieve.asked, sieve.asked.spec, sieve.left()
     if len(spec.splits) == 1:
-        sieve.splits = [np.where(here, next(iter(spec.splits)), None) for here in left]
+        for names, here in zip(sieve.splits, left, strict=True):
+            names[here] = next(iter(spec.splits))
         return
     numbers = [int(here.sum()) for here in left]
     first = np.cumsum([0, *numbers[:-1]])[np.array(numbers) > 0]
@@ -242,10 +261,7 @@ def _tally(sieve: _Sieve) -> Tally:
     used = np.zeros(len(labels), dtype=bool)
     for one, here in zip(laid, sieve.left(), strict=True):
         used[one.rows[one.kept & here[one.chip_of_pairs()]]] = True
-    without_labels, without_chips = (
-        tuple(frame.scene.id for frame, one in zip(sieve.frames, laid, strict=True) if lacks(one))
-        for lacks in (lambda one: not one.inside.any(), lambda one: not len(one))
-    )
+    pairs = list(zip(sieve.frames, laid, strict=True))
     return Tally(
         annotations=len(labels),
         outside=int((~inside).sum()),
@@ -258,7 +274,7 @@ def _tally(sieve: _Sieve) -> Tally:
         negatives=why["negatives"],
         unseen=why["unseen"],
         straddling=why["straddling"],
-        scenes_without_labels=without_labels,
-        scenes_without_chips=without_chips,
+        scenes_without_labels=tuple(frame.scene.id for frame, one in pairs if not one.inside.any()),
+        scenes_without_chips=tuple(frame.scene.id for frame, one in pairs if not len(one)),
         class_gap=class_gap(sieve.counts(), np.concatenate(sieve.splits)[np.concatenate(sieve.left())]),
     )

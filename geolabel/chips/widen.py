@@ -47,6 +47,6 @@ def _metres_per_unit(shapes: NDArray[np.object_], crs: str | None) -> NDArray[np
         ends = np.repeat(middle[:, np.newaxis], 2, axis=1)
         ends[:, 0, axis] -= step / 2
         ends[:, 1, axis] += step / 2
-        columns.append(crs_.ground_length(shapely.linestrings(ends), crs) / step)
+        columns.append(crs_.ground_length(np.asarray(shapely.linestrings(ends)), crs) / step)
     scale = np.column_stack(columns)
     return np.where(np.isfinite(scale) & (scale > 0), scale, crs_.unit_metres(crs))

@@ -13,6 +13,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import MemoryFile
 
 from geolabel.chips.read import chosen_bands
+from geolabel.chips.values import dataset_dtype
 from geolabel.errors import InvalidSpec
 
 if TYPE_CHECKING:
@@ -28,29 +29,45 @@ Palette = dict[int, tuple[int, int, int, int]]
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
+_JPEG_QUALITY = 95
+
 
 def check_images(scenes: Sequence[Scene], spec: ChipSpec) -> None:
     """Refuse an image format that cannot hold the pixels of a scene.
 
     Raises:
-        InvalidSpec: PNG was asked for, and the scene has other than 8 bits or 1, 3 or 4 bands.
+        InvalidSpec: PNG or JPEG was asked for, and the dataset has other than 8 bits, or a number of bands that it cannot hold.
     """
-    if spec.image_format != "png":
+    modes = {"png": _MODES, "jpg": {1: "L", 3: "RGB"}}.get(spec.image_format)
+    if modes is None:
         return
     for scene in scenes:
         bands = chosen_bands(scene, spec.bands)
-        types = sorted({band.dtype for band in scene.bands if band.index in bands})
-        if types != ["uint8"] or len(bands) not in _MODES:
+        dtype = str(dataset_dtype([band.dtype for band in scene.bands if band.index in bands], spec))
+        stacked = len(bands) * max((len(group) for group in spec.stack if scene.id in group), default=1)
+        if dtype != "uint8" or stacked not in modes:
+            name = {"png": "PNG", "jpg": "JPEG"}[spec.image_format]
             raise InvalidSpec(
-                f"PNG holds 8-bit pixels in 1, 3 or 4 bands; scene {scene.id!r} gives {len(bands)} bands of "
-                f"{', '.join(types)}. Use image_format='tif', or choose bands.",
+                f"{name} holds 8-bit pixels in {_listed(modes)} bands; scene {scene.id!r} gives {stacked} bands of "
+                f"{dtype}. Use image_format='tif', choose bands, or stretch them to 8 bits.",
             )
 
 
+def _listed(modes: Mapping[int, str]) -> str:
+    *most, last = map(str, modes)
+    return f"{', '.join(most)} or {last}"
+
+
 def image_bytes(chip: Chip, image_format: str) -> bytes:
-    """The image file of a chip: GeoTIFF with CRS, transform, nodata (or a mask) inside, or PNG."""
+    """The image file of a chip: GeoTIFF with CRS, transform, nodata (or a mask) inside, PNG, JPEG, or numpy's own."""
     if image_format == "png":
         return _png(chip)
+    if image_format == "jpg":
+        return _jpeg(chip)
+    if image_format == "npy":
+        stream = io.BytesIO()
+        np.save(stream, np.ascontiguousarray(chip.image), allow_pickle=False)
+        return stream.getvalue()
     needs_mask = chip.nodata is None and "alpha" not in chip.colors and not chip.valid.all()
     return geotiff(
         chip.image,
@@ -110,6 +127,14 @@ def geotiff(
             if mask is not None:
                 target.write_mask(mask)
         return bytes(memory.getbuffer())
+
+
+def _jpeg(chip: Chip) -> bytes:
+    pixels = np.moveaxis(chip.image, 0, -1)
+    picture = Image.fromarray(pixels[..., 0] if len(chip.image) == 1 else pixels, _MODES[len(chip.image)])
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+    return stream.getvalue()
 
 
 def _png(chip: Chip) -> bytes:
