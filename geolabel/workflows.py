@@ -14,8 +14,6 @@ import numpy as np
 from geolabel import formats, intake, predictions, sample
 from geolabel import scenes as scenes_
 from geolabel.attributes import make_attributes
-from geolabel.chips.labels import gather
-from geolabel.chips.planner import make_plan, plan_without_chips
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
@@ -29,6 +27,7 @@ from geolabel.geo import crs as crs_
 from geolabel.jobs import export_folder, import_file_of
 from geolabel.mapping import SchemaMapping, read_mapping
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
+from geolabel.planning import plan_export
 from geolabel.store import copying, open_store
 from geolabel.store.room import check_room
 
@@ -463,13 +462,10 @@ def export(
     tell = progress or (lambda _share, _message: None)
     wanted = formats.chosen(format_names)
     staging.check_free(out)
-    project, state = store.state(project_id, snapshot)
-    scenes = [store.scene(scene) for scene in project.scenes]
     tell(0.0, "Reading annotations")
-    coverage = store.coverage(project_id, at=state["changeset"])
-    labels = gather(project, store.batches(project_id, at=state["changeset"]), coverage, spec)
     chipped = any(f.space == "pixel" for f in wanted)
-    plan = (make_plan if chipped else plan_without_chips)(project, scenes, labels, spec)
+    found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped)
+    plan, labels, state = found.plan, found.labels, found.state
     if dry_run:
         names = [f.name for f in wanted]
         return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)

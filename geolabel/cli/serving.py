@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from geolabel.cli.app import Workspace, app, open_workspace, place
-from geolabel.cli.labels import run_export
+from geolabel.cli.export import run_export
 from geolabel.console import bar, say
 
 

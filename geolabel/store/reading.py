@@ -198,7 +198,13 @@ class Reading(ABC):
             return search.extent(connection, project)
 
     def batches(
-        self, project: str, *, bbox: Bounds | None = None, size: int = 10_000, at: int | None = None
+        self,
+        project: str,
+        *,
+        bbox: Bounds | None = None,
+        size: int = 10_000,
+        at: int | None = None,
+        where: Where | None = None,
     ) -> Iterator[LabelBatch]:
         """Annotations as arrays, in order of id, from one snapshot: changes made meanwhile are not seen.
 
@@ -207,6 +213,7 @@ class Reading(ABC):
             bbox: in the project's CRS; only those whose exact geometry touches it.
             size: at most so many in a batch.
             at: number of a change set: as they were then (`changeset_at`).
+            where: only those that this is true for; not of the past.
 
         Raises:
             NotFound: no such project.
@@ -216,4 +223,4 @@ class Reading(ABC):
             if at is not None:
                 yield from past.batches(connection, project, at=at, bbox=bbox, size=size)
                 return
-            yield from search.batches(connection, project, bbox=bbox, size=size)
+            yield from search.batches(connection, project, bbox=bbox, size=size, where=where)

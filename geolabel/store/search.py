@@ -177,7 +177,9 @@ def extent(connection: Connection, project: str) -> Bounds | None:
     return spatial(connection).extent(connection, layer.table)
 
 
-def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: int) -> Iterator[LabelBatch]:
+def batches(
+    connection: Connection, project: str, *, bbox: Bounds | None, size: int, where: Where | None = None
+) -> Iterator[LabelBatch]:
     """Annotations as arrays, by id. See Store.batches."""
     if size < 1:
         raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
@@ -190,7 +192,8 @@ def batches(connection: Connection, project: str, *, bbox: Bounds | None, size: 
     )
     areas = _areas(connection, layer, bbox, None)
     names = [column.name for column in columns]
-    for rows, geometries in _hits(connection, layer, visible(layer), areas=areas, columns=columns, size=size):
+    wanted = _filters(connection, layer, None, None, where)
+    for rows, geometries in _hits(connection, layer, wanted, areas=areas, columns=columns, size=size):
         if rows:
             yield to_batch([dict(zip(names, row, strict=True)) for row in rows], geometries, layer)
 
