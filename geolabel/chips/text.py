@@ -21,8 +21,16 @@ def spec_from_text(values: Mapping[str, Any]) -> ChipSpec:
     Raises:
         InvalidSpec: a knob that does not exist, a text that does not say what it should, or a value out of range.
     """
-    read = {name: _READERS.get(name, _word)(name, v) if isinstance(v, str) else v for name, v in values.items()}
-    return ChipSpec.from_json(read)
+    return ChipSpec.from_json(read_texts(values))
+
+
+def read_texts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that texts stand for, not checked further; others as they are.
+
+    Raises:
+        InvalidSpec: a text that does not say what it should.
+    """
+    return {name: _READERS.get(name, _word)(name, v) if isinstance(v, str) else v for name, v in values.items()}
 
 
 def _word(_name: str, text: str) -> str:

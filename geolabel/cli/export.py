@@ -11,7 +11,7 @@ from geolabel.cli.app import AsJson, Workspace, app, open_workspace
 from geolabel.console import bar, say, show_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from geolabel.chips.region import Region
     from geolabel.chips.spec import ChipSpec
@@ -182,26 +182,60 @@ def export_(
     ] = None,
     seed: Annotated[Text, typer.Option("--seed", help="Of everything by lot.", rich_help_panel=_SPLITS)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="Who builds the chips: serial, processes[:N], dask[:ADDRESS]. The result is the same."
+        ),
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="The same as --engine processes:N.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where a killed export was, and keep what is done when this one stops."),
+    ] = False,
     workspace: Workspace = ".",
     as_json: AsJson = False,
 ) -> None:
     """Cut chips and write a dataset; it appears only when it is whole."""
-    from geolabel.chips.text import spec_from_text
+    spec = _spec(locals())
+    with open_workspace(workspace) as store:
+        formats = format_.split(",")
+        run_export(
+            store,
+            project,
+            directory,
+            formats,
+            spec,
+            snapshot=snapshot,
+            dry_run=dry_run,
+            engine=_engine(engine, workers),
+            resume=resume,
+            as_json=as_json,
+        )
 
-    given = {
-        name.rstrip("_"): value
-        for name, value in locals().items()
-        if value is not None
-        and name
-        not in {"project", "directory", "format_", "snapshot", "dry_run", "workspace", "as_json", "spec_from_text"}
-    }
+
+def _spec(options: Mapping[str, Any]) -> ChipSpec:
+    """The spec of the options that were given.
+
+    Raises:
+        typer.BadParameter: a text that is no number, list or pair where one is expected.
+        InvalidSpec: a value out of range.
+    """
+    from geolabel.chips.spec import ChipSpec
+    from geolabel.chips.text import read_texts
+    from geolabel.errors import InvalidSpec
+
+    knobs = ChipSpec.__dataclass_fields__
+    named = {name.rstrip("_"): value for name, value in options.items()}
+    given = {name: value for name, value in named.items() if name in knobs and value is not None}
     for name in ("within", "split_areas"):
         if name in given and given[name] != "coverage":
             given[name] = _region(name, Path(given[name]))
-    spec = spec_from_text(given)
-    with open_workspace(workspace) as store:
-        formats = format_.split(",")
-        run_export(store, project, directory, formats, spec, snapshot=snapshot, dry_run=dry_run, as_json=as_json)
+    try:
+        values = read_texts(given)
+    except InvalidSpec as error:
+        raise typer.BadParameter(str(error)) from None
+    return ChipSpec.from_json(values)
 
 
 def run_export(
@@ -214,6 +248,8 @@ def run_export(
     dry_run: bool,
     as_json: bool,
     snapshot: str | None = None,
+    engine: str | None = None,
+    resume: bool = False,
 ) -> None:
     """Export, and say what was written."""
     from geolabel import workflows
@@ -228,12 +264,22 @@ def run_export(
             snapshot=snapshot,
             progress=progress,
             dry_run=dry_run,
+            engine=engine,
+            resume=resume,
         )
     if as_json:
         show_json(report.to_json())
     else:
         for line in report.lines():
             say(line)
+
+
+def _engine(engine: str | None, workers: int | None) -> str | None:
+    if workers is None:
+        return engine
+    if engine not in {None, "processes"}:
+        raise typer.BadParameter(f"goes with processes, not with --engine {engine}", param_hint="--workers")
+    return f"processes:{workers}"
 
 
 def _region(name: str, path: Path) -> Region:
