@@ -74,16 +74,24 @@ class Desk:
         except SourceChanged:
             return await respond(self._catalogue(scene))
 
-    async def run(self, request: Request, source: Source, work: Callable[[], Result]) -> Result:
+    def find(self, scene: str) -> Source:
+        """What a scene is now.
+
+        Raises:
+            UnknownScene, SourceNotFound, SourceRefused, SourceUnreadable: as `answer`.
+        """
+        return self._catalogue(scene)
+
+    async def run(self, request: Request, source: Source | None, work: Callable[[], Result]) -> Result:
         """Do what opens or draws a raster, in one of the threads, in its turn.
 
         Raises:
             Busy: too many wait, or whoever asked has gone.
         """
-        workers = self._elsewhere if source.is_remote else self._here
+        workers = self._elsewhere if source is not None and source.is_remote else self._here
         return await workers.run(work, request.is_disconnected)
 
-    async def send(self, request: Request, source: Source, picture: Picture, fmt: str) -> Response:
+    async def send(self, request: Request, source: Source | None, picture: Picture, fmt: str) -> Response:
         """An image, made unless it is there or the client has it."""
         headers = {"ETag": picture.etag, "Cache-Control": _CACHE_CONTROL}
         if etag_matches(request.headers.get("if-none-match"), picture.etag):

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from tiles import matrix
 from tiles.crs import uri
 from tiles.errors import NotOnMap
 from tiles.grid import lonlat_box, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
+    from tiles.grid import Placement
     from tiles.matrix import Bounds, MatrixSet
     from tiles.sources import RasterInfo
 
@@ -115,43 +118,29 @@ def definition(tms: str) -> str:
     return f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{tms}"
 
 
-def joined(tilesets: Iterable[tuple[Tileset, ...]]) -> tuple[Tileset, ...]:
-    """The sets that hold several pictures laid over each other, with limits around all of them; no one's own pixels."""
-    found: dict[str, Tileset] = {}
-    for tileset in (one for several in tilesets for one in several if one.matrices.id != matrix.NATIVE):
-        known = found.get(tileset.matrices.id)
-        if known is not None:
-            west, south, east, north = zip(known.box, tileset.box, strict=True)
-            box = (min(west), min(south), max(east), max(north))
-            tileset = Tileset(tileset.matrices, _around(known, tileset), tileset.uri, box)  # noqa: PLW2901
-        found[tileset.matrices.id] = tileset
-    return tuple(found.values())
+def common(placements: Sequence[Placement]) -> Tileset:
+    """Several pictures, laid over each other, in the one set in which they are placed."""
+    matrices = placements[0].matrices
+    boxes = np.array([placement.box() for placement in placements])
+    levels = range(min(one.minzoom for one in placements), max(one.maxzoom for one in placements) + 1)
+    limits = {}
+    for z in levels:
+        left, right, top, bottom = np.array([placement.limits(z) for placement in placements]).T
+        limits[z] = (int(left.min()), int(right.max()), int(top.min()), int(bottom.max()))
+    low, high = boxes.min(axis=0), boxes.max(axis=0)
+    box = (float(low[0]), float(low[1]), float(high[2]), float(high[3]))
+    return Tileset(matrices, limits, definition(matrices.id), box)
 
 
-def _around(one: Tileset, other: Tileset) -> dict[int, Limits]:
-    levels = {*one.limits, *other.limits}
-    around = {}
-    for z in range(min(levels), max(levels) + 1):
-        level = one.matrices.level(z)
-        boxes = [tileset.limits.get(z) or _scaled(tileset, z, level.columns, level.rows) for tileset in (one, other)]
-        low, high = zip(*boxes, strict=True), zip(*boxes, strict=True)
-        first, last = [min(edge) for edge in low], [max(edge) for edge in high]
-        around[z] = (first[0], last[1], first[2], last[3])
-    return around
-
-
-def _scaled(tileset: Tileset, z: int, columns: int, rows: int) -> Limits:
-    """Limits at a level that a picture has none for: those of its nearest level, larger or smaller."""
-    nearest = min(tileset.limits, key=lambda level: abs(level - z))
-    here, there = tileset.matrices.level(z), tileset.matrices.level(nearest)
-    share = there.side / here.side
-    left, right, top, bottom = tileset.limits[nearest]
-    return (
-        min(int(left * share), columns - 1),
-        min(int((right + 1) * share - 1e-9), columns - 1),
-        min(int(top * share), rows - 1),
-        min(int((bottom + 1) * share - 1e-9), rows - 1),
-    )
+def around(boxes: Sequence[Bounds]) -> Bounds | None:
+    """The lon/lat box around several; all longitudes when one of them crosses the antimeridian and another does not."""
+    if not boxes:
+        return None
+    south, north = min(box[1] for box in boxes), max(box[3] for box in boxes)
+    crossing = [box for box in boxes if box[0] > box[2]]
+    if crossing and len(crossing) < len(boxes):
+        return (-180.0, south, 180.0, north)
+    return (min(box[0] for box in boxes), south, max(box[2] for box in boxes), north)
 
 
 def crs_uri(matrices: MatrixSet) -> str | None:

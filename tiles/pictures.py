@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tiles import grid, render, values
 from tiles.cache import Cache, make_etag
 from tiles.errors import InvalidParameter
@@ -14,7 +16,7 @@ from tiles.sources import inspect
 from tiles.style import needs_stretch, percentile_range
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tiles.matrix import Tile
     from tiles.render import Format
@@ -86,12 +88,12 @@ class Pictures:
                     f"{style.channels} bands of {size} x {size} pixels are more values than one tile may hold ({values.MAX_VALUES:,}); "
                     "name fewer with bidx."
                 )
-        return self._picture(key, lambda: self._draw_tile(source, tile, style, fmt, scale))
+        return self.picture(key, lambda: self._draw_tile(source, tile, style, fmt, scale))
 
     def preview(self, source: Source, style: Style, fmt: Format, *, max_size: int) -> Picture:
         """The whole raster on its own grid, its longest side `max_size` pixels or less."""
         key = ("preview", render.VERSION, source, style, fmt, max_size)
-        return self._picture(key, lambda: self._draw_preview(source, style, fmt, max_size))
+        return self.picture(key, lambda: self._draw_preview(source, style, fmt, max_size))
 
     def stretch(self, source: Source, style: Style) -> tuple[Range, ...] | None:
         """The ranges that a style comes to on a raster: its own, the automatic ones, or None for bytes as they are."""
@@ -107,23 +109,34 @@ class Pictures:
             ),
         )
 
-    def _picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
+    def shared_stretch(self, shown: Sequence[tuple[Source, Style]]) -> tuple[Range, ...]:
+        """The automatic ranges of several rasters in styles of as many channels, as if they were one."""
+        key = tuple(
+            (source, style.bands, style.expression, style.unscale, style.percentiles) for source, style in shown
+        )
+
+        def look() -> tuple[Range, ...]:
+            samples = [sample_channels(source, style, settings=self._settings) for source, style in shown]
+            together = (np.concatenate(channels) for channels in zip(*samples, strict=True))
+            return tuple(percentile_range(channel, shown[0][1].percentiles) for channel in together)
+
+        return self._stretches.get(key, look)
+
+    def read(self, source: Source, placement: grid.Placement, tile: Tile, style: Style, size: int) -> Pixels | None:
+        """What a raster shows in a tile, before it is painted; None when that is nothing."""
+        return read_tile(
+            source, self.info(source), placement, tile, style, size=size, settings=self._settings, handles=self._handles
+        )
+
+    def picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
+        """An image that is kept by its key: all that its bytes depend on."""
         etag = make_etag(*key)
         return Picture(etag, lambda: self._bytes.kept(etag), lambda: self._bytes.get(etag, draw))
 
     def _draw_tile(self, source: Source, tile: Tile, style: Style, fmt: Format | values.Format, scale: int) -> bytes:
         placement = self.placement(source, tile.tms)
         size = placement.matrices.level(tile.z).size * scale
-        pixels = read_tile(
-            source,
-            self.info(source),
-            placement,
-            tile,
-            style,
-            size=size,
-            settings=self._settings,
-            handles=self._handles,
-        )
+        pixels = self.read(source, placement, tile, style, size)
         if values.is_format(fmt):
             if pixels is None:
                 pixels = Pixels(*values.empty(self.info(source), style, size))

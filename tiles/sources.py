@@ -20,7 +20,7 @@ import os
 import re
 import stat
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError, WarpOperationError
 from rasterio.io import DatasetReader
 
-from tiles import metrics
+from tiles import metrics, stack
 from tiles.allow import is_address, read_address
 from tiles.errors import SourceChanged, SourceNotFound, SourceRefused, SourceUnreadable, TooMuch
 from tiles.limits import check_header
@@ -68,15 +68,17 @@ class Source:
     Attributes:
         href: absolute path, or an address (`https://`, `s3://`...).
         version: changes whenever the file's size or modification time (elsewhere: size or ETag) does.
+        members: the files of a stack (`tiles.stack`), in the order of their bands; empty for one file.
     """
 
     href: str
     version: str
+    members: tuple[Source, ...] = ()
 
     @property
     def is_remote(self) -> bool:
         """Whether it is not on this machine."""
-        return is_address(self.href)
+        return is_address(self.href) or any(member.is_remote for member in self.members)
 
     @property
     def size(self) -> int:
@@ -86,6 +88,8 @@ class Source:
     @property
     def name(self) -> str:
         """The file's name without its folder: what messages show."""
+        if self.members:
+            return " + ".join(member.name for member in self.members[:4]) + (" + ..." if len(self.members) > 4 else "")
         return Path(self.href).name
 
 
@@ -214,7 +218,7 @@ def find_source(
     """Point at a file, on this machine or elsewhere, as it is now.
 
     Args:
-        href: a path, or an address (`https://`, `s3://`, `gs://`, `az://`).
+        href: a path, or an address (`https://`, `s3://`, `gs://`, `az://`), or several as one (`tiles.stack.Stack`).
         believed: its version when it was looked at last. With it nobody waits for a server: what is elsewhere is looked at
             again in the background, every half a minute, and each read from it asks for that version and no other.
         settings: how rasters elsewhere are reached; the environment's unless given.
@@ -224,6 +228,14 @@ def find_source(
         SourceUnreachable: it is elsewhere, and whoever has it does not answer.
     """
     text = os.fspath(href)
+    if text.startswith(stack.PREFIX):
+        files = stack.read_stack(text).files
+        versions = believed.split(",") if believed else []
+        known = versions if len(versions) == len(files) else [None] * len(files)
+        members = tuple(
+            find_source(file, believed=version, settings=settings) for file, version in zip(files, known, strict=True)
+        )
+        return Source(text, ",".join(member.version for member in members), members)
     if not is_address(text):
         return local_source(text)
     address = read_address(text)
@@ -269,6 +281,12 @@ def lend_raster(
 
 @contextmanager
 def _opened(source: Source, overview: int | None, settings: TilesSettings) -> Iterator[DatasetReader]:
+    if source.members:
+        with ExitStack() as files:
+            yield stack.StackReader(
+                [files.enter_context(_opened(member, overview, settings)) for member in source.members]
+            )
+        return
     options: dict[str, Any] = {} if overview is None else {"overview_level": overview}
     options |= {"driver": list(DRIVERS), "sharing": False}
     with rasterio.Env(**GDAL_ENVIRONMENT):
@@ -331,7 +349,9 @@ def _changed(source: Source) -> SourceChanged:
 
 def _check_unchanged(source: Source) -> None:
     """Raises SourceChanged when a file on this machine was written to meanwhile; elsewhere, every read is asked with its version."""
-    if source.is_remote:
+    for member in source.members:
+        _check_unchanged(member)
+    if source.is_remote or source.members:
         return
     try:
         status = os.stat(source.href)  # noqa: PTH116 - once per tile
@@ -370,6 +390,9 @@ def inspect(source: Source, *, settings: TilesSettings | None = None) -> RasterI
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `open_raster`.
     """
+    if source.members:
+        members = [inspect(member, settings=settings) for member in source.members]
+        return stack.combine(members, stack.read_stack(source.href))
     with open_raster(source, settings=settings) as dataset:
         return _info(source, dataset)
 
@@ -387,6 +410,9 @@ def describe(source: Source, *, settings: TilesSettings | None = None) -> Raster
         SourceNotFound, SourceRefused: as `open_raster`.
         SourceUnreadable: the header or a block is damaged, or the file is cut short.
     """
+    if source.members:
+        members = [describe(member, settings=settings) for member in source.members]
+        return stack.combine(members, stack.read_stack(source.href))
     with open_raster(source, settings=settings) as dataset:
         info = _info(source, dataset)
         if info.driver == "GTiff":
