@@ -18,6 +18,7 @@ from geolabel.api import (
     changesets,
     collections,
     errors,
+    events,
     items,
     jobs,
     labeltiles,
@@ -31,6 +32,7 @@ from geolabel.api import (
     snapshots,
 )
 from geolabel.api.delivery import Compression, Head, QgisReasons
+from geolabel.api.live import Live, ending_when_told
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
@@ -38,6 +40,7 @@ from geolabel.imagery import check_hosts, find_registered
 from geolabel.jobs import JobRunner
 from geolabel.labeltiles.service import LabelTiles
 from geolabel.settings import Settings
+from geolabel.store.presence import Presence
 from geolabel.store.store import open_store
 from tiles import metrics
 from tiles.cache import Cache
@@ -94,6 +97,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
         collections,
         items,
         batch,
+        events,
         operations,
         changesets,
         snapshots,
@@ -143,12 +147,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.label_tiles = label_tiles
     app.state.label_tile_cache = Cache(settings.label_tiles_mb * 2**20, len)
     app.state.wake_jobs = runner.wake if app.state.jobs_here else _nothing
+    app.state.presence = Presence(store.folder)
+    app.state.live = Live(store, app.state.presence)
     app.state.searches = anyio.CapacityLimiter(os.cpu_count() or 1)
     try:
         if app.state.jobs_here:
             await anyio.to_thread.run_sync(runner.start)
-        yield
+        with ending_when_told(app.state.live):
+            yield
     finally:
+        app.state.live.close()
+        await anyio.to_thread.run_sync(app.state.presence.close)
         if app.state.jobs_here:
             await anyio.to_thread.run_sync(runner.stop)
         await anyio.to_thread.run_sync(label_tiles.close)

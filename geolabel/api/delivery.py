@@ -15,6 +15,9 @@ from geolabel.api.wire import PROBLEM
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+HEAD = "geolabel.head"
+"""In the scope of a request that was a HEAD: what streams without end must not."""
+
 _SMALL = 1400  # fits into one packet, however it is written
 _FAST = 1  # a page of labels shrinks to a fourth in milliseconds; what more effort saves takes longer than to send it
 _COMPRESSED = ("/api/collections", "/api/projects", "/api/openapi.json", "/assets/")
@@ -37,7 +40,7 @@ class Head:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, send_head)
+        await self._app({**scope, "method": "GET", HEAD: True}, receive, send_head)
 
 
 class Compression:

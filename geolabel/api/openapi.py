@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from geolabel.api.changesets import Revert
 from geolabel.api.collections import OPENAPI
 from geolabel.api.context import ContextDep, known_parameters
+from geolabel.api.events import There
 from geolabel.api.items import DEFAULT_LIMIT, MAX_LIMIT
 from geolabel.api.jobs import NewExport
 from geolabel.api.operations import Operation
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _ITEMS = "/api/collections/{project}/items"
-_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, Operation, ProjectPatch, Revert)
+_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, Operation, ProjectPatch, Revert, There)
 _OPTIONAL = ("Revert", "NewSnapshot")
 
 _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
@@ -38,6 +39,7 @@ _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
     ("/api/projects/{project}/predictions", "post"): ("Predictions", (JSON, GEOJSON, ZIP)),
     ("/api/collections/{project}/batch", "post"): ("Batch", (JSON,)),
+    ("/api/collections/{project}/people/{person}", "put"): ("There", (JSON,)),
     ("/api/collections/{project}/operations/{operation}", "post"): ("Operation", (JSON,)),
     ("/api/collections/{project}/changesets/{number}/revert", "post"): ("Revert", (JSON,)),
     ("/api/collections/{project}/snapshots", "post"): ("NewSnapshot", (JSON,)),

@@ -72,6 +72,21 @@ def page(
     return [_changeset(row) for row in connection.execute(listed).mappings()]
 
 
+def since(connection: Connection, project: str, *, after: int, limit: int) -> list[tuple[int, Changeset]]:
+    """Change sets in the order in which they came to be seen. See Store.changesets_since."""
+    layer = layers.find(connection, project)
+    c = changesets.c
+    seen = sa.func.coalesce(c.seen_from, c.number)
+    later = sa.or_(c.number > min(after, MAX_KEY), c.seen_from > min(after, MAX_KEY))
+    wanted = (
+        sa.select(changesets, seen.label("_seen"))
+        .where(c.project == layer.key, c.published, later)
+        .order_by(seen)
+        .limit(limit)
+    )
+    return [(row["_seen"], _changeset(row)) for row in connection.execute(wanted).mappings()]
+
+
 def find(connection: Connection, project: str, number: int) -> Changeset:
     """One change set. See Store.changeset."""
     return _changeset(row_of(connection, layers.find(connection, project), number))

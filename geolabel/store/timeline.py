@@ -79,6 +79,22 @@ class Timeline(ABC):
         with self._read() as connection:
             return changesets.page(connection, project, before=before, limit=limit, author=author, kind=kind)
 
+    def changesets_since(self, project: str, after: int, *, limit: int) -> list[tuple[int, Changeset]]:
+        """Change sets that came to be seen after a moment, in that order, each with the number from which on it is seen.
+
+        An import is seen when it is done, with a later number than its own if others wrote meanwhile.
+
+        Args:
+            project: its id.
+            after: a number as `changes` gives it.
+            limit: at most so many.
+
+        Raises:
+            NotFound: no such project.
+        """
+        with self._read() as connection:
+            return changesets.since(connection, project, after=after, limit=limit)
+
     def changeset(self, project: str, number: int) -> Changeset:
         """One change set of a project; NotFound."""
         with self._read() as connection:

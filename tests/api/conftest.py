@@ -122,7 +122,8 @@ class _Server(uvicorn.Server):
 @pytest.fixture
 def server(workspace: Path) -> Iterator[httpx.Client]:
     """A real server on a free port, with its job runner and worker processes."""
-    config = server_config(create_app(Settings(workspace=workspace)), port=0)
+    app = create_app(Settings(workspace=workspace))
+    config = server_config(app, port=0)
     running = _Server(config)
     thread = threading.Thread(target=running.run)
     thread.start()
@@ -130,5 +131,6 @@ def server(workspace: Path) -> Iterator[httpx.Client]:
     port = running.servers[0].sockets[0].getsockname()[1]
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         yield client
+    app.state.live.close()  # as a signal does
     running.should_exit = True
     thread.join(30)
