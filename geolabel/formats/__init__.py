@@ -30,6 +30,7 @@ _BUILT_IN = (
         "panoptic:PanopticWriter",
         "masks_reader:read_panoptic",
     ),
+    _pixel("coco-keypoints", "COCO keypoints, points", None, "coco_reader:read_keypoints"),
     _pixel("cvat", "CVAT's XML for images", None, "cvat_reader:read_cvat"),
     _pixel("dota", "DOTA, turned boxes by four corners", "dota:DotaWriter", "text_readers:read_dota"),
     Format("flatgeobuf", "map", "FlatGeobuf", reader=_VECTOR),

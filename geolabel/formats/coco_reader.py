@@ -123,7 +123,15 @@ class _Records:
             return
         own = record.get("geo")
         key = own.get("annotation") if isinstance(own, dict) else None
-        picture.add(shape, class_name, where, score=score, key=f"{key}" if type(key) is int else None)
+        said = record.get("attributes")
+        picture.add(
+            shape,
+            class_name,
+            where,
+            score=score,
+            key=f"{key}" if type(key) is int else None,
+            said={k: v for k, v in said.items() if not isinstance(v, list | dict)} if isinstance(said, dict) else None,
+        )
 
     def _class(self, record: dict[str, Any]) -> str:
         if self._guide.class_name is not None:

@@ -53,7 +53,8 @@ def open_layer(file: Path, format_name: str, layer: str | None) -> tuple[str | N
         chosen = _choose_layer(file.name, source, layer)
         info = pyogrio.read_info(source, layer=chosen)
     except (DataSourceError, DataLayerError) as error:
-        raise InvalidInput(f"{file.name} cannot be read as vector data: {_first_line(error)}") from error
+        told = _first_line(error).replace(str(file), file.name).partition("; It might help")[0]
+        raise InvalidInput(f"{file.name} cannot be read as vector data: {told.rstrip('.;')}.") from error
     _check_driver(file.name, str(info["driver"]), format_name)
     if info["geometry_type"] is None:
         raise InvalidInput(f"{file.name} has no geometry, only columns: {', '.join(map(str, info['fields']))}.")

@@ -10,7 +10,7 @@ import shapely
 
 from geolabel.errors import InvalidInput
 from geolabel.formats.coco_reader import files_in
-from geolabel.formats.masks_reader import read_values
+from geolabel.formats.masks_reader import read_colors
 from geolabel.formats.outlines import outline_of
 from geolabel.formats.pictures import (
     LARGEST,
@@ -98,7 +98,7 @@ def _mask(found: ET.Element, file: Path) -> BaseGeometry:
     mask = next((m for folder in folders if folder.is_dir() and (m := inside(folder, name))), None)
     if mask is None:
         raise _Bad(f"its mask {name!r:.80} is neither beside the file nor in Masks")
-    shape = outline_of(read_values(mask))
+    shape = outline_of(read_colors(mask)[0])
     if shape is None:
         raise _Bad(f"its mask {name!r:.80} has no pixel")
     return shape

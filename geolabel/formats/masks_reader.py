@@ -159,6 +159,15 @@ def read_values(file: Path) -> NDArray[Any]:
     return values
 
 
+def read_colors(file: Path) -> tuple[NDArray[np.int64], bool]:
+    """The numbers of a mask, (height, width), and False; of one in colors R + 256 G + 65536 B, transparent 0, and True."""
+    bands, _, _ = _open(file)
+    if bands.dtype != np.uint8 or len(bands) not in {3, 4}:
+        return read_values(file).astype(np.int64), False
+    colors = sum(band.astype(np.int64) << (8 * place) for place, band in enumerate(bands[:3]))
+    return np.asarray(np.where(bands[3] > 0, colors, 0) if len(bands) == 4 else colors), True
+
+
 def _put_classes(picture: Picture, mask: NDArray[Any], nodata: float | None, name: str, guide: Guide) -> None:
     names = guide.places.class_names()
     ignore = {0, 255 if mask.dtype.itemsize == 1 else 65535}

@@ -9,18 +9,26 @@ import numpy as np
 
 from geolabel.errors import InvalidInput
 from geolabel.formats.coco_reader import files_in
-from geolabel.formats.masks_reader import read_values
+from geolabel.formats.masks_reader import read_colors
 from geolabel.formats.outlines import outline_of
 from geolabel.formats.pictures import LARGEST, Guide, Picture, check_size, score_of, upright
 from geolabel.formats.strict import number, read_xml
+from geolabel.formats.voc import voc_color
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from xml.etree import ElementTree as ET
 
+    from numpy.typing import NDArray
+
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _VOID = {255, 65535}
+_OWN_CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+"""What the values mean where nothing else says it. Source: VOC2012's development kit, VOCinit.m."""
 
 
 def read_voc(path: Path, guide: Guide) -> Iterator[Picture]:
@@ -42,13 +50,13 @@ def read_segmentation(path: Path, guide: Guide) -> Iterator[Picture]:
         raise InvalidInput(
             f"{path.name} is no VOC segmentation: expected a folder with SegmentationObject and SegmentationClass."
         )
-    names = _labelmap(path) or guide.places.class_names()
+    names = _labelmap(path) or guide.places.class_names() or dict(enumerate(_OWN_CLASSES, start=1))
     for file in sorted(objects.glob("*.png")):
-        numbers = read_values(file)
+        numbers = _values(file)
         other = classes / file.name
         if not other.is_file():
             raise InvalidInput(f"SegmentationClass has no {file.name}, and SegmentationObject has.")
-        values = read_values(other)
+        values = _values(other)
         if values.shape != numbers.shape:
             raise InvalidInput(
                 f"{file.name} has two sizes: {_size(numbers)} in SegmentationObject, {_size(values)} in SegmentationClass."
@@ -68,6 +76,22 @@ def read_segmentation(path: Path, guide: Guide) -> Iterator[Picture]:
                 continue
             picture.add(shape, name, where)
         yield picture
+
+
+def _values(file: Path) -> NDArray[np.int64]:
+    """The numbers of a mask: palette indices, or VOC's colors where somebody has saved it without its palette."""
+    found, colored = read_colors(file)
+    if not colored:
+        return found
+    known = {r + 256 * g + 65536 * b: value for value, (r, g, b) in enumerate(map(voc_color, range(256)))}
+    known[224 + 256 * 224 + 65536 * 192] = 255  # what VOC itself draws for void
+    colors, places = np.unique(found, return_inverse=True)
+    strange = [color for color in colors.tolist() if color not in known]
+    if strange:
+        r, g, b = (strange[0] >> shift & 255 for shift in (0, 8, 16))
+        raise InvalidInput(f"{file.name} has the color ({r}, {g}, {b}), which stands for no number in VOC's palette.")
+    numbers = np.array([known[color] for color in colors.tolist()], dtype=np.int64)
+    return numbers[places].reshape(found.shape)
 
 
 def _annotations(path: Path) -> list[Path]:
