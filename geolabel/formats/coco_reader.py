@@ -198,7 +198,8 @@ class _Dataset(_Records):
                     where, f"two annotations have the id {_short(own)}", reason="its id is another one's already"
                 )
             else:
-                seen.add(own)
+                if _is_id(own):
+                    seen.add(own)
                 self.put(record, pointer, picture)
         yield from pictures.values()
 

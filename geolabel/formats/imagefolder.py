@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geolabel.formats.areas import many
 from geolabel.formats.base import ChipWriter, Piece
+from geolabel.formats.cells import csv_lines
 from geolabel.formats.consumer import folders, link_image, pictures, renamed
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class ImageFolderWriter(ChipWriter):
         """Make the folders and the heads of the tables."""
         files, classes = self.context.files, self.context.project.classes
         for split in self.context.splits:
-            files.open(f"imagefolder/{split}.csv").write(_line(["image", *(c.name for c in classes)]))
+            files.open(f"imagefolder/{split}.csv").write(csv_lines([["image", *(c.name for c in classes)]]))
             for folder in self._folders.values():  # a reader numbers the folders that it finds: all, in every split
                 files.folder(f"imagefolder/{split}/{folder}")
 
@@ -60,9 +59,3 @@ class ImageFolderWriter(ChipWriter):
         notes = tuple(sentence for count, sentence in said if count)
         names = renamed(self.context, self._folders, "a folder")
         return (*notes, *names, *pictures(self.context, "image folders"))
-
-
-def _line(values: list[object]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue().encode()

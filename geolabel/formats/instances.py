@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geolabel.formats.areas import areas_of, many
 from geolabel.formats.base import ChipWriter, Piece
+from geolabel.formats.cells import csv_lines
 from geolabel.formats.images import geotiff
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class InstanceWriter(ChipWriter):
     def begin(self) -> None:
         """Write the heads of the tables."""
         for split in self.context.splits:
-            self.context.files.open(_table(split)).write(_rows([COLUMNS]))
+            self.context.files.open(_table(split)).write(csv_lines([COLUMNS]))
 
     def write(self, chip: Chip) -> Piece:
         """Write the mask of a chip; its rows of the table."""
@@ -45,7 +44,7 @@ class InstanceWriter(ChipWriter):
         self.context.files.write(path, geotiff(mask[np.newaxis], chip.grid, nodata=IGNORE))
         pixels = np.bincount(mask.ravel(), minlength=len(labels) + 1)[1 : len(labels) + 1]
         held = min(len(labels), IGNORE - 1)
-        rows = _rows(
+        rows = csv_lines(
             [
                 chip.name,
                 n + 1,
@@ -92,9 +91,3 @@ def _in_16_bits(instances: NDArray[np.int32]) -> NDArray[np.uint16]:
     """The numbers that 16 bits hold; -1 is ignore, those beyond are background."""
     fitting = np.where(instances < IGNORE, instances, 0)
     return np.where(fitting < 0, IGNORE, fitting).astype(np.uint16)
-
-
-def _rows(rows: object) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)  # type: ignore[arg-type]
-    return text.getvalue().encode()

@@ -11,6 +11,7 @@ from rasterio.errors import RasterioError
 from rasterio.features import rasterize
 
 from geolabel.errors import InvalidInput
+from geolabel.formats.cells import unsafe
 from geolabel.formats.outlines import areas_of, outline_of
 from geolabel.formats.pictures import Guide, Picture, check_mask_size, inside
 from geolabel.formats.strict import read_json
@@ -271,5 +272,8 @@ def _table(file: Path) -> dict[tuple[str, int], dict[str, str]]:
                 raise InvalidInput(
                     f"{file.name}, line {reader.line_num}: a value is a whole number, got {row['value']!r:.40}."
                 )
-            rows[row["chip"], int(row["value"])] = {"class": row["class"], "annotation": row.get("annotation") or ""}
+            rows[row["chip"], int(row["value"])] = {
+                "class": unsafe(row["class"]),
+                "annotation": row.get("annotation") or "",
+            }
         return rows

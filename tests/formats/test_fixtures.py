@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from geolabel import intake, workflows
-from geolabel.errors import GeolabelError, InvalidInput
+from geolabel.errors import InvalidInput
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
@@ -155,11 +155,12 @@ def test_every_file_comes_in_or_is_refused_by_name(path: str, store: Store) -> N
     file = FORMATS / path
     try:
         report = workflows.import_file(store, project.id, file, options=intake.Options(class_name="thing"))
-    except GeolabelError as error:
-        assert isinstance(error, InvalidInput)
-        assert file.name in str(error)
-        assert str(error).endswith((".", ")"))
-        assert str(FORMATS) not in str(error)
+    except InvalidInput as error:
+        said = str(error)
     else:
         assert path.endswith(".geojson")
         assert report.imported == report.read > 0
+        return
+    assert file.name in said
+    assert said.endswith((".", ")"))
+    assert str(FORMATS) not in said
