@@ -38,7 +38,7 @@ class ImageFolderWriter(ChipWriter):
     def write(self, chip: Chip) -> Piece:
         """Link the chip into its class's folder, if it has one; its row of the table."""
         pixels = np.bincount(chip.semantic.ravel(), minlength=chip.ignore + 1)[self._ids]
-        row = _line([f"../{self.context.image_path(chip)}", *(pixels > 0).astype(int)])
+        row = csv_lines([[f"../{self.context.image_path(chip)}", *(pixels > 0).astype(int)]])
         if pixels.any():
             folder = self._folders[self._ids[int(pixels.argmax())]]
             name = f"{chip.name}.{self.context.spec.image_format}"
