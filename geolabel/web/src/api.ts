@@ -142,6 +142,21 @@ export function positions(
 
 export const projects = async (): Promise<Project[]> => (await get<{ projects: Project[] }>("/api/projects")).projects;
 
+export async function createProject(body: Record<string, unknown>): Promise<Project> {
+  return (await write("POST", "/api/projects", body, "application/json")).json();
+}
+
+export async function changeProject(id: string, body: Record<string, unknown>): Promise<Project> {
+  return (await write("PATCH", `/api/projects/${segment(id)}`, body, "application/json")).json();
+}
+
+/** Register a raster that the server can read, by its path there. */
+export async function addScene(href: string): Promise<Scene> {
+  return (await write("POST", "/api/scenes", { href }, "application/json")).json();
+}
+
+export const previewUrl = (scene: string): string => `/api/scenes/${segment(scene)}/preview.png?max_size=112`;
+
 export const project = (id: string): Promise<Project> => get(`/api/projects/${segment(id)}`);
 
 export async function startExport(project: string, request: ExportRequest): Promise<Job> {

@@ -48,6 +48,15 @@ function decoded(text: string): string {
   }
 }
 
+/** The project that the address asks to set up: an id, `null` for a new one; undefined when it asks for something else. */
+export function readSetup(): string | null | undefined {
+  if (location.hash === "#/new") return null;
+  const found = /^#\/setup\/([^?]+)$/.exec(location.hash)?.[1];
+  return found === undefined ? undefined : decoded(found);
+}
+
+export const setupOf = (project: string): string => `#/setup/${encodeURIComponent(project)}`;
+
 export const readPlace = (): Place => parsePlace(location.hash);
 
 export function placeOf(project: string, place: Partial<Omit<Place, "project">> = {}): string {

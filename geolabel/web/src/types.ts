@@ -35,6 +35,7 @@ export interface LabelClass {
   hotkey: string | null;
   /** Ground cover, or a thing that stands on the ground. */
   kind?: "stuff" | "thing";
+  parent: string | null;
   geometries: GeometryKind[];
   description: string;
 }
