@@ -6,6 +6,7 @@ interface Kept {
   theme: "dark" | "light";
   fill: number;
   labels: number;
+  guide: boolean;
   welcomed: boolean;
   snapping: boolean;
   sharing: boolean;
@@ -17,6 +18,7 @@ const DEFAULTS: Kept = {
   theme: "dark",
   fill: 18,
   labels: 100,
+  guide: false,
   welcomed: false,
   snapping: true,
   sharing: true,
@@ -50,6 +52,14 @@ class Prefs {
   }
   set fill(fill: number) {
     this.#keep({ fill });
+  }
+
+  /** Are the guidelines beside the map? */
+  get guide() {
+    return this.#kept.guide;
+  }
+  set guide(guide: boolean) {
+    this.#keep({ guide });
   }
 
   /** Opacity of the labels as a whole, percent. */

@@ -35,9 +35,21 @@ describe("the set-up of a project", () => {
 
   it("refuses keys and names that clash", () => {
     const [one, other] = [newClass([]), newClass([])];
-    const draft = { ...made(), classes: [{ ...one, name: "a", hotkey: "p" }, { ...other, name: "b", hotkey: "7" }] };
+    const draft = {
+      ...made(),
+      classes: [
+        { ...one, name: "a", hotkey: "p" },
+        { ...other, name: "b", hotkey: "7" },
+      ],
+    };
     expect(problemsOf(draft)[`class ${one.row}`]).toBe("The key p is taken by a command; see ?");
-    const same = { ...made(), classes: [{ ...one, name: "a" }, { ...other, name: "b" }] };
+    const same = {
+      ...made(),
+      classes: [
+        { ...one, name: "a" },
+        { ...other, name: "b" },
+      ],
+    };
     expect(problemsOf(same)[`class ${one.row}`]).toBe("Two classes have the key 1.");
   });
 
@@ -58,7 +70,9 @@ describe("the set-up of a project", () => {
   it("reads the values of an enum and the bounds of a number", () => {
     const roof = { ...newAttribute(), name: "roof", values: "tile, metal,\n tile , " };
     const storeys = { ...newAttribute(), name: "storeys", kind: "number" as const, minimum: "0", maximum: "" };
-    const { attributes } = bodyOf({ ...made(), attributes: [roof, storeys] }) as { attributes: Record<string, unknown>[] };
+    const { attributes } = bodyOf({ ...made(), attributes: [roof, storeys] }) as {
+      attributes: Record<string, unknown>[];
+    };
     expect(attributes[0]?.values).toEqual(["tile", "metal"]);
     expect(attributes[1]).toMatchObject({ minimum: 0, maximum: null });
   });

@@ -1,11 +1,23 @@
 /** A project's title, scenes, classes, attributes and guidelines while they are edited. */
-import { commandOf } from "../keys";
+import { commandFor } from "../keymap";
+import { SCOPES } from "../keys";
+import { prefs } from "../prefs.svelte";
 import type { Attribute, GeometryKind, LabelClass, Project, Scene } from "../types";
 
 /** Handed out in this order; see tokens.css. Past the last they begin anew, with a hatch. */
 export const COLORS = [
-  "#e13c62", "#4478ff", "#2a8b6c", "#f0c107", "#c559ad", "#72bdb9",
-  "#cf7d1e", "#a3fa94", "#b49bef", "#fdd8ce", "#aab37b", "#dceaf7",
+  "#e13c62",
+  "#4478ff",
+  "#2a8b6c",
+  "#f0c107",
+  "#c559ad",
+  "#72bdb9",
+  "#cf7d1e",
+  "#a3fa94",
+  "#b49bef",
+  "#fdd8ce",
+  "#aab37b",
+  "#dceaf7",
 ];
 export const KINDS: GeometryKind[] = ["polygon", "line", "point"];
 
@@ -124,10 +136,12 @@ export function problemsOf(draft: ProjectDraft): Record<string, string> {
     if (c.name.trim() === "") problems[`class ${c.row}`] = "A class needs a name.";
     else if (others.some((other) => other.name.trim() === c.name.trim()))
       problems[`class ${c.row}`] = `There are two classes named ${c.name.trim()}.`;
-    else if (c.geometries.length === 0) problems[`class ${c.row}`] = "Choose at least one shape that carries the class.";
+    else if (c.geometries.length === 0)
+      problems[`class ${c.row}`] = "Choose at least one shape that carries the class.";
     else if (c.hotkey && others.some((other) => other.hotkey.toLowerCase() === c.hotkey.toLowerCase()))
       problems[`class ${c.row}`] = `Two classes have the key ${c.hotkey}.`;
-    else if (c.hotkey && takenKey(c.hotkey)) problems[`class ${c.row}`] = `The key ${c.hotkey} is taken by a command; see ?`;
+    else if (c.hotkey && takenKey(c.hotkey))
+      problems[`class ${c.row}`] = `The key ${c.hotkey} is taken by a command; see ?`;
   }
   for (const a of draft.attributes) {
     const values = valuesOf(a);
@@ -135,23 +149,35 @@ export function problemsOf(draft: ProjectDraft): Record<string, string> {
       problems[`attribute ${a.row}`] = "A name is lower-case letters, digits and _, starting with a letter.";
     else if (draft.attributes.some((other) => other !== a && other.name === a.name))
       problems[`attribute ${a.row}`] = `There are two attributes named ${a.name}.`;
-    else if (a.kind === "enum" && values.length === 0) problems[`attribute ${a.row}`] = "Give at least one value, with commas between.";
-    else if (a.kind === "number" && [a.minimum, a.maximum].some((text) => text.trim() !== "" && !Number.isFinite(Number(text))))
+    else if (a.kind === "enum" && values.length === 0)
+      problems[`attribute ${a.row}`] = "Give at least one value, with commas between.";
+    else if (
+      a.kind === "number" &&
+      [a.minimum, a.maximum].some((text) => text.trim() !== "" && !Number.isFinite(Number(text)))
+    )
       problems[`attribute ${a.row}`] = "The bounds of a number are numbers.";
   }
   return problems;
 }
 
-const takenKey = (key: string) => commandOf({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false }) !== undefined;
+const takenKey = (key: string) =>
+  SCOPES.some((scope) => commandFor(key.toLowerCase(), scope, prefs.keys) !== undefined);
 
 export const valuesOf = ({ values }: AttributeDraft): string[] => [
-  ...new Set(values.split(/[,\n]/).map((value) => value.trim()).filter(Boolean)),
+  ...new Set(
+    values
+      .split(/[,\n]/)
+      .map((value) => value.trim())
+      .filter(Boolean),
+  ),
 ];
 
 /** What the server is asked for. */
 export function bodyOf(draft: ProjectDraft): Record<string, unknown> {
   const bound = (text: string) => (text.trim() === "" ? null : Number(text));
-  const renamed = draft.classes.filter((c) => c.was !== null && c.was !== c.name.trim()).map((c) => [c.was, c.name.trim()]);
+  const renamed = draft.classes
+    .filter((c) => c.was !== null && c.was !== c.name.trim())
+    .map((c) => [c.was, c.name.trim()]);
   const moved = draft.moved.map(({ name, to }) => [name, to]);
   const columns = draft.attributes.filter((a) => a.was !== null && a.was !== a.name).map((a) => [a.was, a.name]);
   const mapping = {
