@@ -36,7 +36,7 @@ from geolabel.api.live import Live, ending_when_told
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
-from geolabel.imagery import check_hosts, find_registered
+from geolabel.imagery import check_hosts, find_registered, with_disk_cache
 from geolabel.jobs import JobRunner
 from geolabel.labeltiles.service import LabelTiles
 from geolabel.settings import Settings
@@ -107,7 +107,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
     ):
         app.include_router(module.router)
     try:
-        tiles_settings = read_environment()
+        tiles_settings = with_disk_cache(read_environment(), settings)
     except TilesError as error:
         raise InvalidInput(str(error)) from error
     app.include_router(

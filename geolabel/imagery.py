@@ -1,21 +1,33 @@
-"""Which rasters strangers may have registered, and where a registered one is found again."""
+"""Imagery at the edge: which rasters strangers may have registered, where a registered one is, and all its tiles at once."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
-from geolabel.errors import InvalidInput, InvalidRaster, NotAllowed
+from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster, NotAllowed
+from geolabel.settings import data_folder, is_url
+from tiles import offline
 from tiles.allow import Address, Allowed, is_address, read_address
-from tiles.errors import SourceRefused, TilesError, UnknownScene
+from tiles.errors import InvalidParameter, InvalidSetting, SourceRefused, TilesError, UnknownScene
+from tiles.pictures import Pictures
 from tiles.remote import remote
-from tiles.settings import from_environment
+from tiles.render import FORMATS
+from tiles.settings import from_environment, read_environment
 from tiles.sources import find_source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from geolabel.model import Scene
     from geolabel.settings import Settings
+    from tiles.matrix import Tile
+    from tiles.render import Format
     from tiles.settings import TilesSettings
     from tiles.sources import Source
+
+    Progress = Callable[[float, str], None]
 
 _HOW = "Register it at the command line with `geolabel scene add`, or name its {what} in {setting}."
 
@@ -26,6 +38,14 @@ def check_hosts(settings: Settings) -> None:
         Allowed.read(settings.imagery_hosts)
     except SourceRefused as error:
         raise InvalidInput(f"The setting GEOLABEL_IMAGERY_HOSTS cannot be read: {error}") from error
+
+
+def with_disk_cache(limits: TilesSettings, settings: Settings) -> TilesSettings:
+    """The settings of the tiles, with the workspace's own folder for tiles on the disk unless they name one."""
+    if limits.disk_folder is not None or not limits.disk_mb:
+        return limits
+    folder = settings.data_dir or data_folder() / "shared" if is_url(settings.workspace) else Path(settings.workspace)
+    return limits.model_copy(update={"disk_folder": folder / "cache" / "tiles"})
 
 
 def allowed_href(href: str, settings: Settings) -> str:
@@ -101,3 +121,86 @@ def find_registered(href: str, version: str, settings: Settings, limits: TilesSe
     if moved and _under_roots(Path(href), settings) and not _under_roots(Path(source.href), settings):
         raise UnknownScene("The file of this scene is not where it was registered any more.")
     return source
+
+
+class SceneTiles:
+    """The tiles of one scene in one style, drawn without a server.
+
+    Args:
+        scene: a registered one.
+        settings: of the workspace.
+        style: as in the address of a tile.
+        fmt: of the files.
+
+    Raises:
+        InvalidRaster: the scene's file cannot be read, or has no place on the map.
+        InvalidInput: the style or the format cannot be used.
+    """
+
+    def __init__(self, scene: Scene, settings: Settings, style: str, fmt: str) -> None:
+        self._scene = scene
+        with _said():
+            self._format = _picture_format(fmt)
+            limits = with_disk_cache(read_environment(), settings)
+            self._pictures = Pictures(limits)
+            self._source = find_source(scene.href, settings=limits)
+            self._style = offline.read_look(self._pictures.info(self._source), style)
+            self._placement = self._pictures.placement(self._source, offline.TMS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pictures.close()
+
+    def warm(self, zoom: str | None, progress: Progress) -> dict[str, Any]:
+        """Have every tile in the cache on the disk.
+
+        Returns:
+            `tiles` and `zooms`.
+        """
+        with _said():
+            zooms = offline.read_zooms(zoom, self._placement)
+            count = sum(1 for _ in self._draw(zooms, progress))
+        return {"scene": self._scene.id, "tiles": count, "zooms": list(zooms)}
+
+    def export(self, out: Path, zoom: str | None, progress: Progress, *, overwrite: bool) -> dict[str, Any]:
+        """Write them into a PMTiles file.
+
+        Returns:
+            `file`, `tiles`, `bytes` and `zooms`.
+
+        Raises:
+            AlreadyExists: there is a file of that name.
+        """
+        if out.exists() and not overwrite:
+            raise AlreadyExists(f"{out} is already there; --overwrite replaces it.")
+        with _said():
+            zooms = offline.read_zooms(zoom, self._placement)
+            drawn = self._draw(zooms, progress)
+            count, size = offline.write_pmtiles(out, drawn, self._placement, self._scene.id, self._format)
+        return {"scene": self._scene.id, "file": str(out), "tiles": count, "bytes": size, "zooms": list(zooms)}
+
+    def _draw(self, zooms: range, progress: Progress) -> Iterator[tuple[Tile, bytes]]:
+        def tell(done: int, total: int) -> None:
+            progress(done / total, f"{done} of {total} tiles")
+
+        return offline.draw(self._pictures, self._source, self._style, self._format, zooms=zooms, progress=tell)
+
+
+def _picture_format(text: str) -> Format:
+    found = next((fmt for fmt in FORMATS if fmt == text), None)
+    if found is None:
+        raise InvalidParameter(f"The format {text[:16]!r} is not known; expected one of {', '.join(FORMATS)}.")
+    return found
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What goes wrong with tiles, as an error of geolabel."""
+    try:
+        yield
+    except (InvalidParameter, InvalidSetting) as error:
+        raise InvalidInput(str(error)) from error
+    except TilesError as error:
+        raise InvalidRaster(str(error)) from error

@@ -61,6 +61,7 @@ def configure(form: Form = "text", level: str = "warning", *, secrets: Iterable[
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso"),
         _request_id,
     ]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiles import grid, render, values
+from tiles import grid, metrics, render, values
 from tiles.cache import Cache, make_etag
+from tiles.disk import DiskCache
 from tiles.errors import InvalidParameter
 from tiles.handles import Handles
 from tiles.read import Pixels, read_preview, read_tile, sample_channels
@@ -57,10 +58,16 @@ class Pictures:
         self._stretches: Cache[tuple[Range, ...]] = Cache(_STRETCHES)
         self._bytes: Cache[bytes] = Cache(settings.cache_mb * 2**20, len)
         self._handles = Handles(settings.max_handles)
+        folder = settings.disk_folder
+        self._disk = DiskCache(folder, settings.disk_mb * 2**20) if folder and settings.disk_mb else None
 
     def knows(self, source: Source, tms: str) -> bool:
         """Whether `info` and `placement` have their answers ready: nothing need be opened."""
         return self._headers.kept(source) is not None and self._placements.kept((source, tms)) is not None
+
+    def close(self) -> None:
+        """Close the rasters that wait for another tile."""
+        self._handles.close()
 
     def info(self, source: Source) -> RasterInfo:
         """The raster's header.
@@ -131,7 +138,24 @@ class Pictures:
     def picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
         """An image that is kept by its key: all that its bytes depend on."""
         etag = make_etag(*key)
-        return Picture(etag, lambda: self._bytes.kept(etag), lambda: self._bytes.get(etag, draw))
+
+        def kept() -> bytes | None:
+            content = self._bytes.kept(etag)
+            metrics.CACHE.labels("memory", "miss" if content is None else "hit").inc()
+            return content
+
+        return Picture(etag, kept, lambda: self._bytes.get(etag, lambda: self._found(etag, draw)))
+
+    def _found(self, etag: str, draw: Callable[[], bytes]) -> bytes:
+        """On the disk, or drawn and put there."""
+        if self._disk is None:
+            return draw()
+        content = self._disk.get(etag)
+        metrics.CACHE.labels("disk", "miss" if content is None else "hit").inc()
+        if content is None:
+            content = draw()
+            self._disk.put(etag, content)
+        return content
 
     def _draw_tile(self, source: Source, tile: Tile, style: Style, fmt: Format | values.Format, scale: int) -> bytes:
         placement = self.placement(source, tile.tms)

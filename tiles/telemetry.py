@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
-import structlog
-from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
+from asgi_correlation_id import CorrelationIdMiddleware
 
 from tiles import metrics
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-log = structlog.get_logger("geolabel.http")
+log = logging.getLogger("geolabel.http")
 
 _NOTE = "geolabel.telemetry"
 
@@ -71,11 +71,5 @@ class Telemetry:
             metrics.REQUESTS.labels(scope["method"], route, status).inc()
             metrics.LATENCY.labels(route).observe(took)
             metrics.observe_process()
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round(took * 1000, 1),
-                request=correlation_id.get(),
-            )
+            seen = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(took * 1000, 1)}
+            log.info("request", extra=seen)
