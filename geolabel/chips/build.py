@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from geolabel.chips.plan import Plan
     from geolabel.chips.planned import PlannedChip
     from geolabel.chips.spec import ChipSpec
+    from geolabel.chips.stored import Stored
     from geolabel.geo.pixels import Window
     from geolabel.model import Grid, Project
 
@@ -50,6 +51,7 @@ class Chip:
         labels: the annotations on it, in its own pixels.
         columns: what else is known of them, by name: (n,) values in the order of `labels`.
         ignore: the mask value that means "not to be learnt from".
+        stored: the very blocks of the file that `image` was decoded from, where it is whole blocks; None otherwise.
     """
 
     number: int
@@ -68,6 +70,7 @@ class Chip:
     labels: ChipLabels
     columns: Mapping[str, NDArray[np.object_]]
     ignore: int
+    stored: Stored | None
     _drawn: Drawn
     _background: int
 
@@ -119,6 +122,7 @@ class ChipBuilder:
         self._spec = spec
         _, self._ignore = mask_type(project.classes)
         self._background = self._ignore if project.unlabelled == "ignore" else 0
+        self._unchanged = spec.dtype is None and spec.stretch is None and spec.around != "black"
         self._open = ExitStack()
         self._opened: tuple[Frame, FrameReader] | None = None
 
@@ -148,6 +152,7 @@ class ChipBuilder:
         try:
             image, valid = reader.read(planned.window, planned.turn)
             hidden = reader.clouds(planned.window, planned.turn) if self._spec.cloud_mask else np.zeros_like(valid)
+            stored = reader.stored(planned.window, planned.turn) if self._unchanged else None
         except BaseException:
             self._opened = None
             self._open.__exit__(*sys.exc_info())  # `open_scene` says what it means
@@ -176,6 +181,7 @@ class ChipBuilder:
             labels=planned.labels,
             columns=columns,
             ignore=self._ignore,
+            stored=stored,
             _drawn=planned.drawn,
             _background=self._background,
         )

@@ -1,11 +1,16 @@
-"""Annotations in pixel space -> masks. GDAL's rules, by GDAL: a polygon owns the pixels whose centres it covers."""
+"""Annotations in pixel space -> masks, by GDAL's rules: a polygon owns the pixels whose centres it covers.
+
+GDAL itself does a few masks, compiled loops do many (`scanline`); no pixel differs.
+"""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import rasterio.features
+import shapely
 from affine import Affine
 
 if TYPE_CHECKING:
@@ -16,6 +21,9 @@ if TYPE_CHECKING:
 
     from geolabel.classes import LabelClass
     from geolabel.geo.pixels import Window
+
+_FEW = 64
+"""So many masks are burnt by GDAL before numba and the compiled loops, which give the same, are loaded."""
 
 Value = TypeVar("Value", bound="np.integer[Any]")
 
@@ -52,19 +60,53 @@ def burn(
         (height, width).
     """
     col, row, width, height = window
-    if len(geometries) == 0:
-        return np.full((height, width), background, dtype=dtype)
-    mask: NDArray[Value] = rasterio.features.rasterize(
-        zip(geometries, values.tolist(), strict=True),
-        out_shape=(height, width),
-        fill=background,
-        transform=Affine.translation(col, row),
-        dtype=dtype,
-    )
+    mask = np.full((height, width), background, dtype=dtype)
+    if not len(geometries):
+        return mask
+    _used.count += 1
+    if _used.count <= _FEW or not (shapely.get_dimensions(geometries) == 2).all():
+        rasterio.features.rasterize(
+            zip(geometries, values.tolist(), strict=True), out=mask, transform=Affine.translation(col, row)
+        )
+        return mask
+    from geolabel.chips.scanline import fill_shapes  # noqa: PLC0415 (numba is heavy)
+
+    parts, owner = shapely.get_parts(geometries, return_index=True)
+    fill_shapes(mask, values[owner], *flat_rings(parts, col, row))
     return mask
+
+
+def encode_one(geometry: BaseGeometry, width: int, height: int) -> NDArray[np.int64]:
+    """The mask of one polygon alone as COCO's counts: lengths of runs of 0, 1, 0..., column by column (see `rle`)."""
+    from geolabel.chips.scanline import runs  # noqa: PLC0415 (numba is heavy)
+
+    counts: NDArray[np.int64] = runs(*flat_rings(shapely.get_parts(geometry), 0, 0), height, width)
+    return counts
 
 
 def burn_one(geometry: BaseGeometry, width: int, height: int) -> NDArray[np.uint8]:
     """The mask of one shape alone, (height, width), 1 where it is."""
     shapes = np.array([geometry], dtype=object)
     return burn(shapes, np.ones(1, dtype=np.int64), (0, 0, width, height), dtype=np.uint8)
+
+
+def is_worth_compiling() -> bool:
+    """Whether this process has so much to burn that it pays to load the compiled loops."""
+    return _used.count > _FEW
+
+
+def flat_rings(
+    polygons: NDArray[np.object_], col: int, row: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Vertices of all rings, counted from a pixel; where each ring ends in them, and the rings of each polygon in these."""
+    rings, owner = shapely.get_rings(polygons, return_index=True)
+    ends = np.cumsum(shapely.get_num_coordinates(rings))
+    last = np.searchsorted(owner, np.arange(len(polygons)), side="right")
+    return shapely.get_coordinates(rings) - (col, row), ends, last
+
+
+class _Used(threading.local):
+    count = 0
+
+
+_used = _Used()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from geolabel.chips.frame import Frame
     from geolabel.chips.read import SceneReader
     from geolabel.chips.spec import ChipSpec
+    from geolabel.chips.stored import Stored
     from geolabel.chips.values import Values
     from geolabel.geo.pixels import Window
     from geolabel.model import Grid
@@ -121,6 +122,12 @@ class FrameReader:
             image, valid = self._one(every, window, turn)
             found |= self.finder(image, valid, reader.scene.bands, reader.scene)
         return found
+
+    def stored(self, window: Window, turn: float) -> Stored | None:
+        """The very blocks of the file that a chip is made of, where it is made of whole ones."""
+        if not self.frame.native or len(self.scenes) > 1 or turn or self.padding is not None:
+            return None
+        return self.scenes[0].stored(window)
 
     def _one(self, reader: SceneReader, window: Window, turn: float) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         if self.frame.native and reader.scene is self.frame.scene:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window as RasterWindow
 
+from geolabel.chips.stored import are_stored, stored_blocks
 from geolabel.errors import InvalidRaster, InvalidSpec
 from tiles.errors import TilesError
 from tiles.sources import find_source, open_raster
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
+    from geolabel.chips.stored import Stored
     from geolabel.geo.pixels import Window
     from geolabel.model import Scene
 
@@ -36,6 +38,9 @@ class SceneReader:
         colors: what each band says it is, in the order of `bands`: `red`, `alpha`, `undefined`...
         palette: RGBA per pixel value, when the one band is a palette's; None otherwise.
         data_bands: 1-based bands whose masks say what is real: `bands` without alpha.
+        dataset: the file.
+        is_whole: whether all pixels of all bands are real, so that there is no mask to read.
+        is_stored: whether its blocks can be copied as they are.
     """
 
     scene: Scene
@@ -46,6 +51,12 @@ class SceneReader:
     palette: dict[int, tuple[int, int, int, int]] | None
     data_bands: tuple[int, ...]
     dataset: DatasetReader
+    is_whole: bool
+    is_stored: bool
+
+    def stored(self, window: Window) -> Stored | None:
+        """The file's own JPEG blocks of a window, where it is made of them and nothing else."""
+        return stored_blocks(self.dataset, window) if self.is_stored else None
 
     def read(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read a window, which may reach beyond the scene.
@@ -63,6 +74,9 @@ class SceneReader:
             inside = (slice(upper - row, lower - row), slice(left - col, right - col))
             part = RasterWindow(left, upper, right - left, lower - upper)
             image[:, *inside] = self.dataset.read(self.bands, window=part)
+            if self.is_whole:
+                valid[inside] = True
+                return image, valid
             real = self.dataset.read_masks(self.data_bands, window=part) > 0
             if image.dtype.kind in "fc":  # not a number is no data, whether the file says so or not
                 real &= ~np.isnan(image[[self.bands.index(b) for b in self.data_bands], *inside])
@@ -117,6 +131,9 @@ def open_scene(scene: Scene, bands: Sequence[int] | None) -> Iterator[SceneReade
                 dataset.colormap(wanted[0]) if is_palette else None,
                 data_bands or wanted,
                 dataset,
+                is_whole=np.dtype(dataset.dtypes[0].replace("complex_int16", "complex64")).kind in "iu"
+                and all(dataset.mask_flag_enums[b - 1] == [MaskFlags.all_valid] for b in data_bands or wanted),
+                is_stored=are_stored(dataset, wanted),
             )
     except TilesError as error:
         raise InvalidRaster(str(error)) from error

@@ -3,7 +3,7 @@
 Imported only by who has much to draw (see `geolabel.compiled`). The rule is that of GDALdllImageFilledPolygon in
 alg/llrasterize.cpp: a line of pixels is cut at the height of its centres; each crossing is rounded to the nearest edge
 between two pixels; between the first and the second crossing, the third and the fourth..., the pixels are inside. An
-edge that lies on the very height of the centres fills its pixels when it runs to the left. Arithmetic is done in the
+edge that lies on the very height of the centres fills its pixels when it runs to the left in a ring that runs clockwise (rings that do not are turned round). Arithmetic is done in the
 same order, so that the result is the same to the last pixel.
 """
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_NEAR = 1e-5
+
+
 @compiled
 def _fill(mask: NDArray[Any], value: int, y: int, x0: int, x1: int) -> None:
     """Set the pixels x0 to x1 - 1 of a line, as far as the mask reaches."""
@@ -27,10 +30,34 @@ def _fill(mask: NDArray[Any], value: int, y: int, x0: int, x1: int) -> None:
 
 
 @compiled
+def _is_clockwise(xy: NDArray[np.float64], start: int, end: int) -> bool:
+    """GDAL's idea of a closed ring's direction, y upwards: the turn at its lowest, then rightmost vertex; else its area."""
+    lowest, twice = start, False
+    for i in range(start + 1, end - 1):
+        if xy[i, 1] < xy[lowest, 1] or (xy[i, 1] == xy[lowest, 1] and xy[i, 0] > xy[lowest, 0]):
+            lowest, twice = i, False
+        elif xy[i, 1] == xy[lowest, 1] and xy[i, 0] == xy[lowest, 0]:
+            twice = True
+    before = lowest - 1 if lowest > start else end - 2
+    after = lowest + 1 if lowest + 1 < end - 1 else start
+    ax, ay = xy[before, 0] - xy[lowest, 0], xy[before, 1] - xy[lowest, 1]
+    bx, by = xy[after, 0] - xy[lowest, 0], xy[after, 1] - xy[lowest, 1]
+    near = (abs(ax) < _NEAR and abs(ay) < _NEAR) or (abs(bx) < _NEAR and abs(by) < _NEAR)
+    turn = bx * ay - ax * by
+    if not twice and not near and turn != 0:
+        return turn < 0
+    area = xy[start, 0] * (xy[start + 1, 1] - xy[end - 1, 1])
+    for i in range(start + 1, end - 1):
+        area += xy[i, 0] * (xy[i + 1, 1] - xy[i - 1, 1])
+    area += xy[end - 1, 0] * (xy[start, 1] - xy[end - 2, 1])
+    return area < 0
+
+
+@compiled
 def _fill_shape(
     mask: NDArray[Any], value: int, xy: NDArray[np.float64], ends: NDArray[np.int64], first: int, last: int
 ) -> None:
-    """Fill the shape of the rings `first` to `last - 1`; `ends` says where in `xy` each ring ends."""
+    """Fill the polygon of the rings `first` to `last - 1`; `ends` says where in `xy` each ring ends."""
     height = mask.shape[0]
     begin = ends[first - 1] if first else 0
     low, high = np.inf, -np.inf
@@ -49,13 +76,14 @@ def _fill_shape(
         start = begin
         for ring in range(first, last):
             end = ends[ring]
+            clockwise = drawing and _is_clockwise(xy, start, end)
             for i in range(start, end):
                 j = i - 1 if i > start else end - 1
                 x1, y1, x2, y2 = xy[j, 0], xy[j, 1], xy[i, 0], xy[i, 1]
                 if y1 == y2:
                     y = int(np.floor(y1))
-                    if drawing and x1 > x2 and y + 0.5 == y1 and top <= y <= bottom:
-                        _fill(mask, value, y, int(np.floor(x2 + 0.5)), int(np.floor(x1 + 0.5)))
+                    if drawing and (x1 > x2) == clockwise and y + 0.5 == y1 and top <= y <= bottom:
+                        _fill(mask, value, y, int(np.floor(min(x1, x2) + 0.5)), int(np.floor(max(x1, x2) + 0.5)))
                     continue
                 if y1 > y2:
                     x1, y1, x2, y2 = x2, y2, x1, y1
@@ -92,14 +120,14 @@ def fill_shapes(
     ends: NDArray[np.int64],
     rings: NDArray[np.int64],
 ) -> None:
-    """Fill shapes into a mask, later ones over earlier ones.
+    """Fill polygons into a mask, later ones over earlier ones.
 
     Args:
         mask: (height, width), changed in place.
         values: (n,) what to fill with.
         xy: (v, 2) vertices of all rings, in pixels of the mask.
         ends: (r,) where in `xy` each ring ends.
-        rings: (n,) where in `ends` the rings of each shape end.
+        rings: (n,) where in `ends` the rings of each polygon end.
     """
     first = 0
     for shape in range(len(values)):
@@ -109,12 +137,15 @@ def fill_shapes(
 
 
 @compiled
-def runs(xy: NDArray[np.float64], ends: NDArray[np.int64], height: int, width: int) -> NDArray[np.int64]:
-    """COCO's counts of the mask of one shape: lengths of runs of 0, 1, 0, 1..., column by column, beginning with 0.
+def runs(
+    xy: NDArray[np.float64], ends: NDArray[np.int64], rings: NDArray[np.int64], height: int, width: int
+) -> NDArray[np.int64]:
+    """COCO's counts of the mask of some polygons together: lengths of runs of 0, 1, 0, 1..., column by column, beginning with 0.
 
     Args:
-        xy: (v, 2) vertices of its rings, in pixels of the mask, none of them beyond it.
+        xy: (v, 2) vertices of all rings, in pixels of the mask, none of them beyond it.
         ends: (r,) where in `xy` each ring ends.
+        rings: (n,) where in `ends` the rings of each polygon end.
         height: of the mask.
         width: of the mask.
     """
@@ -124,13 +155,16 @@ def runs(xy: NDArray[np.float64], ends: NDArray[np.int64], height: int, width: i
     moved = np.empty_like(xy)
     moved[:, 0] = xy[:, 0] - left
     moved[:, 1] = xy[:, 1] - upper
-    _fill_shape(box, 1, moved, ends, 0, len(ends))
+    first = 0
+    for polygon in range(len(rings)):
+        _fill_shape(box, 1, moved, ends, first, rings[polygon])
+        first = rings[polygon]
     counts = np.empty(box.size + 2, dtype=np.int64)
     found, since, now = 0, 0, 0
     for x in range(box.shape[1]):
         for y in range(box.shape[0] + 1):
             pixel = box[y, x] if y < box.shape[0] else 0
-            if y == box.shape[0] and lower == height and x + 1 < box.shape[1]:
+            if y == box.shape[0] == height and x + 1 < box.shape[1]:
                 continue  # the run goes on at the head of the next column
             if pixel != now:
                 at = (x + left) * height + y + upper

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import shapely
 
-from geolabel.chips.burn import burn_one
+from geolabel.chips.burn import burn_one, encode_one, is_worth_compiling
 from geolabel.formats import rle
 from geolabel.formats.areas import areas_of, areas_only, left_out
 from geolabel.formats.base import ChipWriter, Piece
@@ -107,6 +107,8 @@ class CocoWriter(ChipWriter):
 
     def _holed(self, shape: BaseGeometry, grid: Grid) -> list[list[float]] | dict[str, Any]:
         if self.context.spec.coco_holes == "rle":
+            if is_worth_compiling():
+                return rle.of_counts(encode_one(shape, grid.width, grid.height), grid.width, grid.height)
             return rle.to_json(burn_one(shape, grid.width, grid.height))
         parts = shapely.get_parts(shape)
         rings = (keyhole(p) if len(p.interiors) else shapely.get_coordinates(p.exterior)[:-1] for p in parts)

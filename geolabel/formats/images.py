@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from rasterio.io import MemoryFile
 from geolabel.chips.read import chosen_bands
 from geolabel.chips.values import dataset_dtype
 from geolabel.errors import InvalidSpec
+from geolabel.formats import tiff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.spec import ChipSpec
+    from geolabel.chips.stored import Stored
     from geolabel.model import Grid, Scene
 
 Palette = dict[int, tuple[int, int, int, int]]
 
+_PNG_LEVEL = 3
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-
 _JPEG_QUALITY = 95
 
 
@@ -69,6 +72,8 @@ def image_bytes(chip: Chip, image_format: str) -> bytes:
         np.save(stream, np.ascontiguousarray(chip.image), allow_pickle=False)
         return stream.getvalue()
     needs_mask = chip.nodata is None and "alpha" not in chip.colors and not chip.valid.all()
+    if chip.stored is not None and not needs_mask:
+        return _copied(chip, chip.stored)
     return geotiff(
         chip.image,
         chip.grid,
@@ -77,6 +82,18 @@ def image_bytes(chip: Chip, image_format: str) -> bytes:
         palette=chip.palette,
         mask=chip.valid if needs_mask else None,
     )
+
+
+def _copied(chip: Chip, stored: Stored) -> bytes:
+    kind = tiff.kind_of(
+        chip.image,
+        chip.grid.crs,
+        chip.grid.transform,
+        nodata=chip.nodata,
+        colors=chip.colors if stored.photometric != "YCBCR" else (),
+        palette=chip.palette,
+    )
+    return tiff.with_blocks(stored, replace(kind, block=(*stored.shape, stored.photometric)), chip.grid.transform)
 
 
 def geotiff(
@@ -98,6 +115,12 @@ def geotiff(
         palette: RGBA per value, of one band of 8 bits.
         mask: (height, width) False where there is no data, when no value says so.
     """
+    kind = tiff.kind_of(image, grid.crs, grid.transform, nodata=nodata, colors=colors, palette=palette)
+    content = None if mask is not None or image.dtype.kind == "c" else tiff.deflated(image, kind, grid.transform)
+    return _through_gdal(image, kind, grid, mask) if content is None else content
+
+
+def _through_gdal(image: NDArray[Any], kind: tiff.Kind, grid: Grid, mask: NDArray[np.bool_] | None) -> bytes:
     bands, height, width = image.shape
     options = {
         "driver": "GTiff",
@@ -107,22 +130,23 @@ def geotiff(
         "dtype": image.dtype,
         "crs": grid.crs and rasterio.CRS.from_user_input(grid.crs),
         "transform": Affine(*grid.transform),
-        "nodata": nodata,
+        "nodata": kind.nodata,
         "compress": "deflate",
-        "zlevel": 6,
-        "predictor": 3 if image.dtype.kind == "f" else 2 if image.dtype.kind in "iu" and palette is None else 1,
-        "photometric": "RGB" if tuple(colors[:3]) == ("red", "green", "blue") else "MINISBLACK",
+        "zlevel": tiff.LEVEL,
+        "predictor": kind.predictor,
+        "photometric": "RGB" if kind.colors[:3] == ("red", "green", "blue") else "MINISBLACK",
         # Without this GDAL takes the fourth of four 8-bit bands for alpha.
-        "ALPHA": "UNSPECIFIED" if "alpha" in colors else "NO",
+        "ALPHA": "UNSPECIFIED" if "alpha" in kind.colors else "NO",
+        "BIGTIFF": "IF_SAFER",
     }
-    if palette is not None:
+    if kind.palette is not None:
         del options["photometric"], options["ALPHA"]
     with rasterio.Env(GDAL_PAM_ENABLED="NO", GDAL_TIFF_INTERNAL_MASK="YES"), MemoryFile() as memory:
         with memory.open(**options) as target:
-            if palette is not None:
-                target.write_colormap(1, dict(palette))
-            elif "alpha" in colors:
-                target.colorinterp = [ColorInterp[color] for color in colors]
+            if kind.palette is not None:
+                target.write_colormap(1, dict(kind.palette))
+            elif "alpha" in kind.colors:
+                target.colorinterp = [ColorInterp[color] for color in kind.colors]
             target.write(image)
             if mask is not None:
                 target.write_mask(mask)
@@ -144,5 +168,5 @@ def _png(chip: Chip) -> bytes:
         picture = picture.convert("L")
         picture.putpalette([part for value in range(256) for part in chip.palette.get(value, (0, 0, 0, 255))[:3]])
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    picture.save(stream, "PNG", compress_level=_PNG_LEVEL)
     return stream.getvalue()

@@ -1,0 +1,103 @@
+"""The JPEG blocks of a GeoTIFF as they lie in the file, for chips that are whole blocks: nothing is decoded or lost."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rasterio.enums import Compression, Interleaving, PhotometricInterp
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+    from geolabel.geo.pixels import Window
+
+_FRAMES = {0xC0, 0xC1, 0xC2}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Blocks of a window, row by row.
+
+    Attributes:
+        blocks: JPEG streams without tables.
+        shape: (height, width) of a block.
+        tables: a JPEG stream of the tables that all of them use.
+        subsampling: of the colours, (across, down).
+        photometric: `YCBCR`, `RGB` or `MINISBLACK`, as GDAL names it.
+    """
+
+    blocks: tuple[bytes, ...]
+    shape: tuple[int, int]
+    tables: bytes
+    subsampling: tuple[int, int]
+    photometric: str
+
+
+def are_stored(dataset: DatasetReader, bands: tuple[int, ...]) -> bool:
+    """Whether a file holds JPEG blocks that can be taken as they are for these bands."""
+    return (
+        dataset.driver == "GTiff"
+        and dataset.compression is Compression.jpeg
+        and _photometric(dataset) is not None
+        and bool(dataset.profile.get("tiled"))
+        and bands == tuple(dataset.indexes)
+        and (len(bands) == 1 or (len(bands) == 3 and dataset.interleaving is Interleaving.pixel))
+        and set(dataset.dtypes) == {"uint8"}
+        and Path(dataset.name).is_file()
+    )
+
+
+def stored_blocks(dataset: DatasetReader, window: Window) -> Stored | None:
+    """The blocks of a window; None when it is not made of whole blocks, or one is not in the file.
+
+    Args:
+        dataset: for which `are_stored` holds.
+        window: (col, row, width, height).
+    """
+    col, row, width, height = window
+    high, wide = dataset.block_shapes[0]
+    beyond = min(col, row) < 0 or col + width > dataset.width or row + height > dataset.height
+    if beyond or col % wide or row % high or width % wide or height % high:
+        return None
+    tables = dataset.get_tag_item("JPEGTABLES", "TIFF", bidx=1)
+    if tables is None:
+        return None
+    blocks = []
+    with Path(dataset.name).open("rb") as file:
+        for y in range(row // high, (row + height) // high):
+            for x in range(col // wide, (col + width) // wide):
+                offset = dataset.get_tag_item(f"BLOCK_OFFSET_{x}_{y}", "TIFF", bidx=1)
+                size = dataset.get_tag_item(f"BLOCK_SIZE_{x}_{y}", "TIFF", bidx=1)
+                if offset is None or size is None:
+                    return None
+                file.seek(int(offset))
+                blocks.append(file.read(int(size)))
+    subsampling = {_subsampling(block) for block in blocks}
+    found = subsampling.pop()
+    if subsampling or found is None:
+        return None
+    photometric = _photometric(dataset)
+    assert photometric is not None
+    return Stored(tuple(blocks), (high, wide), bytes.fromhex(tables), found, photometric)
+
+
+def _photometric(dataset: DatasetReader) -> str | None:
+    """What the numbers in the blocks are. GDAL says it of YCbCr; the others follow from what the bands are."""
+    if dataset.photometric is not None:
+        return "YCBCR" if dataset.photometric is PhotometricInterp.ycbcr else None
+    colors = tuple(color.name for color in dataset.colorinterp)
+    return {("red", "green", "blue"): "RGB", ("gray",): "MINISBLACK"}.get(colors)
+
+
+def _subsampling(block: bytes) -> tuple[int, int] | None:
+    """What the head of a JPEG stream says: how many pixels share a colour, across and down."""
+    at = 2
+    while at + 4 <= len(block) and block[at] == 0xFF:
+        marker, length = block[at + 1], struct.unpack_from(">H", block, at + 2)[0]
+        if marker in _FRAMES:
+            return (block[at + 11] >> 4, block[at + 11] & 15)
+        at += 2 + length
+    return None

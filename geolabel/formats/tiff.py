@@ -1,0 +1,231 @@
+"""GeoTIFF files put together by hand, ten times as fast as one by one through GDAL, and read alike.
+
+GDAL writes the head of the first file of a kind: its tags say what the pixels are and where on the ground. The next file
+of that kind has the same tags, other pixels and another corner, so only these are written anew. What a head of one
+directory cannot hold (a mask inside, more than 4 GiB) is not written here.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import deflate
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasterio.io import MemoryFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from geolabel.chips.stored import Stored
+
+Palette = tuple[tuple[int, tuple[int, int, int, int]], ...]
+Transform = tuple[float, float, float, float, float, float]
+
+LEVEL = 1
+"""Of deflate: an eighth larger than the usual 6, in a third of the time, and as fast to read."""
+
+_STRIP = 1 << 20
+_MOST = 2**32 - 2**20
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_STRIPS, _TILES = (273, 279), (324, 325)
+_TIEPOINT, _MATRIX, _TABLES, _SUBSAMPLING, _SHORT, _LONG, _UNDEFINED = 33922, 34264, 347, 530, 3, 4, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What files have in common that differ only in pixels and place.
+
+    Attributes:
+        shape: (bands, height, width).
+        dtype: numpy's name.
+        crs: of the pixels, or None.
+        linear: (a, b, d, e) of the transform.
+        placed: whether the transform is another than the identity, which GDAL does not write.
+        nodata: value that means "no data", or None.
+        colors: what each band is.
+        palette: RGBA per value, of one band of 8 bits.
+        block: (height, width) and photometric interpretation of JPEG blocks; None for deflate.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: str
+    crs: str | None
+    linear: tuple[float, float, float, float]
+    placed: bool
+    nodata: float | None
+    colors: tuple[str, ...]
+    palette: Palette | None
+    block: tuple[int, int, str] | None = None
+
+    @property
+    def predictor(self) -> int:
+        """TIFF's predictor: what pixels are replaced by before deflate: 1 nothing, 2 differences, 3 those of floats."""
+        kind = np.dtype(self.dtype).kind
+        return 3 if kind == "f" else 2 if kind in "iu" and self.palette is None else 1
+
+    @property
+    def rows(self) -> int:
+        """In a strip."""
+        bands, height, width = self.shape
+        return max(1, min(height, _STRIP // (bands * width * np.dtype(self.dtype).itemsize)))
+
+
+def deflated(image: NDArray[Any], kind: Kind, transform: Transform) -> bytes | None:
+    """A file of pixels, losslessly compressed; None when they are too many.
+
+    Args:
+        image: (bands, height, width).
+        kind: of the file.
+        transform: from pixels to the ground.
+    """
+    if image.nbytes > _MOST:
+        return None
+    pixels = np.ascontiguousarray(np.moveaxis(image, 0, -1), dtype=image.dtype.newbyteorder("<"))
+    strips = [pixels[row : row + kind.rows] for row in range(0, len(pixels), kind.rows)]
+    return _file(
+        _head(kind), [bytes(deflate.zlib_compress(_predicted(s, kind.predictor), LEVEL)) for s in strips], transform
+    )
+
+
+def with_blocks(stored: Stored, kind: Kind, transform: Transform) -> bytes:
+    """A file of the very JPEG blocks that another file has: no pixel changes."""
+    tags = dict(_head(kind))
+    tags[_TABLES] = (_UNDEFINED, stored.tables)
+    if _SUBSAMPLING in tags:
+        tags[_SUBSAMPLING] = (_SHORT, struct.pack("<2H", *stored.subsampling))
+    return _file(tags, stored.blocks, transform)
+
+
+def _predicted(pixels: NDArray[Any], predictor: int) -> bytes:
+    """The bytes of (rows, width, bands) pixels as the predictor has them. Source: libtiff's tif_predict.c."""
+    if predictor == 1:
+        return pixels.tobytes()
+    rows, width, bands = pixels.shape
+    size = pixels.dtype.itemsize
+    if predictor == 3:  # bytes of equal weight together, the weightiest first
+        planes = pixels.view(np.uint8).reshape(rows, width * bands, size)[:, :, ::-1].swapaxes(1, 2)
+        flat = np.ascontiguousarray(planes).reshape(rows, size * width * bands)
+        result = flat.copy()
+        result[:, bands:] -= flat[:, :-bands]
+        return result.tobytes()
+    values = pixels.view(f"<u{size}")
+    differences = values.copy()
+    differences[:, 1:] -= values[:, :-1]
+    return differences.tobytes()
+
+
+Tags = dict[int, tuple[int, bytes]]
+
+
+@lru_cache(maxsize=64)
+def _head(kind: Kind) -> Tags:
+    """Tags of a file of that kind, as GDAL writes them: type and bytes by number, without where the blocks are."""
+    bands, height, width = kind.shape
+    a, b, d, e = kind.linear
+    options: dict[str, Any] = {
+        "driver": "GTiff",
+        "width": width,
+        "height": height,
+        "count": bands,
+        "dtype": kind.dtype,
+        "crs": kind.crs and rasterio.CRS.from_user_input(kind.crs),
+        "transform": Affine(a, b, float(kind.placed), d, e, float(kind.placed)),
+        "nodata": kind.nodata,
+        "photometric": "RGB" if kind.colors[:3] == ("red", "green", "blue") else "MINISBLACK",
+        # Without this GDAL takes the fourth of four 8-bit bands for alpha.
+        "ALPHA": "UNSPECIFIED" if "alpha" in kind.colors else "NO",
+        "SPARSE_OK": "YES",
+        "ENDIANNESS": "LITTLE",
+        "BIGTIFF": "NO",
+        "interleave": "pixel",
+    }
+    if kind.palette is not None:
+        del options["photometric"], options["ALPHA"]
+    if kind.block is None:
+        options |= {"compress": "deflate", "predictor": kind.predictor, "blockysize": kind.rows}
+    else:
+        rows, columns, photometric = kind.block
+        options |= {"compress": "jpeg", "tiled": True, "blockysize": rows, "blockxsize": columns}
+        options["photometric"] = photometric
+    with rasterio.Env(GDAL_PAM_ENABLED="NO"), MemoryFile() as memory:
+        with memory.open(**options) as target:
+            if kind.palette is not None:
+                target.write_colormap(1, dict(kind.palette))
+            elif "alpha" in kind.colors:
+                target.colorinterp = [ColorInterp[color] for color in kind.colors]
+        return _tags(bytes(memory.getbuffer()))
+
+
+def _tags(content: bytes) -> Tags:
+    start = struct.unpack_from("<I", content, 4)[0]
+    found: Tags = {}
+    for index in range(struct.unpack_from("<H", content, start)[0]):
+        at = start + 2 + 12 * index
+        tag, type_, count = struct.unpack_from("<HHI", content, at)
+        size = _SIZES[type_] * count
+        where = at + 8 if size <= 4 else struct.unpack_from("<I", content, at + 8)[0]
+        found[tag] = (type_, content[where : where + size])
+    return found
+
+
+def _file(head: Tags, blocks: Sequence[bytes], transform: Transform) -> bytes:
+    tags = dict(head)
+    _, _, x, _, _, y = transform
+    for tag, places in ((_TIEPOINT, (3, 4)), (_MATRIX, (3, 7))):
+        if tag in tags:
+            values = list(struct.unpack(f"<{len(tags[tag][1]) // 8}d", tags[tag][1]))
+            values[places[0]], values[places[1]] = x, y
+            tags[tag] = (12, struct.pack(f"<{len(values)}d", *values))
+    offsets, counts = _TILES if _TILES[0] in tags else _STRIPS
+    tags[counts] = (_LONG, struct.pack(f"<{len(blocks)}I", *map(len, blocks)))
+    tags[offsets] = (_LONG, bytes(4 * len(blocks)))
+    entries = 8 + 2 + 12 * len(tags) + 4
+    at, where = entries, {}
+    for tag, (_, value) in sorted(tags.items()):
+        if len(value) > 4:
+            where[tag] = at
+            at += len(value) + len(value) % 2
+    starts = []
+    for block in blocks:
+        starts.append(at)
+        at += len(block)
+    tags[offsets] = (_LONG, struct.pack(f"<{len(blocks)}I", *starts))
+    parts = [struct.pack("<2sHIH", b"II", 42, 8, len(tags))]
+    for tag, (type_, value) in sorted(tags.items()):
+        place = struct.pack("<I", where[tag]) if tag in where else value.ljust(4, b"\0")
+        parts.append(struct.pack("<HHI", tag, type_, len(value) // _SIZES[type_]) + place)
+    parts.append(bytes(4))
+    parts += [value + bytes(len(value) % 2) for tag, (_, value) in sorted(tags.items()) if tag in where]
+    return b"".join([*parts, *blocks])
+
+
+def kind_of(
+    image: NDArray[Any],
+    crs: str | None,
+    transform: Transform,
+    *,
+    nodata: float | None,
+    colors: Sequence[str],
+    palette: Mapping[int, tuple[int, int, int, int]] | None,
+) -> Kind:
+    """What file pixels go into. Arguments as in `images.geotiff`."""
+    a, b, _, d, e, _ = transform
+    bands, height, width = image.shape
+    return Kind(
+        (bands, height, width),
+        image.dtype.name,
+        crs,
+        (a, b, d, e),
+        tuple(transform) != (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        nodata,
+        tuple(colors),
+        None if palette is None else tuple(sorted(palette.items())),
+    )
