@@ -100,8 +100,8 @@ def flat_rings(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Vertices of all rings, counted from a pixel; where each ring ends in them, and the rings of each polygon in these."""
     rings, owner = shapely.get_rings(polygons, return_index=True)
-    ends = np.cumsum(shapely.get_num_coordinates(rings))
-    last = np.searchsorted(owner, np.arange(len(polygons)), side="right")
+    ends = np.cumsum(shapely.get_num_coordinates(rings), dtype=np.int64)
+    last = np.searchsorted(owner, np.arange(len(polygons)), side="right").astype(np.int64)
     return shapely.get_coordinates(rings) - (col, row), ends, last
 
 

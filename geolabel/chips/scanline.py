@@ -45,12 +45,12 @@ def _is_clockwise(xy: NDArray[np.float64], start: int, end: int) -> bool:
     near = (abs(ax) < _NEAR and abs(ay) < _NEAR) or (abs(bx) < _NEAR and abs(by) < _NEAR)
     turn = bx * ay - ax * by
     if not twice and not near and turn != 0:
-        return turn < 0
+        return bool(turn < 0)
     area = xy[start, 0] * (xy[start + 1, 1] - xy[end - 1, 1])
     for i in range(start + 1, end - 1):
         area += xy[i, 0] * (xy[i + 1, 1] - xy[i - 1, 1])
     area += xy[end - 1, 0] * (xy[start, 1] - xy[end - 2, 1])
-    return area < 0
+    return bool(area < 0)
 
 
 @compiled
