@@ -39,20 +39,25 @@ from geolabel.errors import InvalidInput, NotFound
 from geolabel.imagery import check_hosts, find_registered, with_disk_cache
 from geolabel.jobs import JobRunner
 from geolabel.labeltiles.service import LabelTiles
+from geolabel.model import Project, Scene
 from geolabel.settings import Settings
 from geolabel.store.presence import Presence
 from geolabel.store.store import open_store
 from tiles import metrics
 from tiles.cache import Cache
+from tiles.desk import Desk
 from tiles.errors import TilesError, UnknownScene
+from tiles.mosaic_router import create_mosaic_router
+from tiles.mosaics import Entry
 from tiles.patience import Bodies
 from tiles.router import STATUS as TILES_STATUS
 from tiles.router import create_router
 from tiles.settings import read_environment
+from tiles.standards import create_matrix_router
 from tiles.telemetry import Route, Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from geolabel.store.store import Store
     from tiles.settings import TilesSettings
@@ -110,9 +115,11 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
         tiles_settings = with_disk_cache(read_environment(), settings)
     except TilesError as error:
         raise InvalidInput(str(error)) from error
-    app.include_router(
-        create_router(_Catalogue(app, tiles_settings), tiles_settings), prefix="/api/scenes", tags=["tiles"]
-    )
+    imagery = _Imagery(app, tiles_settings)
+    desk = Desk(imagery.source, tiles_settings, imagery.saved)
+    app.include_router(create_router(desk), prefix="/api/scenes", tags=["tiles"])
+    app.include_router(create_mosaic_router(desk, imagery.mosaic), prefix="/api/projects", tags=["tiles"])
+    app.include_router(create_matrix_router(), prefix="/api", tags=["tiles"])
     openapi.add_route(app)
     app.add_api_route("/healthz", _health, tags=["server"])
     app.add_api_route("/metrics", _metrics, tags=["server"])
@@ -174,31 +181,47 @@ def make_runner(store: Store) -> JobRunner:
     )
 
 
-class _Catalogue:
-    """What tiles may show: the registered scenes, by id."""
+class _Imagery:
+    """What tiles may show, by id: the registered scenes, how they are shown, and the scenes of a project as one layer."""
 
     def __init__(self, app: FastAPI, limits: TilesSettings) -> None:
         self._app = app
         self._limits = limits
-        self._places: dict[str, tuple[tuple[str, str], float]] = {}
+        self._known: dict[tuple[str, str], tuple[Scene | Project, float]] = {}
 
-    def __call__(self, scene: str) -> Source:
-        # As the file is at this moment: a changed one is drawn anew.
-        return find_registered(*self._place(scene), self._app.state.settings, self._limits)
+    def source(self, scene: str) -> Source:
+        """The file of a scene, as it is at this moment: a changed one is drawn anew."""
+        found = self._scene(scene)
+        return find_registered(found.href, found.version, self._app.state.settings, self._limits)
 
-    def _place(self, scene: str) -> tuple[str, str]:
-        """Where its file is; a map asks for many tiles of one scene at once, and the store need not hear all of them."""
-        place, until = self._places.get(scene, (("", ""), 0.0))
-        if time.monotonic() < until:
-            return place
+    def saved(self, scene: str) -> Mapping[str, str]:
+        """How a scene is shown where a request says nothing else."""
+        return self._scene(scene).rendering
+
+    def mosaic(self, project: str) -> list[Entry]:
+        """The scenes of a project, in its order."""
+        found = self._remembered("project", project)
+        assert isinstance(found, Project)
+        return [Entry(scene, self._scene(scene).datetime) for scene in found.scenes]
+
+    def _scene(self, scene: str) -> Scene:
+        found = self._remembered("scene", scene)
+        assert isinstance(found, Scene)
+        return found
+
+    def _remembered(self, kind: str, name: str) -> Scene | Project:
+        """From the store; a map asks for many tiles of one scene at once, and the store need not hear all of them."""
+        known, until = self._known.get((kind, name), (None, 0.0))
+        if known is not None and time.monotonic() < until:
+            return known
+        store = self._app.state.store
         try:
-            found = self._app.state.store.scene(scene)
+            found: Scene | Project = store.scene(name) if kind == "scene" else store.project(name)
         except NotFound as error:
-            self._places.pop(scene, None)
+            self._known.pop((kind, name), None)
             raise UnknownScene(str(error)) from error
-        place = (found.href, found.version)
-        self._places[scene] = (place, time.monotonic() + _REMEMBERED_S)
-        return place
+        self._known[kind, name] = (found, time.monotonic() + _REMEMBERED_S)
+        return found
 
 
 def _nothing() -> None:

@@ -78,6 +78,9 @@ class Band:
         name: the band's own description, or `Band 1`.
         nodata: the value that means "no data", or None.
         color: what the file says the band is: `red`, `alpha`, `palette`, `gray`, `undefined`...
+        scale: what a stored value is multiplied by to get one in `unit`.
+        offset: what is added to it then.
+        unit: of the values that scale and offset give, or None.
     """
 
     index: int
@@ -85,6 +88,16 @@ class Band:
     name: str
     nodata: float | None = None
     color: str = "undefined"
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that HTTP and `--json` give; scale, offset and unit when there are any."""
+        plain = {"index": self.index, "name": self.name, "dtype": self.dtype, "nodata": self.nodata, "color": self.color}
+        if (self.scale, self.offset, self.unit) == (1.0, 0.0, None):
+            return plain
+        return {**plain, "scale": self.scale, "offset": self.offset, "unit": self.unit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,7 @@ class Scene:
         resolution: ground size of a pixel in metres, at the centre; 1 for a scene without a CRS.
         synthetic: True for the generated sample.
         warnings: sentences on what is odd and what it costs.
+        rendering: query parameters of its tiles that hold where a request says nothing else: `{"bidx": "4,3,2"}`.
     """
 
     id: str
@@ -131,6 +145,7 @@ class Scene:
     resolution: float | None = None
     synthetic: bool = False
     warnings: tuple[str, ...] = ()
+    rendering: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_slug("scene", self.id)
@@ -144,16 +159,14 @@ class Scene:
             "transform": list(self.grid.transform),
             "width": self.grid.width,
             "height": self.grid.height,
-            "bands": [
-                {"index": b.index, "name": b.name, "dtype": b.dtype, "nodata": b.nodata, "color": b.color}
-                for b in self.bands
-            ],
+            "bands": [band.to_json() for band in self.bands],
             "datetime": self.datetime,
             "bounds": list(self.bounds) if self.bounds else None,
             "resolution": self.resolution,
             "synthetic": self.synthetic,
             "version": self.version,
             "warnings": list(self.warnings),
+            "rendering": dict(self.rendering),
         }
 
 

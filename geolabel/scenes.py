@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from datetime import UTC, date
 from datetime import datetime as datetime_
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rasterio.errors import RasterioError
@@ -21,11 +21,13 @@ from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRast
 from geolabel.geo import crs as crs_
 from geolabel.geo import pixels
 from geolabel.model import CRS84, Band, Bounds, Grid, Scene, slugify
-from tiles.errors import TilesError
-from tiles.sources import RasterInfo, describe, find_source, open_raster
+from tiles.errors import InvalidParameter, TilesError
+from tiles.sources import BandInfo, RasterInfo, describe, find_source, open_raster
+from tiles.sources import inspect as read_header
+from tiles.style import PARAMETERS, make_style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from rasterio.io import DatasetReader
@@ -62,16 +64,42 @@ def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | No
         id=scene_id or slugify(Path(name).stem),
         href=source.href,
         grid=grid,
-        bands=tuple(
-            Band(b.index, b.dtype, b.description or f"Band {b.index}", b.nodata, b.color_interp) for b in info.bands
-        ),
+        bands=tuple(_band(band) for band in info.bands),
         version=source.version,
-        datetime=_read_datetime(datetime) if datetime else info.datetime,
+        datetime=read_datetime(datetime) if datetime else info.datetime,
         bounds=_bounds(name, grid),
         resolution=_resolution(grid),
         synthetic=synthetic,
         warnings=(*_no_place(name, grid), *_warnings(info)),
     )
+
+
+def _band(info: BandInfo) -> Band:
+    name = info.description or f"Band {info.index}"
+    return Band(info.index, info.dtype, name, info.nodata, info.color_interp, info.scale, info.offset, info.unit)
+
+
+def check_rendering(scene: Scene, rendering: Mapping[str, str]) -> None:
+    """Refuse a saved look that tiles of a scene cannot be drawn with.
+
+    Args:
+        scene: whose file says which bands there are.
+        rendering: query parameters of its tiles.
+
+    Raises:
+        InvalidInput: one is not known, or cannot be used.
+        InvalidRaster: the file cannot be read.
+    """
+    unknown = sorted(set(rendering) - set(PARAMETERS))
+    if unknown:
+        raise InvalidInput(f"A rendering has no {unknown[0][:64]!r}: expected any of {', '.join(PARAMETERS)}.")
+    try:
+        given: dict[str, Any] = {name: [text] for name, text in rendering.items()}
+        make_style(read_header(find_source(scene.href)), **given)
+    except InvalidParameter as error:
+        raise InvalidInput(str(error)) from error
+    except TilesError as error:
+        raise InvalidRaster(str(error)) from error
 
 
 def _grid(name: str, info: RasterInfo) -> Grid:
@@ -163,14 +191,22 @@ def _warnings(info: RasterInfo) -> list[str]:
     if info.gcps:
         notes.append(f"It has {info.gcps} ground control points beside its transform; the transform is used.")
     if any(b.dtype.startswith("complex") for b in info.bands):
+        notes.append("Its values are complex: the map shows their magnitude.")
+    scaled = [b for b in info.bands if (b.scale, b.offset) != (1.0, 0.0)]
+    if scaled:
         notes.append(
-            "Its values are complex, which the map does not draw: register their magnitude, as a real raster, to label on it."
+            f"Its values are stored with a scale and an offset (band {scaled[0].index}: {scaled[0].scale:g} x value + {scaled[0].offset:g}"
+            f"{' ' + scaled[0].unit if scaled[0].unit else ''}): stretches, expressions and chips are in stored values, unscale=true shows the others."
         )
     return notes
 
 
-def _read_datetime(text: str) -> str:
-    """A date or a moment as RFC 3339 in UTC."""
+def read_datetime(text: str) -> str:
+    """A date or a moment as RFC 3339 in UTC.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
     try:
         if len(text) == len("2018-10-13"):
             return f"{date.fromisoformat(text).isoformat()}T00:00:00Z"

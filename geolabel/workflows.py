@@ -75,7 +75,7 @@ def add_scene(
     taken = {s.id: s for s in store.scenes()}
     known = next((s for s in taken.values() if s.href == scene.href), None)
     if known is not None:
-        scene = store.replace_scene(replace(scene, id=known.id, datetime=scene.datetime or known.datetime))
+        scene = store.replace_scene(replace(scene, id=known.id, datetime=scene.datetime or known.datetime, rendering=known.rendering))
     else:
         scene = store.add_scene(replace(scene, id=_free_slug(scene.id, taken)))
     if project:
@@ -92,6 +92,27 @@ def _free_slug(slug: str, taken: Container[str]) -> str:
     return next(name for n in count(2) if (name := f"{slug[:58]}-{n}") not in taken)
 
 
+def update_scene(store: Store, scene_id: str, **changes: Any) -> Scene:
+    """Change what is said of a scene; what is not named stays.
+
+    Args:
+        store: the workspace.
+        scene_id: slug.
+        changes: `rendering`, query parameters of its tiles that hold where a request says nothing else; `datetime`, RFC 3339
+            or None.
+
+    Raises:
+        NotFound: no such scene.
+        InvalidInput: a parameter that its tiles cannot be drawn with, or a date that cannot be read.
+    """
+    scene = store.scene(scene_id)
+    if "rendering" in changes:
+        scenes_.check_rendering(scene, changes["rendering"])
+    if changes.get("datetime") is not None:
+        changes["datetime"] = scenes_.read_datetime(changes["datetime"])
+    return store.replace_scene(replace(store.scene(scene_id), **changes))
+
+
 def relink_scene(store: Store, scene_id: str, path: str | Path) -> Scene:
     """Say where a scene's file is now; chips cut before and after are on the same pixels.
 
@@ -105,7 +126,7 @@ def relink_scene(store: Store, scene_id: str, path: str | Path) -> Scene:
             f"{Path(found.href).name} is not the raster of scene {scene_id!r}: expected {_grid_words(scene)}, got {_grid_words(found)}. "
             "Register it as a scene of its own with `geolabel scene add`.",
         )
-    return store.replace_scene(found)
+    return store.replace_scene(replace(found, rendering=scene.rendering))
 
 
 def _grid_words(scene: Scene) -> str:

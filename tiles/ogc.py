@@ -12,26 +12,8 @@ if TYPE_CHECKING:
     from tiles.layers import Layer, Tileset
     from tiles.matrix import Level, MatrixSet
 
-CONFORMANCE: Final = (
-    *(
-        f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}"
-        for name in ("core", "tileset", "tilesets-list", "png", "jpeg", "tiff")
-    ),
-    *(
-        f"http://www.opengis.net/spec/tms/2.0/conf/{name}"
-        for name in (
-            "tilematrixset",
-            "tilesetmetadata",
-            "json-tilematrixset",
-            "json-tilematrixsetlimits",
-            "json-tilesetmetadata",
-        )
-    ),
-)
-
 TILESETS: Final = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 SCHEME: Final = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
-SCHEMES: Final = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes"
 _JSON: Final = "application/json"
 _CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 

@@ -28,6 +28,8 @@ router = APIRouter(
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 SCHEMA = "application/schema+json"
+TILESETS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
+SCHEMES = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes"
 PROJJSON = "application/projjson+json"
 
 _PART = "http://www.opengis.net/spec/ogcapi-features-"
@@ -59,6 +61,20 @@ CONFORMANCE = (
             "property-property",
         )
     ),
+    *(
+        f"http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/{name}"
+        for name in ("core", "tileset", "tilesets-list", "png", "jpeg", "tiff")
+    ),
+    *(
+        f"http://www.opengis.net/spec/tms/2.0/conf/{name}"
+        for name in (
+            "tilematrixset",
+            "tilesetmetadata",
+            "json-tilematrixset",
+            "json-tilematrixsetlimits",
+            "json-tilesetmetadata",
+        )
+    ),
     # What basic-spatial-functions was called in the drafts: QGIS sends boxes to servers that say so.
     f"{_CQL2}0.0/conf/basic-spatial-operators",
 )
@@ -74,6 +90,8 @@ def landing(context: ContextDep) -> Response:
         _link(context, "/api/docs", "service-doc", "text/html", "The API for people"),
         _link(context, "/api/conformance", "conformance", JSON, "Standards that the API follows"),
         _link(context, "/api/collections", "data", JSON, "The projects' labels"),
+        _link(context, "/api/scenes", "scenes", JSON, "Imagery: the scenes, and their tiles"),
+        _link(context, "/api/tileMatrixSets", SCHEMES, JSON, "Tile matrix sets in which scenes on Earth are served"),
         _link(context, "/", "alternate", "text/html", "The web map"),
     ]
     return Json(
@@ -83,7 +101,7 @@ def landing(context: ContextDep) -> Response:
 
 @router.get("/conformance")
 def conformance() -> Response:
-    """The conformance classes of OGC API Features."""
+    """The conformance classes of OGC API Features and Tiles."""
     return Json({"conformsTo": CONFORMANCE})
 
 
@@ -229,6 +247,9 @@ def collection(context: Context, project: Project) -> dict[str, Any]:
         return body
     tiles = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
     body["links"].append(_link(context, f"{at}/tiles", tiles, JSON, "Vector tiles"))
+    if project.scenes:
+        mosaic = f"/api/projects/{project.id}/mosaic"
+        body["links"].append(_link(context, f"{mosaic}/tiles", TILESETS, JSON, "Imagery: all scenes as one layer"))
     boxes = [scene.bounds for scene in map(context.store.scene, project.scenes) if scene.bounds is not None]
     if (labels := context.store.extent(project.id)) is not None:
         boxes.append(crs_.bounds_to(labels, storage, CRS84))

@@ -20,7 +20,7 @@ from geolabel.api.items import DEFAULT_LIMIT, MAX_LIMIT
 from geolabel.api.jobs import NewExport
 from geolabel.api.operations import Operation
 from geolabel.api.projects import NewProject, ProjectPatch
-from geolabel.api.scenes import NewScene
+from geolabel.api.scenes import NewScene, ScenePatch
 from geolabel.api.snapshots import NewSnapshot
 from geolabel.api.wire import GEOJSON, JSON, MERGE_PATCH, PROBLEM, ZIP, Json
 
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _ITEMS = "/api/collections/{project}/items"
-_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, Operation, ProjectPatch, Revert, There)
+_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, Operation, ProjectPatch, Revert, ScenePatch, There)
 _OPTIONAL = ("Revert", "NewSnapshot")
 
 _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/scenes", "post"): ("NewScene", (JSON,)),
     ("/api/projects", "post"): ("NewProject", (JSON,)),
     ("/api/projects/{project}", "patch"): ("ProjectPatch", (JSON, MERGE_PATCH)),
+    ("/api/scenes/{scene}", "patch"): ("ScenePatch", (JSON, MERGE_PATCH)),
     ("/api/projects/{project}/exports", "post"): ("NewExport", (JSON,)),
     ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
     ("/api/projects/{project}/predictions", "post"): ("Predictions", (JSON, GEOJSON, ZIP)),

@@ -87,9 +87,9 @@ def _missing(scene_id: str) -> NotFound:
 
 def _values(scene: Scene) -> dict[str, Any]:
     check_text("path", scene.href)
-    check_text("text", scene.version, scene.datetime, scene.grid.crs, *scene.warnings)
+    check_text("text", scene.version, scene.datetime, scene.grid.crs, *scene.warnings, *scene.rendering.values())
     for band in scene.bands:
-        check_text("band name", band.name, band.color)
+        check_text("band name", band.name, band.color, band.unit)
     return {
         "id": scene.id,
         "href": scene.href,
@@ -98,15 +98,13 @@ def _values(scene: Scene) -> dict[str, Any]:
         "transform": list(scene.grid.transform),
         "width": scene.grid.width,
         "height": scene.grid.height,
-        "bands": [
-            {"index": b.index, "dtype": b.dtype, "name": b.name, "nodata": b.nodata, "color": b.color}
-            for b in scene.bands
-        ],
+        "bands": [band.to_json() for band in scene.bands],
         "datetime": scene.datetime,
         "bounds": None if scene.bounds is None else list(scene.bounds),
         "resolution": scene.resolution,
         "synthetic": scene.synthetic,
         "warnings": list(scene.warnings),
+        "rendering": dict(scene.rendering),
     }
 
 
@@ -123,4 +121,5 @@ def _scene(row: RowMapping) -> Scene:
         resolution=row["resolution"],
         synthetic=row["synthetic"],
         warnings=tuple(row["warnings"]),
+        rendering=row["rendering"],
     )

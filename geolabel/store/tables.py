@@ -94,6 +94,7 @@ scenes = Table(
     Column("resolution", Double),
     Column("synthetic", Boolean, nullable=False),
     Column("warnings", Json, nullable=False),
+    Column("rendering", Json, nullable=False, server_default="{}"),
     sqlite_autoincrement=True,
 )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision. Written out, so that opening a current workspace need not load Alembic."""
 
 SCHEMA = "geolabel"
