@@ -76,16 +76,14 @@ def test_what_it_costs_is_said(data: Path) -> None:
     assert inspect(data / "images/cog_cmap.tif").warnings == ()
 
 
-def test_what_the_map_cannot_draw_is_said(tmp_path: Path) -> None:
+def test_complex_values_are_shown_as_their_magnitude(tmp_path: Path) -> None:
     path = tmp_path / "radar.tif"
     transform = rasterio.transform.from_origin(500_000, 5_600_000, 10, 10)
     with rasterio.open(
         path, "w", driver="GTiff", width=8, height=8, count=1, dtype="complex64", crs="EPSG:32633", transform=transform
     ) as raster:
         raster.write(np.ones((1, 8, 8), dtype=np.complex64))
-    assert inspect(path).warnings == (
-        "Its values are complex, which the map does not draw: register their magnitude, as a real raster, to label on it.",
-    )
+    assert inspect(path).warnings == ("Its values are complex: the map shows their magnitude.",)
 
 
 def test_the_ground_size_of_a_pixel_is_on_the_ground(data: Path) -> None:
