@@ -94,7 +94,13 @@ class Band:
 
     def to_json(self) -> dict[str, Any]:
         """The object that HTTP and `--json` give; scale, offset and unit when there are any."""
-        plain = {"index": self.index, "name": self.name, "dtype": self.dtype, "nodata": self.nodata, "color": self.color}
+        plain = {
+            "index": self.index,
+            "name": self.name,
+            "dtype": self.dtype,
+            "nodata": self.nodata,
+            "color": self.color,
+        }
         if (self.scale, self.offset, self.unit) == (1.0, 0.0, None):
             return plain
         return {**plain, "scale": self.scale, "offset": self.offset, "unit": self.unit}

@@ -75,7 +75,9 @@ def add_scene(
     taken = {s.id: s for s in store.scenes()}
     known = next((s for s in taken.values() if s.href == scene.href), None)
     if known is not None:
-        scene = store.replace_scene(replace(scene, id=known.id, datetime=scene.datetime or known.datetime, rendering=known.rendering))
+        scene = store.replace_scene(
+            replace(scene, id=known.id, datetime=scene.datetime or known.datetime, rendering=known.rendering)
+        )
     else:
         scene = store.add_scene(replace(scene, id=_free_slug(scene.id, taken)))
     if project:

@@ -72,7 +72,11 @@ def test_a_saved_look_stays_when_the_scene_is_registered_again(api, data: Path) 
     ("body", "status", "sentence"),
     [
         ({"rendering": {"bidx": "9"}}, 422, "bidx names a band that the raster does not have"),
-        ({"rendering": {"colour": "red"}}, 422, "A rendering has no 'colour': expected any of bidx, expression, preset"),
+        (
+            {"rendering": {"colour": "red"}},
+            422,
+            "A rendering has no 'colour': expected any of bidx, expression, preset",
+        ),
         ({"rendering": {"gamma": 2}}, 422, "string"),
         ({"datetime": "yesterday"}, 422, "The date 'yesterday' cannot be read"),
         ({"name": "x"}, 422, "name"),
@@ -85,7 +89,10 @@ def test_a_look_that_cannot_be_saved(api, body: dict, status: int, sentence: str
 
 
 def test_a_date_can_be_said_and_taken_back(api) -> None:
-    assert api("PATCH", "/api/scenes/atlanta_pan", json={"datetime": "2016-03-01"}).json()["datetime"] == "2016-03-01T00:00:00Z"
+    assert (
+        api("PATCH", "/api/scenes/atlanta_pan", json={"datetime": "2016-03-01"}).json()["datetime"]
+        == "2016-03-01T00:00:00Z"
+    )
     assert api("PATCH", "/api/scenes/atlanta_pan", json={"datetime": None}).json()["datetime"] is None
 
 
@@ -137,9 +144,12 @@ def test_a_scene_that_is_not_on_earth_has_its_own_tiles_only(api, data: Path) ->
 
 
 def test_gdal_opens_the_imagery_of_a_project(server: httpx.Client, data: Path) -> None:
-    with rasterio.open(
-        f"WMTS:{server.base_url}/api/projects/kampala/mosaic/wmts.xml,layer=kampala,tilematrixset=WebMercatorQuad"
-    ) as ours, rasterio.open(data / "pairs/kampala_rgb_buildings/kampala_z19_rgb.tif") as theirs:
+    with (
+        rasterio.open(
+            f"WMTS:{server.base_url}/api/projects/kampala/mosaic/wmts.xml,layer=kampala,tilematrixset=WebMercatorQuad"
+        ) as ours,
+        rasterio.open(data / "pairs/kampala_rgb_buildings/kampala_z19_rgb.tif") as theirs,
+    ):
         assert ours.crs == theirs.crs
         assert ours.bounds.left == pytest.approx(theirs.bounds.left, abs=theirs.res[0])
         window = ours.window(*theirs.bounds)
