@@ -7,7 +7,6 @@ under the condition that the file still is the one that the version names, so th
 from __future__ import annotations
 
 import io
-import math
 import time
 import warnings
 from collections import OrderedDict
@@ -17,14 +16,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from rasterio.errors import RasterioDeprecationWarning
-from rasterio.io import DatasetReader, FilePath
-from rasterio.windows import Window
+from rasterio.io import FilePath
 
 from tiles import metrics
 from tiles.allow import Address, read_address
 from tiles.buckets import Buckets
 from tiles.connect import Stamp, Web, read_networks
 from tiles.errors import SourceChanged, SourceUnreachable, TilesError
+from tiles.reader import Reader
 from tiles.tiff import Directory, read_directories
 
 if TYPE_CHECKING:
@@ -305,7 +304,7 @@ class _Copy(RemoteFile):
         return got
 
 
-class RemoteReader(DatasetReader):  # type: ignore[misc]
+class RemoteReader(Reader):
     """A raster elsewhere, whose windows are fetched whole before GDAL reads them block by block."""
 
     file: RemoteFile
@@ -359,16 +358,11 @@ class RemoteReader(DatasetReader):  # type: ignore[misc]
             raise
 
     def _ahead(self, indexes: Any, *, window: Any = None, out_shape: Any = None, **_: Any) -> None:
-        if window is None:
-            place = (0, 0, self.width, self.height)
-        else:
-            if isinstance(window, tuple):
-                window = Window.from_slices(*window, height=self.height, width=self.width)
-            place = (int(window.col_off), int(window.row_off), math.ceil(window.width), math.ceil(window.height))
+        self.check(indexes, window=window, out_shape=out_shape)
+        place = self.place(window)
         if out_shape is not None and out_shape[-1] * 2 <= place[2]:
             return  # GDAL takes an overview then, and knows best which blocks of it
-        bands = self.indexes if indexes is None else (indexes,) if isinstance(indexes, int) else tuple(indexes)
-        self.file.contents.fetch_ahead(self.width, self.height, place, bands)
+        self.file.contents.fetch_ahead(self.width, self.height, place, self.bands(indexes))
 
 
 class Remote:

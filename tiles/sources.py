@@ -29,7 +29,6 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError, WarpOperationError
-from rasterio.io import DatasetReader
 
 from tiles import metrics, stack
 from tiles.allow import is_address, read_address
@@ -37,11 +36,14 @@ from tiles.errors import SourceChanged, SourceNotFound, SourceRefused, SourceUnr
 from tiles.limits import check_header
 from tiles.pins import GDAL_ENVIRONMENT
 from tiles.proof import PROOF_BYTES, REMOTE_PROOF_BYTES, check_byte_ranges, check_png_end, decode_sample
+from tiles.reader import Reader
 from tiles.remote import RemoteReader, remote
 from tiles.settings import TilesSettings, from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rasterio.io import DatasetReader
 
     from tiles.handles import Handles
 
@@ -303,6 +305,7 @@ def _opened(source: Source, overview: int | None, settings: TilesSettings) -> It
     try:
         with rasterio.Env(**GDAL_ENVIRONMENT):
             check_header(source.name, dataset, settings)
+        dataset.bind(source.name, settings)
         yield dataset
     finally:
         metrics.HANDLES.dec()
@@ -311,7 +314,7 @@ def _opened(source: Source, overview: int | None, settings: TilesSettings) -> It
             os.close(held)
 
 
-def _open_here(source: Source, options: dict[str, Any]) -> tuple[DatasetReader, int]:
+def _open_here(source: Source, options: dict[str, Any]) -> tuple[Reader, int]:
     """Open a file on this machine; the file stays open beside GDAL's handle, which may open it again by its number."""
     try:
         held = os.open(source.href, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -319,8 +322,8 @@ def _open_here(source: Source, options: dict[str, Any]) -> tuple[DatasetReader, 
         raise _gone(source) from error
     try:
         path = _check_held(source, held)
-        # DatasetReader and not rasterio.open, which takes a single driver. A Path is not parsed as a URL.
-        return DatasetReader(path, **options), held
+        # A reader of rasterio and not its open(), which takes a single driver. A Path is not parsed as a URL.
+        return Reader(path, **options), held
     except BaseException:
         os.close(held)
         raise

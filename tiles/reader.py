@@ -1,0 +1,71 @@
+"""An open raster that reads no more at once than one request may."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from tiles.errors import TooMuch
+
+if TYPE_CHECKING:
+    from tiles.settings import TilesSettings
+
+
+class Reader(DatasetReader):  # type: ignore[misc]
+    """As DatasetReader, with `limit`: most values that one call may have GDAL read."""
+
+    limit: float = math.inf
+    shown: str = ""
+
+    def bind(self, name: str, settings: TilesSettings) -> None:
+        """Set the limit, and what to call the raster in a message."""
+        self.limit, self.shown = settings.max_read_mpx * 1e6, PurePosixPath(name).name
+
+    def read(self, indexes: Any = None, *more: Any, **options: Any) -> Any:
+        """As of DatasetReader.
+
+        Raises:
+            TooMuch: it would be more than the limit.
+        """
+        self.check(indexes, **options)
+        return super().read(indexes, *more, **options)
+
+    def read_masks(self, indexes: Any = None, *more: Any, **options: Any) -> Any:
+        """As of DatasetReader.
+
+        Raises:
+            TooMuch: it would be more than the limit.
+        """
+        self.check(indexes, **options)
+        return super().read_masks(indexes, *more, **options)
+
+    def place(self, window: Any) -> tuple[int, int, int, int]:
+        """A window of rasterio as (col, row, width, height), whole pixels."""
+        if window is None:
+            return 0, 0, self.width, self.height
+        if isinstance(window, tuple):
+            window = Window.from_slices(*window, height=self.height, width=self.width)
+        return int(window.col_off), int(window.row_off), math.ceil(window.width), math.ceil(window.height)
+
+    def bands(self, indexes: Any) -> tuple[int, ...]:
+        """Indexes of bands as they may be given to `read`."""
+        return self.indexes if indexes is None else (indexes,) if isinstance(indexes, int) else tuple(indexes)
+
+    def check(self, indexes: Any, *, window: Any = None, out_shape: Any = None, **_more: Any) -> None:
+        """Raises TooMuch when a call would read more than the limit."""
+        _, _, width, height = self.place(window)
+        count = width * height * len(self.bands(indexes))
+        if count <= self.limit:
+            return
+        # With an overview, GDAL reads that one.
+        thinned = width / max(1, out_shape[-1]) if out_shape is not None else 1
+        factor = max((f for f in self.overviews(1) if f <= thinned * 1.2), default=1)
+        if count / factor**2 > self.limit:
+            raise TooMuch(
+                f"This would read {count / factor**2 / 1e6:,.0f} million values of {self.shown!r} at once, more than the limit of {self.limit / 1e6:,.0f}: "
+                "it has no overview that is small enough. Write them (gdal_translate -of COG INPUT OUTPUT.tif), or raise TILES_MAX_READ_MPX."
+            )
