@@ -16,8 +16,10 @@ from geolabel.chips.engine import choose_engine
 from geolabel.errors import NotFound
 from geolabel.formats.base import Context
 from geolabel.formats.contact_sheet import ContactSheet, choose
+from geolabel.formats.facts import Facts
 from geolabel.formats.images import check_images
 from geolabel.formats.manifest import ChipTable, manifest
+from geolabel.formats.page import page
 from geolabel.formats.parts import (
     BUILD,
     CHIPS,
@@ -32,7 +34,7 @@ from geolabel.formats.parts import (
     read_record,
     tasks_of,
 )
-from geolabel.formats.report import make_report, page
+from geolabel.formats.report import make_report
 from geolabel.model import LabelBatch
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def write_dataset(
     if pixel:
         check_images(plan.scenes, plan.spec)
     splits = tuple(make_report(plan, (), snapshot=snapshot).chips)
-    table = ChipTable()
+    table, facts = ChipTable(), Facts()
     context = Context(plan.project, plan.scenes, plan.spec, splits, files)
     try:
         writers = {f.name: f.make_writer(context) for f in formats}
@@ -102,16 +104,18 @@ def write_dataset(
         if pixel:
             shown = frozenset(choose(plan))
             setup = Setup(secrets.token_hex(8), _fingerprint(plan, formats, snapshot), context, pixel, shown)
-            losses += _write_chips(plan, labels, setup, build, writers=[writers[f.name] for f in pixel], table=table)
+            losses += _write_chips(
+                plan, labels, setup, build, writers=[writers[f.name] for f in pixel], table=table, facts=facts
+            )
     finally:
         files.close()
     progress(0.95, "Writing the manifest and the report")
     names = [f.name for f in formats]
-    report = make_report(plan, names, losses, snapshot=snapshot, chipped=bool(pixel))
+    report = make_report(plan, names, losses, snapshot=snapshot, chipped=bool(pixel), facts=facts if pixel else None)
     files.write("chips.parquet", table.parquet())
     files.write("report.json", orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     sheet = files.read("contact-sheet.png") if pixel else None
-    files.write("report.html", page(report, plan.project.classes, sheet).encode())
+    files.write("report.html", page(report, plan, sheet).encode())
     files.remove(BUILD)
     content = manifest(plan, formats=names, chips=report.chips, snapshot=report.snapshot)
     # The last file of a dataset: it is there when all others are.
@@ -142,7 +146,7 @@ def _batches(project: Project, labels: Labels) -> Iterator[tuple[int, LabelBatch
         part = slice(start, start + _BATCH)
         class_names = np.array([names[int(c)] for c in labels.class_ids[part]], dtype=object)
         columns = {name: column[part] for name, column in labels.columns.items()}
-        batch = LabelBatch(labels.ids[part], class_names, labels.geometries[part], columns)
+        batch = LabelBatch(labels.ids[part], class_names, labels.shapes(part), columns)
         yield min(start + _BATCH, len(labels)), batch
 
 
@@ -154,6 +158,7 @@ def _write_chips(
     *,
     writers: Sequence[ChipWriter],
     table: ChipTable,
+    facts: Facts,
 ) -> list[str]:
     sheet = ContactSheet(plan)
     files = setup.context.files
@@ -183,6 +188,7 @@ def _write_chips(
             for chip, pieces in zip(chips, record.pieces, strict=True):
                 row, cell, *own = pieces
                 table.add(row.lines["row"])
+                facts.add(row.lines["facts"])
                 if cell.lines:
                     sheet.add(chip, cell.lines["cell"])
                 for writer, piece in zip(writers, own, strict=True):
