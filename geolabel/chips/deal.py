@@ -12,14 +12,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_MOVES = 6_000
-"""Moves that are looked at to even out the classes, for every split: about a second's worth."""
+_LOOKS = 2_000_000
+"""Exchanges of two groups that are looked at to even out the classes: about a second's worth."""
 
 _SHARES = 10.0
 """How much a point of the shares weighs against one of the classes: people ask for the shares."""
-
-_ALL_PAIRS = 48
-"""With at most so many groups every exchange of two is looked at, too."""
 
 
 def lot(seed: int, name: str) -> bytes:
@@ -72,57 +69,34 @@ def _even_out(
     """Move and exchange groups in place while the splits come nearer to what they should be."""
     sums = np.zeros((len(shares), weights.shape[1]))
     np.add.at(sums, split, weights)
-    count = np.bincount(split, minlength=len(shares))
-    cost = _cost(sums, weights, shares)
-    for _ in range(max(_MOVES // len(order), 1)):
+    total = weights.sum(axis=0)
+    cost = float(_cost(sums, total, shares))
+    every, splits = np.arange(len(split)), np.arange(len(shares))
+    for _ in range(max(_LOOKS // len(order) ** 2, 1)):
         before = cost
-        for group in order:
-            home = split[group]
-            if count[home] == 1:
-                continue
-            for other in range(len(shares)):
-                if other == split[group]:
-                    continue
-                moved = sums.copy()
-                moved[split[group]] -= weights[group]
-                moved[other] += weights[group]
-                now = _cost(moved, weights, shares)
-                if now < cost - 1e-12:
-                    count[split[group]] -= 1
-                    count[other] += 1
-                    split[group], sums, cost = other, moved, now
-        if len(order) <= _ALL_PAIRS:
-            cost, sums = _exchange(order, split, sums, cost, (weights, shares))
+        for one in order:
+            home = split[one]
+            # Alone to another split, unless it is the last one at home; or in exchange for a group of another split.
+            lone = splits[splits != home] if (split == home).sum() > 1 else splits[:0]
+            others = every[split != home]
+            target = np.concatenate((lone, split[others]))
+            given = np.vstack((np.zeros((len(lone), weights.shape[1])), weights[others])) - weights[one]
+            moved = np.repeat(sums[np.newaxis], len(target), axis=0)
+            moved[:, home] += given
+            moved[np.arange(len(target)), target] -= given
+            costs = _cost(moved, total, shares)
+            best = int(np.argmin(costs))
+            if costs[best] < cost - 1e-12:
+                if best >= len(lone):
+                    split[others[best - len(lone)]] = home
+                split[one], sums, cost = target[best], moved[best], float(costs[best])
         if cost >= before - 1e-9:
             break
 
 
-def _exchange(
-    order: Sequence[int],
-    split: NDArray[np.int64],
-    sums: NDArray[np.float64],
-    cost: float,
-    given: tuple[NDArray[np.float64], NDArray[np.float64]],
-) -> tuple[float, NDArray[np.float64]]:
-    weights, shares = given
-    for index, one in enumerate(order):
-        for other in order[index + 1 :]:
-            if split[one] == split[other]:
-                continue
-            moved = sums.copy()
-            moved[split[one]] += weights[other] - weights[one]
-            moved[split[other]] += weights[one] - weights[other]
-            now = _cost(moved, weights, shares)
-            if now < cost - 1e-12:
-                split[one], split[other] = split[other], split[one]
-                sums, cost = moved, now
-    return cost, sums
-
-
-def _cost(sums: NDArray[np.float64], weights: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-    """How far splits are from their shares of chips and from the mixture of all: squares of differences."""
-    chips = sums[:, 0] / max(float(weights[:, 0].sum()), 1.0)
-    classes = weights[:, 1:].sum(axis=0)
-    mixture = sums[:, 1:] / np.maximum(sums[:, 1:].sum(axis=1, keepdims=True), 1e-9)
-    apart = mixture - classes / max(float(classes.sum()), 1e-9)
-    return float(_SHARES * ((chips - shares) ** 2).sum() + (apart**2).sum())
+def _cost(sums: NDArray[np.float64], total: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far splits (..., splits, 1 + classes) are from their shares of chips and from the mixture of all: squares of differences."""
+    chips = sums[..., 0] / max(float(total[0]), 1.0)
+    mixture = sums[..., 1:] / np.maximum(sums[..., 1:].sum(axis=-1, keepdims=True), 1e-9)
+    apart = mixture - total[1:] / max(float(total[1:].sum()), 1e-9)
+    return np.asarray(_SHARES * ((chips - shares) ** 2).sum(axis=-1) + (apart**2).sum(axis=(-2, -1)))

@@ -132,7 +132,10 @@ def _by_blocks(chips: Chips, grid: BlockGrid, spec: ChipSpec) -> NDArray[np.obje
     touched = [grid.blocks_of(box) for box in grown]
     names = list(spec.splits)
     blocks = list(dict.fromkeys(homes))
-    dealt = _dealt([f"{col},{row}" for col, row in blocks], _indexed(homes, blocks), chips, spec)
+    # What lies on one block alone is sure to stay, and is what the blocks are weighed by.
+    sure = np.array([len(lying_on) == 1 for lying_on in touched], dtype=bool)
+    weights = chips.weights * (sure[:, np.newaxis] if sure.any() else 1)
+    dealt = _dealt([f"{col},{row}" for col, row in blocks], _indexed(homes, blocks), weights, spec)
     split_of = dict(zip(blocks, (names[s] for s in dealt.tolist()), strict=True))
     _fill_in(split_of, homes, touched, names)
     result = np.full(len(bounds), None, dtype=object)
@@ -147,11 +150,13 @@ def _indexed(values: Sequence[object], among: Sequence[object]) -> NDArray[np.in
     return np.array([place[value] for value in values], dtype=np.int64)
 
 
-def _dealt(names: Sequence[str], group: NDArray[np.int64], chips: Chips, spec: ChipSpec) -> NDArray[np.int64]:
-    """The number of the split of each group."""
-    weights = np.zeros((len(names), chips.weights.shape[1]))
-    np.add.at(weights, group, chips.weights)
-    return deal(names, weights, np.array(list(spec.splits.values())), seed=spec.seed, stratify=spec.stratify)
+def _dealt(
+    names: Sequence[str], group: NDArray[np.int64], weights: NDArray[np.float64], spec: ChipSpec
+) -> NDArray[np.int64]:
+    """The number of the split of each group, from what each chip weighs."""
+    sums = np.zeros((len(names), weights.shape[1]))
+    np.add.at(sums, group, weights)
+    return deal(names, sums, np.array(list(spec.splits.values())), seed=spec.seed, stratify=spec.stratify)
 
 
 def _fill_in(
@@ -194,7 +199,7 @@ def _by_groups(chips: Chips, grid: BlockGrid, spec: ChipSpec) -> NDArray[np.obje
     island = _indexed([roots[g] for g in own.tolist()], islands)
     names = list(spec.splits)
     if spec.split_by == "scene":
-        dealt = _dealt([groups[g] for g in islands], island, chips, spec)
+        dealt = _dealt([groups[g] for g in islands], island, chips.weights, spec)
     else:  # in the order of time: what was learnt from the past is tested on what came after it
         dealt = _in_order(np.bincount(island, minlength=len(islands)) / len(island), list(spec.splits.values()))
     return np.array([*(names[s] for s in dealt[island].tolist()), None], dtype=object)[:-1]
@@ -255,10 +260,7 @@ def _by_values(chips: Chips, spec: ChipSpec) -> NDArray[np.object_]:
     else:
         rows = np.flatnonzero(clear)
         group = _indexed([str(chips.values[i]) for i in rows], values)
-        weights = np.zeros((len(values), chips.weights.shape[1]))
-        np.add.at(weights, group, chips.weights[rows])
-        shares = np.array(list(spec.splits.values()))
-        dealt = deal(values, weights, shares, seed=spec.seed, stratify=spec.stratify)
+        dealt = _dealt(values, group, chips.weights[rows], spec)
         split_of = {value: names[s] for value, s in zip(values, dealt.tolist(), strict=True)}
     for index, value in enumerate(chips.values):
         if value is None:

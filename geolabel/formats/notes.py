@@ -91,6 +91,8 @@ def _balance(plan: Plan, splits: Sequence[str], chips: Mapping[str, int]) -> lis
         shares = ["/".join(f"{100 * share:.0f}" for share in row) for row in (got, wanted)]
         few = plan.spec.split_by == "blocks" and plan.spec.split_units == "chips" and plan.spec.split_block <= 1
         cure = "there are too few chips for that" if few else f"{_SMALLER[plan.spec.split_by]} come closer"
+        if plan.tally.straddling > len(plan.chips):
+            cure = "most chips lie between splits: larger blocks, a smaller buffer or a longer stride keep more of them"
         notes.append(f"{_blocks(plan.spec)} give {shares[0]}, not {shares[1]}; {cure}.")
     used = {split: plan.chip_counts[plan.chip_splits == split].sum(axis=0) > 0 for split in splits}
     somewhere = np.logical_or.reduce(list(used.values()))

@@ -135,13 +135,16 @@ def _proof(report: ExportReport) -> str:
         return ""
     proof = report.proof
     nearest = proof["nearest"]
-    apart = "" if nearest is None else f" The nearest two are {nearest:,.4g} units of the project's CRS apart."
+    apart = "" if not nearest else f" The nearest two are {nearest:,.4g} units of the project's CRS apart."
     gap = proof["class_gap"]
     even = "" if gap is None else f" The share of a class differs by at most {100 * gap:.1f} points between splits."
-    return (
-        f"<p class=proof><b>Shared ground: {report.shared_ground:g}.</b> Footprints of {proof['pairs']:,} pairs of neighbouring chips of different splits "
-        f"were intersected.{apart}{even}</p>"
+    pairs = proof["pairs"]
+    looked = (
+        f"The footprints of {pairs:,} pairs of chips of different splits whose boxes meet were intersected."
+        if pairs
+        else "No two chips of different splits even touch."
     )
+    return f"<p class=proof><b>Shared ground: {report.shared_ground:g}.</b> {looked}{apart}{even}</p>"
 
 
 def _classes(report: ExportReport, plan: Plan) -> str:
