@@ -27,6 +27,7 @@ from geolabel.api import (
     pages,
     positions,
     predictions,
+    previews,
     projects,
     scenes,
     snapshots,
@@ -108,6 +109,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
         snapshots,
         jobs,
         predictions,
+        previews,
         labeltiles,
     ):
         app.include_router(module.router)
