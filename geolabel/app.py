@@ -31,6 +31,7 @@ from geolabel.api import (
     projects,
     scenes,
     snapshots,
+    uploads,
 )
 from geolabel.api.delivery import Compression, Head, QgisReasons
 from geolabel.api.live import Live, ending_when_told
@@ -108,6 +109,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
         changesets,
         snapshots,
         jobs,
+        uploads,
         predictions,
         previews,
         labeltiles,

@@ -23,7 +23,10 @@ from geolabel.formats.dataset import Build, write_dataset
 from geolabel.formats.files import LocalFiles
 from geolabel.formats.memory import stream_of
 from geolabel.formats.report import ExportReport, make_report
+from geolabel.formats.uploads import opened_upload
 from geolabel.geo import crs as crs_
+from geolabel.intake.look import look_at
+from geolabel.intake.mapped import with_classes
 from geolabel.jobs import export_folder, import_file_of
 from geolabel.mapping import SchemaMapping, read_mapping
 from geolabel.model import NAMELESS, NewAnnotation, Project, Provenance, check_title, slugify
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from geolabel.chips.plan import Plan
     from geolabel.formats.base import LabelFile
     from geolabel.geo.policy import InvalidPolicy
+    from geolabel.intake.look import FileLook
     from geolabel.jobs import Handler
     from geolabel.model import Job, Scene
     from geolabel.store.copying import CopyReport
@@ -638,7 +642,37 @@ def _import_job(store: Store, job: Job, progress: Progress) -> Mapping[str, Any]
     return report.to_json()
 
 
+def look_at_upload(
+    file: Path, name: str, *, crs: str | None = None, layer: str | None = None
+) -> tuple[FileLook, list[str]]:
+    """What is in a file that came over HTTP, and the names of its layers.
+
+    Raises:
+        InvalidInput: it cannot be read as labels.
+    """
+    with opened_upload(file, name, crs=crs, layer=layer) as (labels, layers):
+        return look_at(labels), layers
+
+
+def _import_upload(store: Store, job: Job, file: Path, progress: Progress) -> intake.ImportReport:
+    given, field = job.params["upload"], job.params["class_field"]
+    with opened_upload(file, given["name"], crs=given["crs"], layer=given["layer"]) as (labels, _):
+        return import_labels(
+            store,
+            job.project,
+            with_classes(labels, field, given["classes"]) if field else labels,
+            class_field=field,
+            class_name=job.params["class"],
+            on_invalid=job.params["on_invalid"],
+            max_vertices=job.params["max_vertices"],
+            progress=progress,
+            job=job.id,
+        )
+
+
 def _import_body(store: Store, job: Job, file: Path, progress: Progress) -> intake.ImportReport:
+    if "upload" in job.params:
+        return _import_upload(store, job, file, progress)
     # The body of a request is read strictly, and GDAL, which would follow links in it, never sees it.
     return import_labels(
         store,

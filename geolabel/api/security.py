@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 
 from geolabel.api.errors import problem
-from geolabel.api.wire import JSON_MEDIA_TYPES, ZIP, media_type_of
+from geolabel.api.wire import BYTES, JSON_MEDIA_TYPES, ZIP, media_type_of
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -32,6 +32,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _WITH_ARCHIVES = ("/predictions",)
+_WITH_FILES = ("/uploads",)
 
 # The map draws from workers and blobs, and sets style attributes; everything else comes from this server.
 CONTENT_SECURITY_POLICY = (
@@ -130,6 +131,8 @@ class Guard:
 
 
 def _refuse_media_type(method: str, path: str, given: str) -> Response | None:
+    if path.endswith(_WITH_FILES) and given.lower() == BYTES:
+        return None
     archives = path.endswith(_WITH_ARCHIVES)
     if archives and given.lower() == ZIP:  # no page of another site can send it without asking first
         return None

@@ -23,6 +23,7 @@ GEOJSON = "application/geo+json"
 MERGE_PATCH = "application/merge-patch+json"
 PROBLEM = "application/problem+json"
 ZIP = "application/zip"
+BYTES = "application/octet-stream"
 JSON_MEDIA_TYPES = (JSON, GEOJSON, MERGE_PATCH)
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -61,6 +61,18 @@ def open_layer(file: Path, format_name: str, layer: str | None) -> tuple[str | N
     return info["crs"], _batches(file.name, source, chosen, max(1, int(info["features"])))
 
 
+def spatial_layers(file: Path, name: str) -> list[str]:
+    """Names of the layers that have a geometry.
+
+    Raises:
+        InvalidInput: GDAL cannot read it.
+    """
+    try:
+        return [str(found) for found, kind in pyogrio.list_layers(str(file)) if kind is not None]
+    except (DataSourceError, DataLayerError) as error:
+        raise InvalidInput(f"{name} cannot be read as vector data: {_first_line(error)}") from error
+
+
 def _batches(name: str, source: str, layer: str, total: int) -> Generator[Features]:
     read = 0
     try:

@@ -5,6 +5,7 @@ import type {
   Bounds,
   ChannelStatistics,
   ExportRequest,
+  FileLook,
   Geometry,
   HistoryStep,
   Job,
@@ -161,6 +162,29 @@ export const project = (id: string): Promise<Project> => get(`/api/projects/${se
 
 export async function startExport(project: string, request: ExportRequest): Promise<Job> {
   return (await write("POST", `/api/projects/${segment(project)}/exports`, request, "application/json")).json();
+}
+
+/** Send a file of labels; gives the name that the server has for it. */
+export async function upload(project: string, file: File): Promise<string> {
+  const headers = { Accept: "application/json", "Content-Type": "application/octet-stream" };
+  const answer = await call(`/api/projects/${segment(project)}/uploads`, { method: "POST", headers, body: file });
+  return (await answer.json()).upload;
+}
+
+export function lookAt(
+  project: string,
+  name: string,
+  asked: { name: string; layer: string | null; crs: string | null },
+): Promise<FileLook> {
+  const query = new URLSearchParams({ name: asked.name.slice(0, 200) });
+  if (asked.layer) query.set("layer", asked.layer);
+  if (asked.crs) query.set("crs", asked.crs);
+  return get(`/api/projects/${segment(project)}/uploads/${segment(name)}?${query}`);
+}
+
+export async function importUpload(project: string, name: string, body: Record<string, unknown>): Promise<Job> {
+  const at = `/api/projects/${segment(project)}/uploads/${segment(name)}/import`;
+  return (await write("POST", at, body, "application/json")).json();
 }
 
 export const job = (id: number): Promise<Job> => get(`/api/jobs/${id}`);

@@ -87,6 +87,13 @@ export class Session {
     return this.#counts;
   }
 
+  /** Labels came by another way than this page: count and load anew. */
+  async refresh(): Promise<void> {
+    this.project = await api.project(this.project.id);
+    this.#counts = { ...this.project.counts };
+    this.loader.reset();
+  }
+
   get total(): number {
     return Object.values(this.#counts).reduce((sum, n) => sum + n, 0);
   }

@@ -135,6 +135,18 @@ export interface Job {
   result: unknown;
 }
 
+/** What is in a file of labels. */
+export interface FileLook {
+  layers: string[];
+  crs: string;
+  count: number;
+  kinds: Record<string, number>;
+  fields: { name: string; values: [value: string, count: number][] }[];
+  /** The first of its shapes, in longitude and latitude. */
+  shapes: Geometry[];
+  bounds: Bounds | null;
+}
+
 export interface ExportRequest {
   formats: string[];
   chips: { size: number; stride: number; split?: number[] };
