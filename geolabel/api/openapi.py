@@ -22,13 +22,25 @@ from geolabel.api.operations import Operation
 from geolabel.api.projects import NewProject, ProjectPatch
 from geolabel.api.scenes import NewScene, ScenePatch
 from geolabel.api.snapshots import NewSnapshot
+from geolabel.api.uploads import ImportUpload
 from geolabel.api.wire import GEOJSON, JSON, MERGE_PATCH, PROBLEM, ZIP, Json
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _ITEMS = "/api/collections/{project}/items"
-_MODELS = (NewExport, NewProject, NewScene, NewSnapshot, Operation, ProjectPatch, Revert, ScenePatch, There)
+_MODELS = (
+    ImportUpload,
+    NewExport,
+    NewProject,
+    NewScene,
+    NewSnapshot,
+    Operation,
+    ProjectPatch,
+    Revert,
+    ScenePatch,
+    There,
+)
 _OPTIONAL = ("Revert", "NewSnapshot")
 
 _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
@@ -38,6 +50,7 @@ _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/scenes/{scene}", "patch"): ("ScenePatch", (JSON, MERGE_PATCH)),
     ("/api/projects/{project}/exports", "post"): ("NewExport", (JSON,)),
     ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
+    ("/api/projects/{project}/uploads/{upload}/import", "post"): ("ImportUpload", (JSON,)),
     ("/api/projects/{project}/predictions", "post"): ("Predictions", (JSON, GEOJSON, ZIP)),
     ("/api/collections/{project}/batch", "post"): ("Batch", (JSON,)),
     ("/api/collections/{project}/people/{person}", "put"): ("There", (JSON,)),
