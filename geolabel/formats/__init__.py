@@ -22,7 +22,12 @@ def _pixel(name: str, description: str, writer: str | None, pictures: str | None
     return Format(name, "pixel", description, writer=found, pictures=pictures and f"geolabel.formats.{pictures}")
 
 
+def _map(name: str, description: str, writer: str) -> Format:
+    return Format(name, "map", description, writer=f"geolabel.formats.{writer}", reader=_VECTOR)
+
+
 _BUILT_IN = (
+    _pixel("arcgis", "the layout of ArcGIS Pro's training data", "arcgis:ArcGisWriter", None),
     _pixel("coco", "COCO object detection, polygons and RLE", "coco:CocoWriter", "coco_reader:read_coco"),
     _pixel(
         "coco-panoptic",
@@ -30,19 +35,13 @@ _BUILT_IN = (
         "panoptic:PanopticWriter",
         "masks_reader:read_panoptic",
     ),
-    _pixel("coco-keypoints", "COCO keypoints, points", None, "coco_reader:read_keypoints"),
-    _pixel("cvat", "CVAT's XML for images", None, "cvat_reader:read_cvat"),
+    _pixel("coco-keypoints", "COCO keypoints, points", "keypoints:CocoKeypointsWriter", "coco_reader:read_keypoints"),
+    _pixel("cvat", "CVAT's XML for images", "cvat:CvatWriter", "cvat_reader:read_cvat"),
     _pixel("dota", "DOTA, turned boxes by four corners", "dota:DotaWriter", "text_readers:read_dota"),
-    Format("flatgeobuf", "map", "FlatGeobuf", reader=_VECTOR),
-    Format("geojson", "map", "GeoJSON (RFC 7946)", writer="geolabel.formats.geojson:GeoJSONWriter", reader=_VECTOR),
-    Format(
-        "geoparquet",
-        "map",
-        "GeoParquet",
-        writer="geolabel.formats.geoparquet_writer:GeoParquetWriter",
-        reader=_VECTOR,
-    ),
-    Format("gpkg", "map", "GeoPackage", reader=_VECTOR),
+    _map("flatgeobuf", "FlatGeobuf", "ogr_writer:FlatGeobufWriter"),
+    _map("geojson", "GeoJSON (RFC 7946)", "geojson:GeoJSONWriter"),
+    _map("geoparquet", "GeoParquet", "geoparquet_writer:GeoParquetWriter"),
+    _map("gpkg", "GeoPackage", "ogr_writer:GeoPackageWriter"),
     _pixel(
         "imagefolder",
         "chips for classification, a folder a class and a table of all classes",
@@ -50,9 +49,13 @@ _BUILT_IN = (
         None,
     ),
     _pixel("kitti", "KITTI object detection, 15 columns", "kitti:KittiWriter", "text_readers:read_kitti"),
-    Format("kml", "map", "KML", reader=_VECTOR),
+    _map("kml", "KML", "ogr_writer:KmlWriter"),
     _pixel("labelme", "LabelMe's XML and JSON", None, "labelme_reader:read_labelme"),
-    _pixel("labelstudio", "Label Studio's JSON", None, "labelstudio_reader:read_labelstudio"),
+    _pixel(
+        "labelstudio", "Label Studio's JSON", "labelstudio:LabelStudioWriter", "labelstudio_reader:read_labelstudio"
+    ),
+    _pixel("mask-boundary", "one GeoTIFF mask of the objects' edges a chip", "edges:BoundaryWriter", None),
+    _pixel("mask-distance", "one GeoTIFF of distances to the objects' edges a chip", "edges:DistanceWriter", None),
     _pixel(
         "mask-instance",
         "one GeoTIFF mask of annotation numbers a chip, with a table",
@@ -60,15 +63,22 @@ _BUILT_IN = (
         "masks_reader:read_instances",
     ),
     _pixel(
+        "mask-png", "one PNG of class ids with a world file a chip", "edges:PngMaskWriter", "masks_reader:read_semantic"
+    ),
+    _pixel(
         "mask-semantic", "one GeoTIFF mask of class ids a chip", "masks:SemanticWriter", "masks_reader:read_semantic"
     ),
-    Format("shapefile", "map", "Shapefile, also zipped", reader=_VECTOR),
+    _pixel("multilabel", "a table of all classes of each chip", "multilabel:MultiLabelWriter", None),
+    _map("shapefile", "Shapefile, also zipped", "ogr_writer:ShapefileWriter"),
+    _pixel("stac", "STAC items with the label extension and ML-AOI splits", "stac:StacWriter", None),
+    _pixel("trainingdml", "TrainingDML-AI, OGC's markup of datasets", "trainingdml:TrainingDmlWriter", None),
     _pixel("voc", "Pascal VOC, boxes and masks", "voc:VocWriter", "voc_reader:read_voc"),
     _pixel("voc-segmentation", "the outlines of Pascal VOC's masks", None, "voc_reader:read_segmentation"),
     _pixel("vott", "VoTT's JSON", None, "labelme_reader:read_vott"),
+    _pixel("webdataset", "WebDataset, tar shards of images, masks and labels", "webdataset:WebDatasetWriter", None),
     _pixel("yolo", "YOLO detection, upright boxes", "yolo:YoloWriter", "text_readers:read_yolo"),
     _pixel("yolo-obb", "YOLO turned boxes", "yolo:YoloObbWriter", "text_readers:read_yolo_obb"),
-    _pixel("yolo-pose", "YOLO points", None, "text_readers:read_yolo_pose"),
+    _pixel("yolo-pose", "YOLO points", "keypoints:YoloPoseWriter", "text_readers:read_yolo_pose"),
     _pixel("yolo-seg", "YOLO segmentation, outlines", "yolo:YoloSegWriter", "text_readers:read_yolo_seg"),
 )
 

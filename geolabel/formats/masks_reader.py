@@ -36,7 +36,7 @@ def read_semantic(path: Path, guide: Guide) -> Iterator[Picture]:
     order of the manifest, with one more in front when it is the background's. A pixel belongs to the likeliest class,
     from `guide.threshold` on; the confidence of an area is the mean over its pixels.
     """
-    for file in _files(path, ("semantic",)):
+    for file in _files(path, ("semantic", "png")):
         bands, nodata, grid = _open(file)
         picture = Picture(file.stem, file.name, (bands.shape[2], bands.shape[1]), grid)
         if bands.dtype.kind == "f" or len(bands) > 1:
