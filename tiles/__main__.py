@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
+from typing import Any
 
 import uvicorn
 
@@ -28,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="a raster, a folder of rasters, or an address (https://, s3://, gs://, az://)",
     )
     parser.add_argument("--port", type=int, default=8000, help="port on this machine (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that answer (default: %(default)s)")
     given = parser.parse_args(arguments)
     try:
         settings = TilesSettings(paths=tuple(given.paths))
@@ -36,8 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)  # noqa: T201 - the command line speaks through stderr
         return 1
     # Loopback only: there are no accounts here.
-    memory.bound(settings.memory_mb)
-    uvicorn.run(app, host="127.0.0.1", port=given.port, http=Patient, access_log=False, timeout_keep_alive=30)
+    options: dict[str, Any] = {"host": "127.0.0.1", "port": given.port, "http": Patient, "timeout_keep_alive": 30}
+    if given.workers > 1:
+        os.environ["TILES_PATHS"] = json.dumps([str(path) for path in settings.paths])
+        uvicorn.run("tiles.app:create_app", factory=True, workers=given.workers, access_log=False, **options)
+    else:
+        memory.bound(settings.memory_mb)
+        uvicorn.run(app, access_log=False, **options)
     return 0
 
 
