@@ -4,6 +4,7 @@ import type { BatchAnswer } from "./sync/entry";
 import type {
   Bounds,
   ChannelStatistics,
+  ExportPreview,
   ExportRequest,
   FileLook,
   Geometry,
@@ -186,6 +187,16 @@ export async function importUpload(project: string, name: string, body: Record<s
   const at = `/api/projects/${segment(project)}/uploads/${segment(name)}/import`;
   return (await write("POST", at, body, "application/json")).json();
 }
+
+export const previewExport = (
+  project: string,
+  chips: URLSearchParams,
+  { samples = 10, lot = 0 }: { samples?: number; lot?: number } = {},
+  signal?: AbortSignal,
+): Promise<ExportPreview> => {
+  const query = new URLSearchParams([...chips, ["samples", String(samples)], ["lot", String(lot)]]);
+  return get(`/api/projects/${segment(project)}/exports/preview?${query}`, signal);
+};
 
 export const job = (id: number): Promise<Job> => get(`/api/jobs/${id}`);
 

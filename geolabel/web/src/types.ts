@@ -149,7 +149,31 @@ export interface FileLook {
 
 export interface ExportRequest {
   formats: string[];
-  chips: { size: number; stride: number; split?: number[] };
+  chips: {
+    size: number;
+    stride: number;
+    edges?: string;
+    min_overlap?: number;
+    negatives?: string | number;
+    split?: number[];
+    split_block?: number;
+    split_buffer?: number;
+  };
+}
+
+/** What an export would make. */
+export interface ExportPreview {
+  report: {
+    chips: Record<string, number>;
+    chips_with_labels: Record<string, number>;
+    labels: Record<string, Record<string, number>>;
+    notes: string[];
+    shared_ground: number;
+  };
+  crs: string | null;
+  /** The chips, also those that are left out: `chip split labels left_out color`. */
+  grid: GeoJSON.FeatureCollection;
+  samples: { chip: string; split: string; labels: number; href: string }[];
 }
 
 /** Of one channel of a rendering; null where there is no data. */

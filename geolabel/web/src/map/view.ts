@@ -12,6 +12,7 @@ import { Tools } from "../editor/tools";
 import { prefs } from "../prefs.svelte";
 import type { LiveLabel, Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
+import { drawChips } from "./chipGrid";
 import { createMap, ZOOM_OFFSET } from "./create";
 import { flag } from "./flag";
 import { addIcons } from "./icons";
@@ -202,6 +203,11 @@ export class MapView {
   /** Show a place that was gone to; null takes it away. */
   flag(geometry: Geometry | null): void {
     flag(this.map, geometry);
+  }
+
+  /** Show the chips of an export; null takes them away. */
+  chips(grid: GeoJSON.FeatureCollection | null): void {
+    drawChips(this.map, grid);
   }
 
   /** The layer that imagery is put under. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { asCommand, outcomeOf, readExport, readSplit } from "./exporting";
+import { asCommand, asQuery, outcomeOf, PLAIN, readExport, readSplit } from "./exporting";
 
-const FIELDS = { formats: ["coco"], size: "256", stride: "", split: "" };
+const FIELDS = { ...PLAIN, formats: ["coco"], size: "256", stride: "", split: "" };
 
 test("the stride is the size unless it is given", () => {
   expect(readExport(FIELDS).request).toEqual({ formats: ["coco"], chips: { size: 256, stride: 256 } });
@@ -16,7 +16,7 @@ test("a split is shares of a hundred, or of one", () => {
 });
 
 test("each field that cannot be read has its sentence", () => {
-  const { request, problems } = readExport({ formats: [], size: "-3", stride: "x", split: "all" });
+  const { request, problems } = readExport({ ...PLAIN, formats: [], size: "-3", stride: "x", split: "all" });
   expect(request).toBeNull();
   expect(problems.formats).toBe("Pick at least one format.");
   expect(problems.size).toContain("got -3");
@@ -43,4 +43,26 @@ test("a finished export says what is in it", () => {
     notes: ["Split test has no chips."],
   });
   expect(outcomeOf(null)).toBeNull();
+});
+
+test("what is left at its plain value is not asked for; the rest goes to the preview as well", () => {
+  const { request } = readExport({
+    ...FIELDS,
+    overlap: "20",
+    edges: "drop",
+    negatives: "none",
+    split: "70/15/15",
+    block: "4",
+    buffer: "1",
+  });
+  expect(request?.chips).toMatchObject({
+    edges: "drop",
+    min_overlap: 0.2,
+    negatives: "none",
+    split_block: 4,
+    split_buffer: 1,
+  });
+  expect(request && asQuery(request).get("split")).toBe("0.7,0.15,0.15");
+  expect(readExport({ ...FIELDS, block: "4" }).request?.chips.split_block).toBeUndefined();
+  expect(readExport({ ...FIELDS, overlap: "120" }).problems.overlap).toContain("got 120");
 });

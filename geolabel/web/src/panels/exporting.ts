@@ -8,7 +8,47 @@ export interface Fields {
   stride: string;
   /** Shares for train, val and test: `70/20/10`; empty for none. */
   split: string;
+  edges: string;
+  /** Least share of a label that a chip must hold, percent. */
+  overlap: string;
+  /** Chips on a side of a block that goes to one split; empty for the server's own. */
+  block: string;
+  /** Chips that are left out between splits. */
+  buffer: string;
+  negatives: string;
 }
+
+export const PLAIN: Fields = {
+  formats: ["coco", "geojson", "mask-semantic"],
+  size: "512",
+  stride: "",
+  split: "",
+  edges: "pad",
+  overlap: "0",
+  block: "",
+  buffer: "0",
+  negatives: "all",
+};
+
+export const FORMATS: Record<string, string> = {
+  coco: "COCO",
+  geojson: "GeoJSON",
+  "mask-semantic": "Mask, semantic",
+  "yolo-seg": "YOLO seg",
+  voc: "VOC",
+  yolo: "YOLO",
+  "yolo-obb": "YOLO OBB",
+  dota: "DOTA",
+  kitti: "KITTI",
+  "mask-instance": "Mask, instance",
+  "coco-panoptic": "COCO panoptic",
+  imagefolder: "Image folder",
+  geoparquet: "GeoParquet",
+};
+
+/** A choice's words, by what the server calls it. */
+export const EDGES: Record<string, string> = { pad: "pad", shift: "shift", drop: "drop" };
+export const NEGATIVES: Record<string, string> = { all: "all", none: "none", "1": "1 : 1", "0.2": "1 : 5" };
 
 export type Problems = Partial<Record<keyof Fields, string>>;
 
@@ -50,8 +90,32 @@ export function readExport(fields: Fields): { request: ExportRequest | null; pro
   if (split === null && fields.split.trim() !== "") {
     problems.split = `Split: expected shares for train, val and test that make 100, such as 70/20/10; got ${fields.split}.`;
   }
+  const overlap = Number(fields.overlap.trim() || "0");
+  if (!(overlap >= 0 && overlap <= 100)) problems.overlap = `Min overlap: expected 0 to 100 %, got ${fields.overlap}.`;
+  const block = fields.block.trim() === "" ? null : pixels(fields.block);
+  if (block === null && fields.block.trim() !== "")
+    problems.block = `Block: expected a number of chips, got ${fields.block}.`;
+  const buffer = Number(fields.buffer.trim() || "0");
+  if (!(Number.isInteger(buffer) && buffer >= 0))
+    problems.buffer = `Buffer: expected a number of chips, got ${fields.buffer}.`;
   if (Object.keys(problems).length > 0 || size === null || stride === null) return { request: null, problems };
-  return { request: { formats: fields.formats, chips: { size, stride, ...(split ? { split } : {}) } }, problems };
+  const { edges, negatives } = fields;
+  const chips = {
+    size,
+    stride,
+    ...(edges === PLAIN.edges ? {} : { edges }),
+    ...(overlap > 0 ? { min_overlap: overlap / 100 } : {}),
+    ...(negatives === PLAIN.negatives ? {} : { negatives: negatives === "none" ? negatives : Number(negatives) }),
+    ...(split ? { split } : {}),
+    ...(split && block !== null ? { split_block: block } : {}),
+    ...(split && buffer > 0 ? { split_buffer: buffer } : {}),
+  };
+  return { request: { formats: fields.formats, chips }, problems };
+}
+
+/** The same chips as the parameters of a preview. */
+export function asQuery({ chips }: ExportRequest): URLSearchParams {
+  return new URLSearchParams(Object.entries(chips).map(([name, value]) => [name, String(value)]));
 }
 
 /** What a finished export says of itself. */
@@ -76,6 +140,6 @@ export function outcomeOf(result: unknown): Outcome | null {
 
 /** The same export on the command line. */
 export function asCommand(project: string, { formats, chips }: ExportRequest): string {
-  const split = chips.split ? ` --split ${chips.split.join(",")}` : "";
-  return `geolabel export ${project} out/ --format ${formats.join(",")} --size ${chips.size} --stride ${chips.stride}${split}`;
+  const options = Object.entries(chips).map(([name, value]) => `--${name.replaceAll("_", "-")} ${value}`);
+  return `geolabel export ${project} out/ --format ${formats.join(",")} ${options.join(" ")}`;
 }
