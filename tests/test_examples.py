@@ -45,6 +45,26 @@ def test_pixels_go_back_to_the_map(exported: Path) -> None:
     assert _run(EXAMPLES / "02_pixels_to_map.py", exported / "dataset").count("EPSG:3857") == 5
 
 
+def test_a_dataset_is_what_pytorch_takes(exported: Path) -> None:
+    said = _run(EXAMPLES / "05_pytorch_dataset.py", exported / "dataset").splitlines()
+    assert said[0].split()[1:3] == ["chips", "of"]
+    assert said[1].startswith("building: ")
+
+
+def test_predictions_become_suggestions(exported: Path) -> None:
+    workspace = exported / "workspace"
+    said = _run(EXAMPLES / "04_predictions.py", exported / "dataset", workspace, "example")
+    assert "suggestions of bright@1 from results.json in example" in said
+    with geolabel.open(workspace) as opened:
+        frame = opened.project("example").annotations()
+        found = frame[frame["source"] == "model:bright@1"]
+        assert len(found) > 3
+        assert set(found["status"]) == {"suggested"}
+        changeset = opened.project("example").changesets()[0]
+        opened.project("example").revert(changeset.number)
+        assert opened.project("example").counts() == {"building": 108}
+
+
 def test_any_http_client_can_label(exported: Path) -> None:
     workspace = exported / "workspace"
     server = subprocess.Popen(
