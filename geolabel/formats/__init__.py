@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 _VECTOR = "geolabel.formats.vector:open_labels"
 
 
+_WITH_ATTRIBUTES = {"coco", "cvat", "webdataset"}
+
+
 def _pixel(name: str, description: str, writer: str | None, pictures: str | None) -> Format:
     found = writer and f"geolabel.formats.{writer}"
-    return Format(name, "pixel", description, writer=found, pictures=pictures and f"geolabel.formats.{pictures}")
+    read = pictures and f"geolabel.formats.{pictures}"
+    return Format(name, "pixel", description, found, pictures=read, attributes=name in _WITH_ATTRIBUTES)
 
 
 def _map(name: str, description: str, writer: str) -> Format:

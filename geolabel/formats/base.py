@@ -43,6 +43,7 @@ class Format:
             or None.
         pictures: `module:function` of a reader of pixels, that takes (path, guide) and gives `Picture` after `Picture`
             (see `geolabel.formats.pictures`); or None.
+        attributes: whether what is written holds the project's attributes beside the class.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Format:
     writer: str | None = None
     reader: str | None = None
     pictures: str | None = None
+    attributes: bool = True
 
     def make_writer(self, context: Context) -> Any:
         """The writer, ready for its first chip or batch.

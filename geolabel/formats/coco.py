@@ -65,8 +65,9 @@ class CocoWriter(ChipWriter):
                 "iscrowd": 0,
                 "segmentation": segmentation,
                 "geo": {"annotation": annotation, "area_m2": area_m2, "truncated": truncated},
+                **said,
             }
-            for annotation, class_id, (x0, y0, x1, y1), area, segmentation, area_m2, truncated in zip(
+            for annotation, class_id, (x0, y0, x1, y1), area, segmentation, area_m2, truncated, said in zip(
                 labels.ids[chosen].tolist(),
                 labels.class_ids[chosen].tolist(),
                 bounds.tolist(),
@@ -74,6 +75,7 @@ class CocoWriter(ChipWriter):
                 self._segmentations(shapes, chip.grid),
                 _ground_areas(shapes, chip.grid),
                 labels.truncated[chosen].tolist(),
+                self._attributes(chip, chosen),
                 strict=True,
             )
         ]
@@ -89,6 +91,13 @@ class CocoWriter(ChipWriter):
         """Finish the files."""
         self._files.end()
         return areas_only("COCO", self.counts)
+
+    def _attributes(self, chip: Chip, chosen: NDArray[np.int64]) -> list[dict[str, Any]]:
+        """The member `attributes` of each annotation; nothing where it has none."""
+        names = [a.name for a in self.context.project.attributes if a.name in chip.columns]
+        rows = zip(*(chip.columns[name][chosen].tolist() for name in names), strict=True) if names else ()
+        said = [{name: v for name, v in zip(names, row, strict=True) if v is not None} for row in rows]
+        return [{"attributes": one} if one else {} for one in said] if names else [{}] * len(chosen)
 
     def _segmentations(self, shapes: NDArray[np.object_], grid: Grid) -> list[Any]:
         """Outlines `[[x, y, x, y...]...]` without their closing vertex; what has holes as the spec says."""

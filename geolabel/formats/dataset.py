@@ -99,7 +99,7 @@ def write_dataset(
     context = Context(plan.project, plan.scenes, plan.spec, splits, files)
     try:
         writers = {f.name: f.make_writer(context) for f in formats}
-        losses = labels.sentences()
+        losses = [*labels.sentences(), *_without_attributes(plan.project, labels, formats)]
         losses += _write_map([writers[f.name] for f in formats if f.space == "map"], plan.project, labels, progress)
         if pixel:
             shown = frozenset(choose(plan))
@@ -121,6 +121,18 @@ def write_dataset(
     # The last file of a dataset: it is there when all others are.
     files.write("manifest.json", orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return report
+
+
+def _without_attributes(project: Project, labels: Labels, formats: Sequence[Format]) -> list[str]:
+    """A sentence on the attributes for which formats have no place."""
+    names = [a.name for a in project.attributes if any(v is not None for v in labels.columns.get(a.name, ()))]
+    without = [f.name for f in formats if not f.attributes]
+    if not names or not without:
+        return []
+    count = sum(any(v is not None for v in row) for row in zip(*(labels.columns[n] for n in names), strict=True))
+    return [
+        f"No place for attributes in {', '.join(without)}: {', '.join(names)} of {count:,} annotations left out there."
+    ]
 
 
 def _fingerprint(plan: Plan, formats: Sequence[Format], snapshot: Mapping[str, Any]) -> str:

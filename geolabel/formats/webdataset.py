@@ -35,6 +35,7 @@ class WebDatasetWriter(ChipWriter):
         assert image is not None
         names = {c.id: c.name for c in self.context.project.classes}
         labels = chip.labels
+        attributes = [a.name for a in self.context.project.attributes if a.name in chip.columns]
         described = {
             "chip": chip.name,
             "scene": chip.scene,
@@ -46,14 +47,17 @@ class WebDatasetWriter(ChipWriter):
                     "class": names[class_id],
                     "class_id": class_id,
                     "truncated": truncated,
+                    "attributes": {name: chip.columns[name][row] for name in attributes},
                     "geometry": orjson.Fragment(shapely.to_geojson(shape)),
                 }
-                for annotation, class_id, truncated, shape in zip(
-                    labels.ids.tolist(),
-                    labels.class_ids.tolist(),
-                    labels.truncated.tolist(),
-                    labels.geometries,
-                    strict=True,
+                for row, (annotation, class_id, truncated, shape) in enumerate(
+                    zip(
+                        labels.ids.tolist(),
+                        labels.class_ids.tolist(),
+                        labels.truncated.tolist(),
+                        labels.geometries,
+                        strict=True,
+                    )
                 )
             ],
         }

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 MAPS = ("flatgeobuf", "gpkg", "kml", "shapefile")
 PIXELS = (
-    "arcgis", "coco-keypoints", "cvat", "labelstudio", "mask-boundary", "mask-distance", "mask-instance", "mask-png",
+    "arcgis", "coco", "coco-keypoints", "cvat", "labelstudio", "mask-boundary", "mask-distance", "mask-instance", "mask-png",
     "mask-semantic", "multilabel", "stac", "trainingdml", "webdataset", "yolo-pose",
 )  # fmt: skip
 TRANSFORM = rasterio.Affine(0.5, 0.1, 400_000, 0.1, -0.5, 5_000_000)
@@ -159,6 +159,17 @@ def test_kml_is_longitude_and_latitude(store: Store, out: Path) -> None:
     stored = gpd.GeoSeries([a.geometry for a in store.query("town")], crs="EPSG:32633").to_crs("OGC:CRS84")
     assert list(frame["Name"]) == [name for name, _, _ in SHAPES]
     assert shapely.hausdorff_distance(frame.geometry.array, stored.array).max() < 1e-7
+
+
+def test_attributes_are_written_or_missed(out: Path) -> None:
+    said = notes(out)
+    assert "No place for attributes in arcgis, coco-keypoints, labelstudio, " in said
+    assert "crop, a_long_name_of_a_column of 3 annotations left out there." in said
+    coco = json.loads((out / "coco/train.json").read_text())
+    values = [annotation.get("attributes") for annotation in coco["annotations"]]
+    assert {"crop": "rye"} in values
+    assert {"a_long_name_of_a_column": 3.5} in values
+    assert "attributes" not in coco["annotations"][0] or coco["annotations"][0]["attributes"]
 
 
 def test_label_studio(store: Store, out: Path) -> None:
