@@ -203,3 +203,21 @@ def test_a_vertex_on_a_neighbours_rests_on_it(api):
     after = stored(api)
     assert len(doubles(after[2]) & doubles(after[3])) == 2
     api("POST", BATCH, json={"create": [], "borders": "yes"}, status=422)
+
+
+def test_a_vertex_that_is_moved_back_has_its_doubles_again(api, two):
+    before = stored(api)
+    ring = two[0]["geometry"]["coordinates"][0]
+    for version, x in ((1, ring[2][0] + 1e-5), (2, ring[2][0])):
+        new = [[x, ring[2][1]] if i == 2 else xy for i, xy in enumerate(ring)]
+        edit = {"id": 1, "version": version, "geometry": {"type": "Polygon", "coordinates": [new]}}
+        api("POST", BATCH, json={"update": [edit], "borders": True})
+        api(
+            "PATCH", f"{api.items('atlanta')}/2", json={"geometry": shifted(two[1]["geometry"])}
+        )  # it has left the vertex
+    assert doubles(stored(api)[1]) == doubles(before[1])
+
+
+def shifted(geometry: dict[str, Any]) -> dict[str, Any]:
+    ring = [[x + 1e-3, y] for x, y in geometry["coordinates"][0]]
+    return {"type": "Polygon", "coordinates": [ring]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import shapely.geometry
 from playwright.sync_api import Page, expect, sync_playwright
 
 import geolabel
@@ -214,3 +216,101 @@ def _opened(browser: Browser, server: Served, at: str = "", *, start: bool = Fal
 
 def _ours(url: str, server: Served) -> bool:
     return url.startswith((server.url, "blob:", "data:"))
+
+
+CENTRE, ZOOM = (32.594490, 0.350523), 20.0
+"""What the drawing tests look at: a pixel of the screen is 1.34e-6 degrees."""
+
+
+@dataclass(frozen=True)
+class Land(Editor):
+    """A small land-cover mosaic on Kampala, at a known view: places are given in steps of 20 pixels from the middle."""
+
+    STEP = 20
+
+    def lonlat(self, x: float, y: float) -> tuple[float, float]:
+        """Longitude and latitude of a place; y goes up."""
+        degrees = 360 / (256 * 2**ZOOM) * self.STEP
+        south = math.degrees(math.log(math.tan(math.pi / 4 + math.radians(CENTRE[1]) / 2)))
+        lat = math.degrees(2 * math.atan(math.exp(math.radians(south + y * degrees)))) - 90
+        return CENTRE[0] + x * degrees, lat
+
+    def ring(self, *places: tuple[float, float]) -> list[list[float]]:
+        """A closed ring of places."""
+        return [list(self.lonlat(*place)) for place in (*places, places[0])]
+
+    def screen(self, x: float, y: float) -> tuple[float, float]:
+        """Pixel of the page where a place is."""
+        return 640 + x * self.STEP, 44 + (720 - 44 - 26) / 2 - y * self.STEP
+
+    def move(self, x: float, y: float) -> None:
+        """Move the pointer to a place."""
+        self.page.mouse.move(*self.screen(x, y), steps=3)
+
+    def click(self, x: float, y: float, *, shift: bool = False) -> None:
+        """Move there and click."""
+        self.move(x, y)
+        if shift:
+            self.page.keyboard.down("Shift")
+        self.page.mouse.click(*self.screen(x, y))
+        if shift:
+            self.page.keyboard.up("Shift")
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Drag from the first place over the others to the last."""
+        self.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*self.screen(*place), steps=6)
+        self.page.mouse.up()
+
+    def stored(self) -> dict[int, dict[str, Any]]:
+        """The labels as they rest, in the project's CRS, by id."""
+        uri = "http://www.opengis.net/def/crs/EPSG/0/3857"
+        features = self.server.get("api/collections/land/items", crs=uri, limit=10_000)["features"]
+        return {f["id"]: f for f in features}
+
+    def shapes(self) -> dict[int, Any]:
+        """Their geometries, as shapely has them."""
+        return {i: shapely.geometry.shape(f["geometry"]) for i, f in self.stored().items()}
+
+    def versions(self) -> dict[int, int]:
+        """The version of each label."""
+        return {i: f["properties"]["version"] for i, f in self.stored().items()}
+
+    @property
+    def selected(self) -> list[int]:
+        """Ids of the selected labels."""
+        text = self.page.get_by_test_id("editor").get_attribute("data-selected") or ""
+        return [int(word) for word in text.split() if word != "new"]
+
+    def expect_selected(self, *ids: int) -> None:
+        """Wait until just these labels are selected, in this order."""
+        expect(self.page.get_by_test_id("editor")).to_have_attribute("data-selected", " ".join(map(str, ids)))
+
+    def expect_toast(self, text: str) -> None:
+        """Wait until the toast says so."""
+        expect(self.page.get_by_test_id("toast")).to_contain_text(text)
+
+
+@pytest.fixture
+def land(opening: Callable[..., Editor], data: Path) -> Land:
+    """Four parcels round the middle of the view (1 to 4: south-west, south-east, north-west, north-east), 5 steps wide."""
+    plan = Land(None, None, [])  # type: ignore[arg-type]
+
+    def make(workspace: geolabel.Workspace) -> None:
+        scene = workspace.add_scene(data / "pairs/kampala_rgb_buildings/kampala_z20_rgb.tif")
+        stuff = {"kind": "stuff", "geometries": ["polygon", "line", "point"]}
+        classes = [{"name": name, **stuff} for name in ("field", "wood", "water")]
+        project = workspace.create_project("Land", scenes=[scene], classes=classes)
+        for x, y, name in ((-5, -5, "field"), (0, -5, "wood"), (-5, 0, "wood"), (0, 0, "field")):
+            ring = plan.ring((x, y), (x + 5, y), (x + 5, y + 5), (x, y + 5))
+            feature = {
+                "type": "Feature",
+                "geometry": {"type": "Polygon", "coordinates": [ring]},
+                "properties": {"class": name},
+            }
+            project.add({"type": "FeatureCollection", "features": [feature]}, class_field="class")
+
+    opened = opening(make, at=f"#/p/land@{CENTRE[0]},{CENTRE[1]},{ZOOM:.2f}")
+    return Land(opened.page, opened.server, opened.wrong)

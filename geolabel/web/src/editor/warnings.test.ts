@@ -55,6 +55,22 @@ test("outlines that meet at vertices only lap over, too", () => {
   expect(kinds(notched, around([FIELD]))).toEqual(["overlap"]);
 });
 
+test("a corner that was pulled along a neighbour's border laps over it", () => {
+  const pulled: Geometry = {
+    type: "Polygon",
+    coordinates: [
+      [
+        [10, 0],
+        [20, 0],
+        [20, 10],
+        [8, 10],
+        [10, 0],
+      ],
+    ],
+  };
+  expect(kinds(pulled, around([FIELD]))).toEqual(["overlap"]);
+});
+
 test("a house in a yard does not lap over it", () => {
   expect(kinds(box(4, 4, 5, 5), around([FIELD]))).toEqual([]);
   expect(kinds(FIELD, around([box(4, 4, 5, 5)]))).toEqual([]);

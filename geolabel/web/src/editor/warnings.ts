@@ -73,10 +73,14 @@ function overlap(one: Geometry, other: Geometry, touching: number): Position | n
       if (at) return fromPlane(at);
     }
   }
-  // Outlines that meet only at vertices: one of them is inside, another one outside.
-  const sides = vertices(one).map(({ position }) => sideOf(other, theirs, position, touching));
-  const inner = sides.indexOf(1);
-  return inner >= 0 && sides.includes(-1) ? (vertices(one)[inner]?.position ?? null) : null;
+  // Outlines that meet only at vertices: some place of the one is inside the other, and another one outside.
+  return partlyInside(mine, other, theirs, touching) ?? partlyInside(theirs, one, mine, touching);
+}
+
+function partlyInside(edges: [XY, XY][], other: Geometry, theirs: [XY, XY][], touching: number): Position | null {
+  const places = edges.flatMap(([a, b]) => [a, between(a, b, 0.5)]).map((at) => fromPlane(at));
+  const sides = places.map((place) => sideOf(other, theirs, place, touching));
+  return sides.includes(-1) ? (places[sides.indexOf(1)] ?? null) : null;
 }
 
 /** 1 inside, -1 outside, 0 on the border. */
