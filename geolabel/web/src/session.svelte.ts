@@ -147,7 +147,10 @@ export class Session {
   #follow(retraced: Retraced | null, done: string): void {
     if (!retraced) return;
     const { name, edits, kept } = retraced;
-    if (this.tool === "select") this.select(edits.filter((edit) => edit.after).map((edit) => edit.key));
+    const there = edits.filter((edit) => edit.after).map((edit) => edit.key);
+    // Neighbours that changed with what is selected need no eye of their own.
+    const enough = this.selection.length > 0 && this.selection.every((key) => there.includes(key));
+    if (this.tool === "select" && !enough) this.select(there);
     const since = `${plural(kept.length, "label stays", "labels stay")} as somebody else has changed it since`;
     if (edits.length === 0) this.say(`Nothing to undo: ${since}.`);
     else this.say(`${done}: ${inSentence(name)}${kept.length > 0 ? `; ${since}` : ""}.`);

@@ -57,14 +57,19 @@ export function vertices(geometry: Geometry): Vertex[] {
   );
 }
 
-/** Where a vertex can be put in between: each with the path that it would have. */
-export function midpoints(geometry: Geometry): Vertex[] {
+/** The middle of an edge, with the path that a vertex there would have. */
+export interface Midpoint extends Vertex {
+  ends: readonly [Position, Position];
+}
+
+/** Where a vertex can be put in between. */
+export function midpoints(geometry: Geometry): Midpoint[] {
   return chains(geometry).flatMap(({ vertices, kind, path }) => {
     if (kind === "point") return [];
     const edges = kind === "ring" ? vertices.length : vertices.length - 1;
     return Array.from({ length: edges }, (_, i) => {
       const [a, b] = [vertices[i] ?? [], vertices[(i + 1) % vertices.length] ?? []];
-      return { path: [...path, i + 1], position: fromPlane(between(toPlane(a), toPlane(b), 0.5)) };
+      return { path: [...path, i + 1], position: fromPlane(between(toPlane(a), toPlane(b), 0.5)), ends: [a, b] };
     });
   });
 }

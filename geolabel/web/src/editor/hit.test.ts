@@ -22,6 +22,17 @@ test("a midpoint is found, but a vertex goes before it", () => {
   expect(handleAt(LINE, 105, 0, screen)).toMatchObject({ kind: "vertex" });
 });
 
+test("an edge too short for three handles has none in its middle", () => {
+  const short: Geometry = {
+    type: "LineString",
+    coordinates: [
+      [0, 0],
+      [20, 0],
+    ],
+  };
+  expect(handleAt(short, 10, 0, screen)).toBeNull();
+});
+
 test("nothing is found past the reach", () => {
   expect(handleAt(LINE, 30, 0, screen)).toBeNull();
 });

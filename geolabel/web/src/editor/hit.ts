@@ -1,6 +1,6 @@
 /** Which handle lies under the pointer: in screen pixels. */
 import type { Bounds, Geometry, Position } from "../types";
-import { midpoints, type Path, type Vertex, vertices, within } from "./geometry";
+import { type Midpoint, midpoints, type Path, type Vertex, vertices, within } from "./geometry";
 
 export interface Handle {
   kind: "vertex" | "midpoint";
@@ -14,6 +14,13 @@ export type ToScreen = (position: Position) => { x: number; y: number };
 export const REACH = 9;
 const NEAR_VERTEX = REACH;
 const NEAR_MIDPOINT = 7;
+/** On a shorter edge there is no room for a handle between those of its ends, in screen pixels. */
+const SHORTEST_EDGE = 24;
+
+export function hasRoom({ ends: [a, b] }: Midpoint, toScreen: ToScreen): boolean {
+  const [p, q] = [toScreen(a), toScreen(b)];
+  return Math.hypot(p.x - q.x, p.y - q.y) >= SHORTEST_EDGE;
+}
 
 /**
  * The nearest handle in reach; a vertex goes before a midpoint.
@@ -30,8 +37,9 @@ export function handleAt(
   const near = ({ position: [lng = 0, lat = 0] }: Vertex) => !around || within([lng, lat, lng, lat], around);
   const vertex = nearest(vertices(geometry).filter(near), x, y, NEAR_VERTEX, toScreen);
   if (vertex) return { kind: "vertex", ...vertex };
-  const midpoint = nearest(midpoints(geometry).filter(near), x, y, NEAR_MIDPOINT, toScreen);
-  return midpoint && { kind: "midpoint", ...midpoint };
+  const open = midpoints(geometry).filter((middle) => near(middle) && hasRoom(middle, toScreen));
+  const midpoint = nearest(open, x, y, NEAR_MIDPOINT, toScreen);
+  return midpoint && { kind: "midpoint", path: midpoint.path, position: midpoint.position };
 }
 
 function nearest(all: Vertex[], x: number, y: number, reach: number, toScreen: ToScreen): Vertex | null {

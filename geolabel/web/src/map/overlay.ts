@@ -2,6 +2,7 @@
 import type { ExpressionSpecification, GeoJSONSource, Map as MapLibre, SymbolLayerSpecification } from "maplibre-gl";
 import { type Draft, outline, PLANS } from "../editor/draft";
 import { chains, midpoints, type Path, samePath, type Vertex, vertices, within } from "../editor/geometry";
+import { hasRoom } from "../editor/hit";
 import type { Snap } from "../editor/snap";
 import type { Bounds, Geometry, Position } from "../types";
 import { CASING } from "./labelLayers";
@@ -172,7 +173,8 @@ export class Overlay {
     const all = vertices(geometry);
     const seen = ({ position: [x = 0, y = 0] }: Vertex) => within([x, y, x, y], view);
     const corners = all.length > MOST_HANDLES ? all.filter(seen) : all;
-    const between = all.length > MOST_HANDLES ? [] : midpoints(geometry);
+    const onScreen = ([lng = 0, lat = 0]: Position) => this.map.project([lng, lat]);
+    const between = all.length > MOST_HANDLES ? [] : midpoints(geometry).filter((middle) => hasRoom(middle, onScreen));
     const shown = corners.length > MOST_HANDLES ? [] : corners;
     const point = (position: Position, icon: string, order: number) =>
       feature({ type: "Point", coordinates: position }, { icon, order });
