@@ -34,6 +34,8 @@ def test_click_box_lasso_class_and_review(land: Land) -> None:
     land.expect_selected(5)
     page.keyboard.press("[")
     land.expect_selected(4)
+    page.keyboard.press("Alt+]")
+    land.expect_selected(4, 5)
     page.keyboard.press("Escape")
     land.expect_selected()
     land.drag((-6, -6), (5.5, 0.5))

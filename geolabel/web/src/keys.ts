@@ -27,6 +27,8 @@ export type Command =
   | "redo"
   | "next"
   | "previous"
+  | "next:add"
+  | "previous:add"
   | "review"
   | "class:all"
   | "zoom"
@@ -139,6 +141,8 @@ export const SHORTCUTS: readonly Shortcut[] = [
     keys: ["["],
     in: ["idle", "selected", "turning", "drawing"],
   },
+  { group: "Selected label", does: "Add the next label", command: "next:add", keys: ["Alt+]"] },
+  { group: "Selected label", does: "Add the previous label", command: "previous:add", keys: ["Alt+["] },
   { group: "Selected label", does: "Next to review", command: "review", keys: ["n"] },
   { group: "Selected label", does: "All of the class in view", command: "class:all", keys: ["Ctrl+a"] },
   seeing("compare", "Compare", "b"),
@@ -178,7 +182,10 @@ type Press = Pick<KeyboardEvent, "key" | "code" | "ctrlKey" | "metaKey" | "shift
 /** A key press as the table names it. Shift is part of a sign such as `?`, and counts with letters, digits and Ctrl. */
 export function keyOf({ key, code, ctrlKey, metaKey, shiftKey, altKey }: Press): string {
   const digit = /^Digit(\d)$/.exec(code)?.[1];
-  const plain = digit && shiftKey ? digit : altKey && /^Key[A-Z]$/.test(code) ? code.slice(3) : key;
+  const bracket = { BracketLeft: "[", BracketRight: "]" }[code];
+  const letter = /^Key([A-Z])$/.exec(code)?.[1];
+  // With Shift, and with Alt on some systems, a key gives another sign.
+  const plain = (shiftKey && digit) || (altKey && (letter ?? bracket)) || key;
   const name = plain.length === 1 ? plain.toLowerCase() : plain;
   const counts = name.length > 1 || /[\p{L}\d]/u.test(name) || ctrlKey || metaKey;
   const held = [ctrlKey || metaKey ? "Ctrl+" : "", altKey ? "Alt+" : "", shiftKey && counts ? "Shift+" : ""];

@@ -321,13 +321,14 @@ export class Session {
     }
   }
 
-  /** The next or previous label in order, from the selected one. */
-  step(by: 1 | -1): LiveLabel | undefined {
+  /** The next or previous label in order, from the one that was selected last; `add` keeps those that are selected. */
+  step(by: 1 | -1, add = false): LiveLabel | undefined {
     const all = this.visible();
-    const [current] = this.selection;
-    const at = all.findIndex((label) => label.key === current);
-    const next = all[at === -1 ? (by === 1 ? 0 : all.length - 1) : (at + by + all.length) % all.length];
-    if (next) this.select([next.key]);
+    const last = this.selection.at(-1);
+    const open = add ? all.filter(({ key }) => key === last || !this.selection.includes(key)) : all;
+    const at = open.findIndex((label) => label.key === last);
+    const next = open[at === -1 ? (by === 1 ? 0 : open.length - 1) : (at + by + open.length) % open.length];
+    if (next && next.key !== last) this.select(add ? [...this.selection, next.key] : [next.key]);
     return next;
   }
 

@@ -64,6 +64,8 @@ export function work(command: Command, stage: Stage): boolean {
     redo: () => stage.view?.forward() || stage.view?.drawing || session.redo(),
     next: () => step(1, stage),
     previous: () => step(-1, stage),
+    "next:add": () => step(1, stage, true),
+    "previous:add": () => step(-1, stage, true),
     review: () => review(stage),
     "class:all": () => {
       if (session.tool !== "select") session.pickTool("select");
@@ -107,9 +109,9 @@ function leave({ session, view, closePanel, endComparing }: Stage): void {
   else session.select([]);
 }
 
-function step(by: 1 | -1, { session, reveal }: Stage): void {
+function step(by: 1 | -1, { session, reveal }: Stage, add = false): void {
   if (session.tool !== "select") session.pickTool("select");
-  const label = session.step(by);
+  const label = session.step(by, add);
   if (label) reveal(label);
 }
 

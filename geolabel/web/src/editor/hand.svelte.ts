@@ -10,11 +10,16 @@ import { edgeAt, insertVertex, moveVertex, type Path, removeVertex, samePath, un
 import type { Handle } from "./hit";
 import { fromPlane, plus, toPlane } from "./plane";
 import { middleOf } from "./reshape";
-import type { Snap } from "./snap";
+import { boxOf, type Snap } from "./snap";
 import { type Nudge, nudged, type Turn } from "./turning";
 import { closeGap, type Surroundings, type Warning, warningsOf } from "./warnings";
 
 const METRES_PER_DEGREE = 111_319.49;
+/** Labels further away than this many pixels are no neighbours. */
+const NEAR_PX = 4;
+
+/** How far two boxes lie apart, along the axis on which they do more. */
+const apart = (a: Bounds, b: Bounds): number => Math.max(a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3]);
 
 export class Hand {
   /** Is the border of a neighbour followed? */
@@ -247,15 +252,18 @@ export class Hand {
   #surroundings(shape: Geometry, className: string, own: number | null): Surroundings {
     const { session } = this;
     const kind = session.classNamed(className)?.kind ?? "thing";
+    const pixel = this.pixelAt(vertices(shape)[0]?.position ?? [0, 0]);
+    const around = boxOf(shape);
     const neighbours = session
       .visible()
-      .filter(({ key, content }) => key !== own && (session.classNamed(content.class)?.kind ?? "thing") === kind)
+      .filter(({ key, content }) => key !== own && apart(boxOf(content.geometry), around) <= NEAR_PX * pixel)
+      .filter(({ content }) => (session.classNamed(content.class)?.kind ?? "thing") === kind)
       .map(({ key, content }) => ({ key, content: { geometry: session.preview?.get(key) ?? content.geometry } }));
     return {
       neighbours,
       gaps: kind === "stuff" && prefs.sharing,
       scenes: session.scenes.flatMap(({ bounds }) => (bounds ? [this.#home(unrolled(bounds))] : [])),
-      pixel: this.pixelAt(vertices(shape)[0]?.position ?? [0, 0]),
+      pixel,
     };
   }
 
