@@ -52,6 +52,7 @@ from tiles.errors import TilesError, UnknownScene
 from tiles.mosaic_router import create_mosaic_router
 from tiles.mosaics import Entry
 from tiles.patience import Bodies
+from tiles.recall import Recall
 from tiles.router import STATUS as TILES_STATUS
 from tiles.router import create_router
 from tiles.settings import read_environment
@@ -129,6 +130,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
     app.add_api_route("/metrics", _metrics, tags=["server"])
     pages.add_pages(app)
     plugins.manager().hook.extend_app(app=app)
+    app.add_middleware(Recall, desk=desk)
     app.add_middleware(Route)
     app.add_middleware(Bodies)
     app.add_middleware(Compression, proxied=settings.public_url is not None)

@@ -14,8 +14,10 @@ from starlette.exceptions import HTTPException
 
 from tiles import metrics
 from tiles.allow import is_address
+from tiles.desk import Desk
 from tiles.errors import SourceNotFound, TilesError, UnknownScene
 from tiles.patience import Bodies
+from tiles.recall import Recall
 from tiles.router import STATUS, create_router
 from tiles.settings import TilesSettings, from_environment
 from tiles.sources import SUFFIXES, Source, find_source
@@ -124,8 +126,10 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
             ]
         }
 
-    app.include_router(create_router(catalogue, settings), prefix="/scenes")
+    desk = Desk(catalogue, settings)
+    app.include_router(create_router(desk), prefix="/scenes")
     app.include_router(create_matrix_router())
+    app.add_middleware(Recall, desk=desk)
     for layer in (Route, Bodies, Telemetry):
         app.add_middleware(layer)
     return app

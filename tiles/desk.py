@@ -10,6 +10,7 @@ from tiles import render, values
 from tiles.cache import etag_matches
 from tiles.errors import SourceChanged
 from tiles.pictures import Pictures
+from tiles.recall import Memory
 from tiles.workers import Workers
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Desk:
 
     Attributes:
         pictures: makes the images.
+        memory: of what addresses came to.
         saved: as given.
         settings: as given.
     """
@@ -60,6 +62,7 @@ class Desk:
         self.saved = saved
         self.settings = settings
         self.pictures = Pictures(settings)
+        self.memory = Memory(self.find, saved)
         self._here = Workers(settings.max_waiting)
         self._elsewhere = Workers(settings.max_waiting, _REMOTE_THREADS)
 

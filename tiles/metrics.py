@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,8 @@ LATENCY: Final = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 CACHE: Final = Counter("geolabel_tile_cache_total", "Tiles looked for in a cache.", ("cache", "result"))
+MEMORY_HIT: Final = CACHE.labels("memory", "hit")
+MEMORY_MISS: Final = CACHE.labels("memory", "miss")
 FETCHES: Final = Counter("geolabel_remote_requests_total", "Range requests to servers and buckets that have rasters.")
 FETCHED: Final = Counter("geolabel_remote_bytes_total", "Bytes of rasters that came from servers and buckets.")
 READ: Final = Gauge(
@@ -38,6 +41,7 @@ WAITING: Final = Gauge("geolabel_waiting", "Tiles that wait to be drawn.", multi
 REFUSED: Final = Counter("geolabel_refused_total", "Tiles that were refused because too many waited.")
 MEMORY: Final = Gauge("geolabel_resident_bytes", "Memory of a process.", multiprocess_mode="liveall")
 
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OBSERVED_S: Final = 1.0
 _last = 0.0
 
@@ -46,6 +50,18 @@ def fetched(count: int) -> None:
     """Count a range request and the bytes that came."""
     FETCHES.inc()
     FETCHED.inc(count)
+
+
+@cache
+def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), LATENCY.labels(route)
+
+
+def count_request(method: str, route: str, status: int, took_s: float) -> None:
+    """Count a request that was answered."""
+    count, latency = _of_route(method if method in _METHODS else "other", route, status)
+    count.inc()
+    latency.observe(took_s)
 
 
 def observe_process() -> None:

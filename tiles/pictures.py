@@ -36,11 +36,13 @@ class Picture:
     Attributes:
         etag: strong, over the source's version and all that was asked for; known without opening the raster.
         kept: the bytes when they are in the cache; None otherwise.
+        peek: the same, not counted.
         content: makes the bytes, or finds them in the cache.
     """
 
     etag: str
     kept: Callable[[], bytes | None]
+    peek: Callable[[], bytes | None]
     content: Callable[[], bytes]
 
 
@@ -141,10 +143,12 @@ class Pictures:
 
         def kept() -> bytes | None:
             content = self._bytes.kept(etag)
-            metrics.CACHE.labels("memory", "miss" if content is None else "hit").inc()
+            (metrics.MEMORY_MISS if content is None else metrics.MEMORY_HIT).inc()
             return content
 
-        return Picture(etag, kept, lambda: self._bytes.get(etag, lambda: self._found(etag, draw)))
+        return Picture(
+            etag, kept, lambda: self._bytes.kept(etag), lambda: self._bytes.get(etag, lambda: self._found(etag, draw))
+        )
 
     def _found(self, etag: str, draw: Callable[[], bytes]) -> bytes:
         """On the disk, or drawn and put there."""

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from tiles import facts, grid, matrix, render, standards, values, wmts_router
-from tiles.desk import Desk
+from tiles.desk import MEDIA_TYPES, Desk
 from tiles.errors import (
     Busy,
     InvalidParameter,
@@ -121,7 +121,9 @@ def create_router(catalogue: Catalogue | Desk, settings: TilesSettings | None = 
 
             # What is in memory is answered at once; whatever opens a raster or draws takes its turn.
             picture = find() if pictures.knows(source, tms) else await desk.run(request, source, find)
-            return await desk.send(request, source, picture, known)
+            response = await desk.send(request, source, picture, known)
+            desk.memory.keep(request.scope, scene, source, picture, MEDIA_TYPES[known])
+            return response
 
         return await desk.answer(scene, respond)
 

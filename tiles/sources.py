@@ -207,10 +207,11 @@ def local_source(path: str | os.PathLike[str]) -> Source:
         raise SourceNotFound(f"The raster file {str(path)!r} may not be read: {error.strerror}.") from error
     if status.st_size == 0:
         raise SourceUnreadable(f"{file.name!r} is empty (0 bytes); copy or export it again.")
-    return Source(str(file), _version(status))
+    return Source(str(file), version_of(status))
 
 
-def _version(status: os.stat_result) -> str:
+def version_of(status: os.stat_result) -> str:
+    """The version of a file on this machine."""
     return f"{status.st_size:x}-{status.st_mtime_ns:x}"
 
 
@@ -337,7 +338,7 @@ def _check_held(source: Source, held: int) -> Path:
     named = path.parent.is_dir()
     if not stat.S_ISREG(status.st_mode) or (named and str(path.readlink()) != source.href):
         raise _gone(source)
-    if _version(status) != source.version:
+    if version_of(status) != source.version:
         raise _changed(source)
     return path if named else Path(source.href)
 
@@ -360,7 +361,7 @@ def _check_unchanged(source: Source) -> None:
         status = os.stat(source.href)  # noqa: PTH116 - once per tile
     except OSError as error:
         raise _gone(source) from error
-    if _version(status) != source.version:
+    if version_of(status) != source.version:
         raise _changed(source)
 
 

@@ -68,8 +68,8 @@ class Telemetry:
         finally:
             took = time.perf_counter() - began
             route = note.get("route", "other")
-            metrics.REQUESTS.labels(scope["method"], route, status).inc()
-            metrics.LATENCY.labels(route).observe(took)
+            metrics.count_request(scope["method"], route, status, took)
             metrics.observe_process()
-            seen = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(took * 1000, 1)}
-            log.info("request", extra=seen)
+            if log.isEnabledFor(logging.INFO):
+                seen = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(took * 1000, 1)}
+                log.info("request", extra=seen)
