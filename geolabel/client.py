@@ -356,7 +356,7 @@ class Project:
         """Write a dataset. See `workflows.export`.
 
         Args:
-            out: a folder that does not exist yet.
+            out: a folder that does not exist yet, or `s3://bucket/folder`.
             formats: names such as `coco`, `geojson`, `mask-semantic`.
             chips: how to cut; 512 px on the native grid when None.
             snapshot: name of the snapshot to export; the present state when None.
@@ -367,7 +367,7 @@ class Project:
         return workflows.export(
             self._store,
             self.id,
-            Path(out),
+            out,
             formats,
             chips or ChipSpec(),
             snapshot=snapshot,

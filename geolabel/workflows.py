@@ -17,7 +17,7 @@ from geolabel.attributes import make_attributes
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
-from geolabel.formats import staging, vector
+from geolabel.formats import objects, staging, vector
 from geolabel.formats.base import LabelStream
 from geolabel.formats.dataset import Build, write_dataset
 from geolabel.formats.files import LocalFiles
@@ -454,7 +454,7 @@ def import_predictions(
 def export(
     store: Store,
     project_id: str,
-    out: Path,
+    out: str | Path,
     format_names: Sequence[str],
     spec: ChipSpec,
     *,
@@ -469,7 +469,7 @@ def export(
     Args:
         store: the workspace.
         project_id: slug.
-        out: a folder that does not exist yet.
+        out: a folder that does not exist yet, or `s3://bucket/folder` (`gs://`, `az://`) with nothing in it.
         format_names: names such as `coco`, `geojson`, `mask-semantic` (see `formats.names`).
         spec: how chips are cut, chosen, split and written.
         snapshot: name of the snapshot to export, with the schema and the labels that it has; the present state when None.
@@ -488,7 +488,11 @@ def export(
     """
     tell = progress or (lambda _share, _message: None)
     wanted = formats.chosen(format_names)
-    staging.check_free(out)
+    remote = objects.is_url(out)
+    if remote:
+        objects.check_free(str(out))
+    else:
+        staging.check_free(Path(out))
     tell(0.0, "Reading annotations")
     chipped = any(f.space == "pixel" for f in wanted)
     found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped)
@@ -496,11 +500,12 @@ def export(
     if dry_run:
         names = [f.name for f in wanted]
         return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
-    check_room(out.absolute().parent, _size_of_images(plan), "The export")
-    with staging.staged(out, resume=resume) as folder:
-        build = Build(engine, resume, tell)
-        report = write_dataset(plan, labels, wanted, LocalFiles(folder), build, snapshot=state)
-    tell(1.0, f"Wrote {out.name}")
+    if not remote:
+        check_room(Path(out).absolute().parent, _size_of_images(plan), "The export")
+    with objects.uploaded(str(out), resume=resume) if remote else staging.staged(Path(out), resume=resume) as place:
+        files = LocalFiles(place) if isinstance(place, Path) else place
+        report = write_dataset(plan, labels, wanted, files, Build(engine, resume, tell), snapshot=state)
+    tell(1.0, f"Wrote {Path(out).name}")
     return report
 
 

@@ -25,7 +25,9 @@ Text = str | None
 @app.command("export")
 def export_(
     project: str,
-    directory: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that does not exist yet.")],
+    directory: Annotated[
+        str, typer.Argument(metavar="OUT", help="A folder that does not exist yet, or s3://BUCKET/FOLDER.")
+    ],
     format_: Annotated[str, typer.Option("--format", help="Comma list, such as coco,geojson,mask-semantic.")] = "coco",
     size: Annotated[
         Text, typer.Option("--size", help="Width and height of a chip, or both: 512,256.", rich_help_panel=_WHERE)
@@ -241,7 +243,7 @@ def _spec(options: Mapping[str, Any]) -> ChipSpec:
 def run_export(
     store: Store,
     project: str,
-    directory: Path,
+    directory: str | Path,
     formats: Sequence[str],
     spec: ChipSpec,
     *,

@@ -21,7 +21,6 @@ from geolabel.formats.images import check_images
 from geolabel.formats.manifest import ChipTable, manifest
 from geolabel.formats.page import page
 from geolabel.formats.parts import (
-    BUILD,
     CHIPS,
     Setup,
     Task,
@@ -107,6 +106,7 @@ def write_dataset(
             losses += _write_chips(
                 plan, labels, setup, build, writers=[writers[f.name] for f in pixel], table=table, facts=facts
             )
+        files.finish()
     finally:
         files.close()
     progress(0.95, "Writing the manifest and the report")
@@ -116,7 +116,6 @@ def write_dataset(
     files.write("report.json", orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     sheet = files.read("contact-sheet.png") if pixel else None
     files.write("report.html", page(report, plan, sheet).encode())
-    files.remove(BUILD)
     content = manifest(plan, formats=names, chips=report.chips, snapshot=report.snapshot)
     # The last file of a dataset: it is there when all others are.
     files.write("manifest.json", orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))

@@ -41,8 +41,11 @@ class Files(Protocol):
     def open(self, path: str) -> BinaryIO:
         """The file of that path, to write it bit by bit: new at the first call, the same one later."""
 
+    def finish(self) -> None:
+        """The files that `open` opened are whole."""
+
     def close(self) -> None:
-        """Finish the files that `open` opened."""
+        """Close what is open; without `finish`, what `open` opened is worth nothing."""
 
 
 class LocalFiles:
@@ -108,8 +111,12 @@ class LocalFiles:
             self._opened[path] = file
         return self._opened[path]
 
+    def finish(self) -> None:
+        """The files that `open` opened are whole."""
+        self.close()
+
     def close(self) -> None:
-        """Finish the files that `open` opened."""
+        """Close what is open."""
         self._opened.clear()
         self.closing.close()
 

@@ -46,12 +46,11 @@ class AnnotationTable:
     """One GeoParquet file that grows by batches.
 
     Args:
-        stream: where to write; closed with the table.
+        stream: where to write.
         project: whose annotations.
     """
 
     def __init__(self, stream: BinaryIO, project: Project) -> None:
-        self._stream = stream
         self._crs = project.crs
         columns: dict[str, pa.DataType] = {"note": pa.string(), "status": pa.string(), "source": pa.string()}
         columns |= {"confidence": pa.float64(), "scene": pa.string(), "version": pa.int64()}
@@ -91,7 +90,6 @@ class AnnotationTable:
         described = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geometry}}
         self._writer.add_key_value_metadata({"geo": orjson.dumps(described).decode()})
         self._writer.close()
-        self._stream.close()
 
     def abandon(self) -> None:
         """Close the file as it is, after an error."""

@@ -64,6 +64,7 @@ def staged(out: Path, *, resume: bool = False) -> Iterator[Path]:
         if not resume:
             _empty(folder)
         yield folder
+        shutil.rmtree(folder / ".build", ignore_errors=True)
         folder.chmod(0o777 & ~_umask())
         _sync(folder)
         check_free(out)
