@@ -133,16 +133,33 @@ def _agree(
 
 
 def _sound_intersection(shapes: NDArray[np.object_], others: NDArray[np.object_]) -> NDArray[np.object_]:
+    """What each pair has in common; of shapes that cross themselves, once they are valid."""
     result: NDArray[np.object_]
     try:
         result = shapely.intersection(shapes, others)
     except shapely.GEOSException:
-        result = shapely.intersection(shapely.make_valid(shapes, method="structure"), others)
+        result = shapely.intersection(
+            shapely.make_valid(shapes, method="structure"), shapely.make_valid(others, method="structure")
+        )
+    return result
+
+
+def _of_dimension(shapes: NDArray[np.object_], dimension: int) -> NDArray[np.object_]:
+    """Shapes without what is of fewer dimensions: where a shape only touches a zone, it leaves lines and points as well."""
+    mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
+    if not len(mixed):
+        return shapes
+    result = shapes.copy()
+    for row in mixed.tolist():
+        parts = shapely.get_parts(shapes[row])
+        result[row] = shapely.union_all(parts[shapely.get_dimensions(parts) == dimension])
     return result
 
 
 def _share(one: NDArray[np.object_], other: NDArray[np.object_], measure: Callable[[Any], Any]) -> NDArray[np.float64]:
     """What two have in common, as a share of the smaller one; 0 where one of them is nothing."""
+    dimension = 2 if measure is shapely.area else 1
+    one, other = _of_dimension(one, dimension), _of_dimension(other, dimension)
     smaller = np.minimum(measure(one), measure(other))
     both = measure(_sound_intersection(one, other))
     share: NDArray[np.float64] = np.divide(both, smaller, out=np.zeros(len(smaller)), where=smaller > 0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import rasterio
+import rasterio.features
 from PIL import Image
 
 from geolabel.errors import InvalidInput, UnknownClass
@@ -284,3 +285,20 @@ def test_outlines_of_masks_can_have_fewer_vertices(lab: Lab) -> None:
     simple = next(a.geometry for a in lab.suggestions() if a.provenance.source == "model:b@1")
     assert len(simple.exterior.coords) < len(exact.exterior.coords) / 3
     assert exact.symmetric_difference(simple).area < 0.05 * exact.area
+
+
+def test_outlines_that_touch_themselves_and_their_zone_come_in(lab: Lab) -> None:
+    """Pixel outlines touch zones in points and lines; GEOS cannot intersect what is left of that as it is."""
+    rng = np.random.default_rng(3)
+    scene = rng.random((180, 260)) < 0.38
+    records = []
+    for number, chip in enumerate(lab.chips, start=1):
+        part = scene[chip["row"] : chip["row"] + 100, chip["col"] : chip["col"] + 100].astype(np.uint8)
+        for shape, value in rasterio.features.shapes(part, mask=part > 0, connectivity=8):
+            outline = [v for point in shape["coordinates"][0] for v in point]
+            if value and len(outline) > 12:
+                records.append({"image_id": number, "category_id": 1, "segmentation": [outline], "score": 0.5})
+    report = lab.place(lab.results(*records))
+    assert report.read == len(records) > 100
+    assert report.placed + report.merged + report.suppressed + report.refused == report.read
+    assert all(a.geometry.is_valid for a in lab.suggestions())
