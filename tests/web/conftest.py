@@ -160,8 +160,8 @@ class Editor:
 @pytest.fixture
 def editor(browser: Browser, server: Served) -> Iterator[Editor]:
     """The project, open and drawn. The test fails when the page logs an error or asks another server for anything."""
-    with _opened(browser, server) as opened:
-        yield opened
+    with opened(browser, server) as editor:
+        yield editor
 
 
 @pytest.fixture
@@ -171,8 +171,8 @@ def dateline(browser: Browser, tmp_path: Path, data: Path) -> Iterator[Editor]:
     with geolabel.open(folder, create=True) as workspace:
         scene = workspace.add_scene(data / "images/cog_dateline.tif")
         workspace.create_project("Dateline", scenes=[scene], classes=["sea"])
-    with _serving(folder) as server, _opened(browser, server) as opened:
-        yield opened
+    with _serving(folder) as server, opened(browser, server) as editor:
+        yield editor
 
 
 @pytest.fixture
@@ -185,13 +185,13 @@ def opening(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Editor]]
             with geolabel.open(folder, create=True) as workspace:
                 make(workspace)
             server = stack.enter_context(_serving(folder))
-            return stack.enter_context(_opened(browser, server, at, start=start))
+            return stack.enter_context(opened(browser, server, at, start=start))
 
         yield open_
 
 
 @contextmanager
-def _opened(browser: Browser, server: Served, at: str = "", *, start: bool = False) -> Iterator[Editor]:
+def opened(browser: Browser, server: Served, at: str = "", *, start: bool = False) -> Iterator[Editor]:
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     page = context.new_page()
     wrong: list[str] = []

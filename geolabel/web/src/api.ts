@@ -206,6 +206,17 @@ export async function cancelJob(id: number): Promise<void> {
 
 export const jobResultUrl = (id: number): string => `/api/jobs/${id}/result`;
 
+/** Has the project label tiles? Those that are not on the Earth have none. */
+export async function hasLabelTiles(project: string): Promise<boolean> {
+  try {
+    await get(`/api/collections/${segment(project)}/tiles/WebMercatorQuad/tilejson.json`);
+    return true;
+  } catch (error) {
+    if (error instanceof Refused && !error.temporary) return false;
+    throw error;
+  }
+}
+
 /** The labels of one project. */
 export class Items {
   readonly #root: string;
@@ -247,11 +258,16 @@ export class Items {
 const ANSWER_MS = 60_000;
 
 /** Save edits as one change set. Sent again with the same token, it has its effect once and gives the same answer. */
-export async function saveBatch(project: string, body: string, token: string): Promise<BatchAnswer> {
+export async function saveBatch(project: string, body: string, token: string, author = ""): Promise<BatchAnswer> {
   const response = await call(`/api/collections/${segment(project)}/batch`, {
     method: "POST",
     body,
-    headers: { Accept: "application/json", "Content-Type": "application/json", "Idempotency-Key": token },
+    headers: {
+      Accept: "application/json",
+      "Content-Type": "application/json",
+      "Idempotency-Key": token,
+      ...(author ? { "Geolabel-Author": encodeURIComponent(author) } : {}),
+    },
     signal: AbortSignal.timeout(ANSWER_MS),
   });
   try {
@@ -259,4 +275,16 @@ export async function saveBatch(project: string, body: string, token: string): P
   } catch {
     throw new Unreachable(); // the page of a proxy or a hotel, or half an answer
   }
+}
+
+const personUrl = (project: string, id: string): string => `/api/collections/${segment(project)}/people/${segment(id)}`;
+
+/** Say who is at work on a project, and on which labels. */
+export async function come(project: string, id: string, name: string, selection: number[]): Promise<void> {
+  await write("PUT", personUrl(project, id), { name, selection: selection.slice(0, 50) }, "application/json");
+}
+
+/** Say that somebody has gone; also when the page is about to go. */
+export function leave(project: string, id: string): void {
+  void fetch(personUrl(project, id), { method: "DELETE", keepalive: true }).catch(() => {});
 }

@@ -8,9 +8,12 @@ import { Work } from "./editor/work.svelte";
 import { inSentence, plural } from "./format";
 import { fitting, isFor, titleOf } from "./schema";
 import type { Content } from "./sync/content";
-import { Desk, type Retraced } from "./sync/desk.svelte";
-import type { Edit, Label, Labels, LiveLabel, Step } from "./sync/labels";
+import { Desk, type Retraced, tally } from "./sync/desk.svelte";
+import { follow } from "./sync/feed";
+import type { Edit, Label, Labels, LiveLabel } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";
+import { Others } from "./sync/others";
+import { People } from "./sync/people.svelte";
 import { saving } from "./sync/saving.svelte";
 import type {
   Attribute,
@@ -39,6 +42,9 @@ export class Session {
   readonly desk: Desk;
   readonly labels: Labels;
   readonly loader: LabelLoader;
+  readonly people: People;
+  readonly others: Others;
+  readonly #unfollow: () => void;
   readonly hand = new Hand(this);
   readonly work = new Work(this);
 
@@ -60,6 +66,8 @@ export class Session {
   toast = $state.raw<Toast | null>(null);
   /** Grows with every change of the labels. */
   revision = $state(0);
+  /** Grows when all that is shown must be read again. */
+  reloads = $state(0);
   #counts = $state.raw<Record<string, number>>({});
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -72,10 +80,29 @@ export class Session {
     this.className = project.classes[0]?.name ?? "";
     this.scene = scenes[0]?.id ?? null;
     const [w, , e] = unrolled(scenes[0]?.bounds ?? [0, 0, 0, 0]);
-    this.desk = new Desk(project.id, (w + e) / 2, (steps) => this.#made(steps));
+    this.desk = new Desk(
+      project.id,
+      (w + e) / 2,
+      () => {
+        this.vertex = null;
+      },
+      (before, after) => this.#count(before, after),
+    );
     this.labels = this.desk.labels;
     this.items = new api.Items(project.id);
     this.loader = new LabelLoader(this.items, this.labels);
+    this.people = new People(project.id);
+    this.others = new Others({
+      labels: this.labels,
+      busy: () => this.preview !== null || this.desk.sending,
+      counted: (name, by) => this.#tally({ [name]: by }),
+      reload: () => void this.#reload(),
+    });
+    this.#unfollow = follow(project.id, {
+      changes: (told) => this.others.hear(told),
+      reset: () => void this.#reload(),
+      people: (people) => this.people.hear(people),
+    });
     this.labels.listen(() => {
       this.revision += 1;
       const there = this.selection.filter((key) => this.labels.get(key)?.content);
@@ -83,8 +110,11 @@ export class Session {
     });
   }
 
+  /** Labels by class, with what waits to be saved. */
   get counts(): Record<string, number> {
-    return this.#counts;
+    const counts = { ...this.#counts };
+    for (const [name, by] of Object.entries(this.desk.more)) counts[name] = Math.max(0, (counts[name] ?? 0) + by);
+    return counts;
   }
 
   /** Labels came by another way than this page: count and load anew. */
@@ -122,18 +152,28 @@ export class Session {
 
   // Edits
 
-  #made(steps: Step[]): void {
-    for (const { before, after } of steps) this.#count(before, after);
-    this.vertex = null;
+  /** What the server has of a label became another. */
+  #count(before: Content | null, after: Content | null): void {
+    const more: Record<string, number> = {};
+    tally(more, before, after);
+    this.#tally(more);
   }
 
-  /** Keep the legend's numbers right: a label became another, came (from null) or went (to null). */
-  #count(before: Content | null, after: Content | null): void {
-    if (before?.class === after?.class) return;
+  #tally(more: Record<string, number>): void {
     const counts = { ...this.#counts };
-    if (before) counts[before.class] = Math.max(0, (counts[before.class] ?? 0) - 1);
-    if (after) counts[after.class] = (counts[after.class] ?? 0) + 1;
+    for (const [name, by] of Object.entries(more)) counts[name] = (counts[name] ?? 0) + by;
     this.#counts = counts;
+  }
+
+  /** Much has changed elsewhere: what is shown is read again, and the numbers beside the classes. */
+  async #reload(): Promise<void> {
+    this.loader.reset();
+    this.reloads += 1;
+    try {
+      this.#counts = { ...(await api.project(this.project.id)).counts };
+    } catch {
+      // the numbers come right with the next change
+    }
   }
 
   undo(): void {
@@ -246,6 +286,12 @@ export class Session {
   nameOf(label: Label): string {
     const name = (label.content ?? label.saved)?.class ?? "Label";
     return label.id === null ? name : `${name} #${label.id}`;
+  }
+
+  /** Read labels that are not known here, by id. */
+  async learn(ids: number[]): Promise<void> {
+    const found = await Promise.allSettled(ids.map((id) => this.items.one(id)));
+    this.labels.take(found.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])));
   }
 
   // Selection, tools and classes
@@ -395,6 +441,9 @@ export class Session {
 
   stop(): void {
     clearTimeout(this.#toastTimer);
+    this.#unfollow();
+    this.people.stop();
+    this.others.stop();
     this.desk.close();
   }
 }

@@ -1,101 +1,49 @@
-/** All labels but the selected ones: dark casing under every line, so that it holds on any ground. */
-import type { ExpressionSpecification, FilterSpecification, GeoJSONSource, Map as MapLibre } from "maplibre-gl";
+/** All labels but the selected ones on the map: from the page's own labels, and from tiles where there are very many. */
+import type { GeoJSONSource, Map as MapLibre } from "maplibre-gl";
 import { boundsOf, chains, drawable } from "../editor/geometry";
-import type { Content, Labels } from "../sync/labels";
+import type { Content, Labels, LiveLabel } from "../sync/labels";
+import { LabelStyle } from "./labelStyle";
+import type { LabelTiles } from "./labelTiles";
 
-export const CASING = "#0b0c0e";
+export { CASING, LOWEST } from "./labelStyle";
+
 const SOURCE = "labels";
-const LAYERS = ["labels-fill", "labels-casing", "labels-line", "labels-point"] as const;
-/** What imagery is put under. */
-export const LOWEST = "labels-fill";
 
-const HOVER: ExpressionSpecification = ["boolean", ["feature-state", "hover"], false];
-const SELECTED: ExpressionSpecification = ["boolean", ["feature-state", "selected"], false];
-const POINT: FilterSpecification = ["==", ["get", "kind"], "point"];
-const NOT_POINT: FilterSpecification = ["!=", ["get", "kind"], "point"];
-const POLYGON: FilterSpecification = ["==", ["get", "kind"], "ring"];
-
-const unless = (hover: number, plain: number | ExpressionSpecification): ExpressionSpecification => [
-  "case",
-  SELECTED,
-  0,
-  HOVER,
-  hover,
-  plain,
-];
-
-const lineWidth = (far: number, near: number, hover: number, threshold: number): ExpressionSpecification => [
-  "step",
-  ["zoom"],
-  ["case", HOVER, hover, far],
-  threshold,
-  ["case", HOVER, hover, near],
-];
-
-/** The labels' source and layers on a map. */
 export class LabelLayers {
   #shown = new Map<number, Content>();
-  #hovered: number | null = null;
-  #selected = new Set<number>();
-  #hidden = new Set<string>();
-  #threshold = 0;
+  readonly #style: LabelStyle;
 
+  /** @param tiles which then show all labels that were not changed in this page; made before these. */
   constructor(
     private readonly map: MapLibre,
     private readonly colorOf: (className: string) => string,
+    private readonly tiles: LabelTiles | null = null,
   ) {
     const empty = { type: "FeatureCollection" as const, features: [] };
     map.addSource(SOURCE, { type: "geojson", data: empty, promoteId: "key", maxzoom: 22, tolerance: 0.2, buffer: 64 });
-    map.addLayer({
-      id: "labels-fill",
-      type: "fill",
+    this.#style = new LabelStyle(map, {
+      name: SOURCE,
       source: SOURCE,
-      filter: POLYGON,
-      layout: { "fill-sort-key": ["get", "order"] },
-      paint: { "fill-color": ["get", "color"], "fill-antialias": false },
+      polygon: ["==", ["get", "kind"], "ring"],
+      outlined: ["!=", ["get", "kind"], "point"],
+      point: ["==", ["get", "kind"], "point"],
+      color: ["get", "color"],
+      sort: ["get", "order"],
     });
-    map.addLayer({
-      id: "labels-casing",
-      type: "line",
-      source: SOURCE,
-      filter: NOT_POINT,
-      layout: { "line-join": "round", "line-cap": "round", "line-sort-key": ["get", "order"] },
-      paint: { "line-color": CASING, "line-opacity": unless(0.8, 0.7) },
-    });
-    map.addLayer({
-      id: "labels-line",
-      type: "line",
-      source: SOURCE,
-      filter: NOT_POINT,
-      layout: { "line-join": "round", "line-cap": "round", "line-sort-key": ["get", "order"] },
-      paint: { "line-color": ["get", "color"], "line-opacity": unless(1, 1) },
-    });
-    map.addLayer({
-      id: "labels-point",
-      type: "circle",
-      source: SOURCE,
-      filter: POINT,
-      paint: {
-        "circle-color": ["get", "color"],
-        "circle-radius": ["case", HOVER, 6, 5],
-        "circle-opacity": unless(1, 1),
-        "circle-stroke-color": CASING,
-        "circle-stroke-width": 2,
-        "circle-stroke-opacity": unless(0.9, 0.8),
-      },
-    });
-    this.fill(18);
-    this.thinBelow(0);
   }
 
   /** Bring the map up to date with the labels: only what changed is sent. */
   sync(labels: Labels): void {
     const source = this.map.getSource(SOURCE) as GeoJSONSource | undefined;
     if (!source) return;
-    const now = new Map(labels.all().map((label) => [label.key, label.content]));
+    const all = this.tiles
+      ? labels.changed().filter((label): label is LiveLabel => label.content !== null)
+      : labels.all();
+    const now = new Map(all.map((label) => [label.key, label.content]));
     const remove = [...this.#shown.keys()].filter((key) => now.get(key) !== this.#shown.get(key));
     const add = [...now].filter(([key, content]) => this.#shown.get(key) !== content);
     this.#shown = now;
+    this.tiles?.changed(labels.changed().map(({ id }) => id));
     if (remove.length === 0 && add.length === 0) return;
     source.updateData({ remove, add: add.map(([key, content]) => this.#feature(key, content)) });
   }
@@ -117,37 +65,35 @@ export class LabelLayers {
 
   /** Is all that was sent on the screen? */
   get loaded(): boolean {
-    return this.map.isSourceLoaded(SOURCE);
+    return this.map.isSourceLoaded(SOURCE) && (this.tiles?.loaded ?? true);
   }
 
-  hover(key: number | null): void {
-    if (key === this.#hovered) return;
-    if (this.#hovered !== null) this.map.setFeatureState({ source: SOURCE, id: this.#hovered }, { hover: false });
-    if (key !== null) this.map.setFeatureState({ source: SOURCE, id: key }, { hover: true });
-    this.#hovered = key;
+  get #styles(): LabelStyle[] {
+    return this.tiles ? [this.#style, this.tiles.style] : [this.#style];
+  }
+
+  /** @param id of the label, when it has one. */
+  hover(key: number | null, id: number | null = key): void {
+    this.#style.hover(key);
+    this.tiles?.style.hover(id);
   }
 
   /** The selected labels are drawn by Overlay. */
-  select(keys: number[]): void {
-    const next = new Set(keys);
-    for (const key of this.#selected) {
-      if (!next.has(key)) this.map.setFeatureState({ source: SOURCE, id: key }, { selected: false });
-    }
-    for (const key of next) this.map.setFeatureState({ source: SOURCE, id: key }, { selected: true });
-    this.#selected = next;
+  select(labels: { key: number; id: number | null }[]): void {
+    this.#style.mark(
+      "selected",
+      labels.map(({ key }) => key),
+    );
+    const ids = labels.map(({ id }) => id).filter((id) => id !== null);
+    this.tiles?.style.mark("selected", ids);
   }
 
   hide(classes: ReadonlySet<string>): void {
-    this.#hidden = new Set(classes);
-    const shown: ExpressionSpecification = ["!", ["in", ["get", "class"], ["literal", [...this.#hidden]]]];
-    this.map.setFilter("labels-fill", ["all", POLYGON, shown] as FilterSpecification);
-    this.map.setFilter("labels-casing", ["all", NOT_POINT, shown] as FilterSpecification);
-    this.map.setFilter("labels-line", ["all", NOT_POINT, shown] as FilterSpecification);
-    this.map.setFilter("labels-point", ["all", POINT, shown] as FilterSpecification);
+    for (const style of this.#styles) style.hide(classes);
   }
 
   show(visible: boolean): void {
-    for (const layer of LAYERS) this.map.setLayoutProperty(layer, "visibility", visible ? "visible" : "none");
+    for (const style of this.#styles) style.show(visible);
   }
 
   /**
@@ -155,27 +101,11 @@ export class LabelLayers {
    * @param whole of all that is drawn of a label, 0..100 percent.
    */
   fill(fill: number, whole = 100): void {
-    const share = whole / 100;
-    const plain = (fill / 100) * share;
-    this.map.setPaintProperty("labels-fill", "fill-opacity", unless(Math.min(plain + 0.16, 0.8), plain));
-    this.map.setPaintProperty("labels-casing", "line-opacity", unless(0.8, 0.7 * share));
-    this.map.setPaintProperty("labels-line", "line-opacity", unless(1, share));
-    this.map.setPaintProperty("labels-point", "circle-opacity", unless(1, share));
-    this.map.setPaintProperty("labels-point", "circle-stroke-opacity", unless(0.9, 0.8 * share));
+    for (const style of this.#styles) style.fill(fill, whole);
   }
 
   /** Lines are thinner where a pixel of the imagery is less than 0.75 pixel of the screen. */
   thinBelow(zoom: number): void {
-    this.#threshold = zoom;
-    this.map.setPaintProperty("labels-casing", "line-width", lineWidth(2.5, 4, 5, this.#threshold));
-    this.map.setPaintProperty("labels-line", "line-width", lineWidth(1.25, 1.75, 2.5, this.#threshold));
-  }
-
-  /** Forget all, for another project. */
-  clear(): void {
-    this.hover(null);
-    this.select([]);
-    this.#shown.clear();
-    (this.map.getSource(SOURCE) as GeoJSONSource | undefined)?.setData({ type: "FeatureCollection", features: [] });
+    for (const style of this.#styles) style.thinBelow(zoom);
   }
 }

@@ -9,6 +9,7 @@ import { labelsAt } from "../editor/find";
 import { boundsOf, nearLongitude, positionAt, unite, unrolled, within } from "../editor/geometry";
 import { SNAP_PX, type Snap, snapTo } from "../editor/snap";
 import { Tools } from "../editor/tools";
+import { count } from "../format";
 import { prefs } from "../prefs.svelte";
 import type { LiveLabel, Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
@@ -18,8 +19,10 @@ import { flag } from "./flag";
 import { addIcons } from "./icons";
 import { addScene, metresPerPixel, nativeZoom, raiseScene, styleScene } from "./imagery";
 import { LabelLayers, LOWEST } from "./labelLayers";
+import { LabelTiles } from "./labelTiles";
 import { type Look, queryOf } from "./look";
 import { Overlay } from "./overlay";
+import { PeopleLayer } from "./people";
 import { type Point, Steer } from "./steer";
 
 export interface Camera {
@@ -47,10 +50,20 @@ export interface Padding {
   left: number;
 }
 
+/** With more labels than this in the project, tiles show them. */
+const MANY = 5000;
+/** So many labels in view are known exactly, for snapping and the like. */
+const NEAR = 1500;
+const MOST_PICKED = 5;
+const MOST_BOXED = 2000;
+
 export class MapView {
   readonly map: MapLibre;
   readonly #labels: LabelLayers;
+  /** Where labels are very many. */
+  readonly #tiles: LabelTiles | null;
   readonly #overlay: Overlay;
+  readonly #people: PeopleLayer;
   readonly #tools: Tools;
   readonly #steer: Steer;
   readonly #looks = new Map<string, Look>();
@@ -58,23 +71,32 @@ export class MapView {
   #spaceHeld = false;
   #shown = true;
   #loading = 0;
+  #wanted = false;
+  #refreshing = false;
   #frame = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   /** Resolves when the map can be drawn on. */
-  static open(container: HTMLElement, session: Session, events: Events): Promise<MapView> {
+  static async open(container: HTMLElement, session: Session, events: Events): Promise<MapView> {
     const map = createMap(container);
-    return new Promise((resolve) => map.once("load", () => resolve(new MapView(map, session, events))));
+    const ready = new Promise((resolve) => map.once("load", resolve));
+    const tiled = session.total > MANY && (await api.hasLabelTiles(session.project.id).catch(() => false));
+    await ready;
+    return new MapView(map, session, events, tiled);
   }
 
   private constructor(
     map: MapLibre,
     private readonly session: Session,
     private readonly events: Events,
+    tiled: boolean,
   ) {
     this.map = map;
     addIcons(map);
-    this.#labels = new LabelLayers(map, (name) => session.colorOf(name));
+    this.#tiles = tiled ? new LabelTiles(map, session.project.id, session.project.classes) : null;
+    if (tiled) session.loader.keeps = (key) => session.selection.includes(key);
+    this.#labels = new LabelLayers(map, (name) => session.colorOf(name), this.#tiles);
+    this.#people = new PeopleLayer(map, "labels-point");
     this.#overlay = new Overlay(map);
     this.#tools = new Tools(map, {
       ...this.#editHost(),
@@ -135,12 +157,12 @@ export class MapView {
     return {
       selected: () => new Map(session.selected().map((label) => [label.key, label.content.geometry])),
       labelsAt: (x, y) => this.#labelsAt(x, y),
-      pick: (keys, add) => session.pick(keys, add),
-      pickBox: (box, add) => this.#pickBox(box, add),
+      pick: (keys, add) => void this.#pick(keys, add),
+      pickBox: (box, add) => void this.#pickBox(box, add),
       activate: (path) => {
         session.vertex = path;
       },
-      hover: (key) => this.#labels.hover(key),
+      hover: (key) => this.#labels.hover(key, key === null ? null : (session.labels.get(key)?.id ?? key)),
       preview: (geometries) => {
         session.preview = geometries;
       },
@@ -226,6 +248,7 @@ export class MapView {
   /** Load the labels of the view. */
   async load(): Promise<void> {
     clearTimeout(this.#retry);
+    if (this.#tiles && !this.#near(this.#tiles)) return;
     this.#loading += 1;
     this.events.idle(false);
     try {
@@ -246,11 +269,32 @@ export class MapView {
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       this.#labels.sync(this.session.labels);
+      void this.refreshTiles();
       this.map.triggerRepaint();
     });
   }
 
+  /** Are the labels in view few enough to be known exactly? As long as the tiles do not say, it is asked again. */
+  #near(tiles: LabelTiles): boolean {
+    this.#wanted = !tiles.loaded;
+    const near = !this.#wanted && (this.session.loader.holds(this.bounds()) || tiles.count() <= NEAR);
+    if (!near && !this.#wanted) this.events.loaded(0, true);
+    return near;
+  }
+
+  /** Have the tiles show what was changed since they came, when that is much, or all of it. */
+  async refreshTiles(all = false): Promise<void> {
+    const tiles = this.#tiles;
+    if (!tiles || this.#refreshing || !(all || tiles.crowded)) return;
+    this.#refreshing = true;
+    const { moment } = this.session.labels;
+    await tiles.refresh();
+    this.session.labels.settled(moment);
+    this.#refreshing = false;
+  }
+
   #tellIdle(): void {
+    if (this.#wanted) void this.load();
     this.events.idle(this.#loading === 0 && this.#frame === 0 && this.#labels.loaded);
   }
 
@@ -259,7 +303,7 @@ export class MapView {
     const { session } = this;
     const labels = session.selected();
     const { preview } = session;
-    this.#labels.select(session.selection);
+    this.#labels.select(session.selection.map((key) => ({ key, id: session.labels.get(key)?.id ?? null })));
     const shared = [...(preview?.keys() ?? [])].filter((key) => !session.selection.includes(key));
     const neighbours = shared.map((key) => session.labels.get(key)).filter((l): l is LiveLabel => !!l?.content);
     this.#overlay.selection(
@@ -305,6 +349,18 @@ export class MapView {
     this.#overlay.mark(positions);
   }
 
+  /** Outline what others have selected. */
+  drawPeople(): void {
+    const { session } = this;
+    const selected = session.people.others.flatMap(({ selection }) => selection);
+    const unknown = this.#tiles ? selected.filter((id) => session.labels.keyOf(id) === undefined) : [];
+    if (unknown.length > 0) void session.learn(unknown);
+    this.#people.show(session.people.others, (id) => {
+      const content = session.labels.get(session.labels.keyOf(id) ?? id)?.content;
+      return content ? { geometry: content.geometry, color: session.colorOf(content.class) } : null;
+    });
+  }
+
   drawDraft(): void {
     const { tool, draft, className } = this.session;
     if (tool !== "select") this.#overlay.draft(draft, isDrawing(tool) ? this.session.colorOf(className) : "#ffffff");
@@ -327,14 +383,43 @@ export class MapView {
     if (!this.#shown) return [];
     const { lng, lat } = this.map.unproject([x, y]);
     const degree = (256 * 2 ** (this.map.getZoom() + ZOOM_OFFSET)) / 360;
-    return labelsAt(this.session.visible(), [lng, lat], { x: degree, y: degree / Math.cos((lat * Math.PI) / 180) });
+    const scale = { x: degree, y: degree / Math.cos((lat * Math.PI) / 180) };
+    const known = labelsAt(this.session.visible(), [lng, lat], scale);
+    if (!this.#tiles || this.session.loader.holds(this.bounds())) return known;
+    const { labels } = this.session;
+    return [...new Set([...known, ...this.#tiles.at(x, y).map(({ id }) => labels.keyOf(id) ?? id)])];
   }
 
-  #pickBox({ x1, y1, x2, y2 }: Box, add: boolean): void {
+  /** Select what was clicked; a label that only tiles show is read first. */
+  async #pick(keys: number[], add: boolean): Promise<void> {
+    const { session } = this;
+    const unknown = keys.filter((key) => !session.labels.get(key)).slice(0, MOST_PICKED);
+    if (unknown.length > 0) await session.learn(unknown);
+    session.pick(
+      keys.filter((key) => session.labels.get(key)?.content),
+      add,
+    );
+  }
+
+  /** Know exactly what lies in a box; false, with a word to the user, when that is too much. */
+  async #learn(box: Bounds): Promise<boolean> {
+    if (!this.#tiles || this.session.loader.holds(box)) return true;
+    const matched = await this.session.loader.learn(box, MOST_BOXED).catch(() => null);
+    if (matched === null) this.session.say("The labels of this box could not be read: the server cannot be reached.");
+    else if (matched > MOST_BOXED) {
+      this.session.say(
+        `${count(matched)} labels lie in this box. Up to ${count(MOST_BOXED)} are selected at once: zoom in.`,
+      );
+    }
+    return matched !== null && matched <= MOST_BOXED;
+  }
+
+  async #pickBox({ x1, y1, x2, y2 }: Box, add: boolean): Promise<void> {
     if (!this.#shown) return;
     const a = this.map.unproject([Math.min(x1, x2), Math.max(y1, y2)]);
     const b = this.map.unproject([Math.max(x1, x2), Math.min(y1, y2)]);
-    this.session.pickInside([a.lng, a.lat, b.lng, b.lat], add);
+    const box: Bounds = [a.lng, a.lat, b.lng, b.lat];
+    if (await this.#learn(box)) this.session.pickInside(box, add);
   }
 
   // Tools
@@ -482,6 +567,7 @@ export class MapView {
   remove(): void {
     clearTimeout(this.#retry);
     cancelAnimationFrame(this.#frame);
+    this.#people.remove();
     this.map.remove();
   }
 }

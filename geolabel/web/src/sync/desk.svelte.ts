@@ -13,6 +13,12 @@ export interface Retraced {
   kept: number[];
 }
 
+/** Count a label that became another, came (from null) or went (to null). */
+export function tally(counts: Record<string, number>, before: Content | null, after: Content | null): void {
+  if (before) counts[before.class] = (counts[before.class] ?? 0) - 1;
+  if (after) counts[after.class] = (counts[after.class] ?? 0) + 1;
+}
+
 export class Desk {
   readonly labels: Labels;
   readonly #history = new History();
@@ -20,15 +26,23 @@ export class Desk {
   undoTitle = $state<string | null>(null);
   redoTitle = $state<string | null>(null);
   troubles = $derived.by(() => troublesOf(saving.entries, this.project));
+  /** How many more labels of a class there are with what waits than the server has. */
+  more = $derived.by(() => {
+    const more: Record<string, number> = {};
+    for (const { before, after } of pendingOf(saving.entries, this.project).values()) tally(more, before, after);
+    return more;
+  });
 
   /**
    * @param home longitude that the labels lie about.
-   * @param onSteps hears of each change that is made here, before it is seen.
+   * @param onChange hears of each change that is made here.
+   * @param onSaved hears what the server had of a label before it saved a change, and what it has now.
    */
   constructor(
     private readonly project: string,
     home: number,
-    private readonly onSteps: (steps: Step[]) => void,
+    private readonly onChange: () => void,
+    onSaved: (before: Content | null, after: Content | null) => void,
   ) {
     this.labels = new Labels(home);
     this.labels.onCommit = (name, steps) => {
@@ -39,8 +53,11 @@ export class Desk {
       changed: () => this.#pend(),
       answered: (answered, results) => {
         if (answered !== project) return;
-        for (const { key, sent, feature } of results) {
-          if (sent && feature) this.#history.saved(key, sent, this.labels.contentOf(feature));
+        for (const { key, id, sent, feature } of results) {
+          const after = feature && this.labels.contentOf(feature);
+          if (sent && after) this.#history.saved(key, sent, after);
+          const label = this.labels.get(key) ?? this.labels.get(this.labels.keyOf(id) ?? id);
+          onSaved(label?.saved ?? null, after);
         }
         this.labels.adopt(results);
       },
@@ -57,7 +74,7 @@ export class Desk {
       const label = this.labels.get(key);
       return { key, id: label?.id ?? null, version: label?.version ?? 0, before, after };
     });
-    this.onSteps(steps);
+    this.onChange();
     void saving.outbox.add({ project: this.project, name, at: Date.now(), changes });
     this.#titles();
   }
@@ -65,6 +82,13 @@ export class Desk {
   #titles(): void {
     this.undoTitle = this.#history.undoable?.name ?? null;
     this.redoTitle = this.#history.redoable?.name ?? null;
+  }
+
+  /** Is a request under way that the server may have done already? */
+  get sending(): boolean {
+    return saving.outbox.entries.some(
+      (entry) => entry.project === this.project && entry.sentAt !== null && !entry.problem,
+    );
   }
 
   undo(): Retraced | null {
@@ -93,16 +117,12 @@ export class Desk {
   }
 
   /** Take back what was refused: its labels are again what the server has. */
-  discard({ seq, entry }: Trouble): void {
-    this.onSteps(entry.changes.map(({ key, before, after }) => ({ key, before: after, after: before })));
+  discard({ seq }: Trouble): void {
     void saving.outbox.drop(seq);
   }
 
   /** Decide a conflict: what the label is to be, or as the other made it. */
-  decide({ seq, key, entry }: Trouble, wanted: Content | null | "theirs"): void {
-    const theirs = entry.problem?.theirs.find((other) => other.key === key)?.feature;
-    const after = wanted === "theirs" ? (theirs ? this.labels.contentOf(theirs) : null) : wanted;
-    this.onSteps([{ key, before: this.labels.get(key)?.content ?? null, after }]);
+  decide({ seq, key }: Trouble, wanted: Content | null | "theirs"): void {
     void saving.outbox.decide(seq, key, wanted);
   }
 

@@ -44,6 +44,9 @@ export class Labels {
   readonly #keyOfId = new Map<number, number>();
   readonly #listeners = new Set<() => void>();
   #pending: ReadonlyMap<number, Change> = new Map();
+  /** Labels that came to be something else while this page was open, with the moment of it. */
+  readonly #changes = new Map<number, number>();
+  #moment = 0;
   /** Keeps what was committed; set by who owns the labels. */
   onCommit: (name: string, steps: Step[]) => void = () => {};
   /** When a write of a label was last answered, in writes. */
@@ -68,7 +71,7 @@ export class Labels {
     return () => this.#listeners.delete(listener);
   }
 
-  #changed(): void {
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -84,6 +87,27 @@ export class Labels {
   /** Labels that are there for the user, in order of key. */
   all(): LiveLabel[] {
     return [...this.#byKey.values()].filter(isLive);
+  }
+
+  /** Labels that came to be something else while this page was open, by whomever; deleted ones, too. */
+  changed(): Label[] {
+    return [...this.#changes.keys()].map((key) => this.#byKey.get(key)).filter((label) => label !== undefined);
+  }
+
+  /** A moment, for `settled`. */
+  get moment(): number {
+    return this.#moment;
+  }
+
+  /** Whatever shows labels from elsewhere has those of a moment now: what changed before is not different any more. */
+  settled(moment: number): void {
+    for (const [key, at] of this.#changes) if (at <= moment && !this.waits(key)) this.#changes.delete(key);
+    this.#tell();
+  }
+
+  #note(key: number): void {
+    this.#moment += 1;
+    this.#changes.set(key, this.#moment);
   }
 
   /** A key for a label that is about to be drawn: negative, so that it never meets an id, and no other tab's. */
@@ -122,6 +146,7 @@ export class Labels {
       const known = this.#byKey.get(key);
       this.#byKey.set(key, known ? { ...known, content } : { key, id, version, saved, info: null, content });
       if (id !== null) this.#keyOfId.set(id, key);
+      this.#note(key);
       changed = true;
     }
     for (const key of before.keys()) {
@@ -129,9 +154,10 @@ export class Labels {
       if (here.has(key) || !label) continue;
       if (label.id === null) this.#byKey.delete(key);
       else this.#byKey.set(key, { ...label, content: label.saved });
+      this.#note(key);
       changed = true;
     }
-    if (changed) this.#changed();
+    if (changed) this.#tell();
   }
 
   #keyHere(key: number, id: number | null): number {
@@ -142,8 +168,11 @@ export class Labels {
   adopt(results: Result[]): void {
     for (const { key: there, id, version, feature } of results) {
       const key = this.#keyHere(there, id);
+      const other = this.#keyOfId.get(id);
+      if (other !== undefined && other !== key) this.#byKey.delete(other); // it was heard of before the answer came
       this.#writes += 1;
       this.#written.set(key, this.#writes);
+      this.#note(key);
       this.#keyOfId.set(id, key);
       const saved = feature ? this.contentOf(feature) : null;
       const label = this.#byKey.get(key);
@@ -156,13 +185,20 @@ export class Labels {
         content: this.#pending.get(key)?.after ?? saved,
       });
     }
-    this.#changed();
+    this.#tell();
   }
 
-  /** Take what the server has of labels, where it is newer than what is known. */
-  take(features: LabelFeature[]): void {
-    for (const feature of features) this.#take(feature);
-    this.#changed();
+  /**
+   * Take what the server has of labels, where it is newer than what is known.
+   *
+   * @param news when they have just changed.
+   */
+  take(features: LabelFeature[], news = false): void {
+    for (const feature of features) {
+      const key = this.#take(feature);
+      if (news) this.#note(key);
+    }
+    this.#tell();
   }
 
   #take(feature: LabelFeature): number {
@@ -187,12 +223,15 @@ export class Labels {
   /** Somebody deleted labels, with the version of the delete. */
   gone(deleted: { id: number; version: number }[]): void {
     for (const { id, version } of deleted) {
-      const label = this.#byKey.get(this.#keyOfId.get(id) ?? id);
-      if (!label || label.version >= version) continue;
-      const content = this.#pending.get(label.key)?.after ?? null;
-      this.#byKey.set(label.key, { ...label, version, saved: null, content });
+      const key = this.#keyOfId.get(id) ?? id;
+      const label = this.#byKey.get(key);
+      if (label && label.version >= version) continue;
+      const content = this.#pending.get(key)?.after ?? null;
+      this.#keyOfId.set(id, key);
+      this.#byKey.set(key, { info: null, ...label, key, id, version, saved: null, content });
+      this.#note(key);
     }
-    this.#changed();
+    this.#tell();
   }
 
   /**
@@ -211,12 +250,15 @@ export class Labels {
         if (within(boundsOf(content.geometry), bounds)) this.#byKey.delete(key);
       }
     }
-    this.#changed();
+    this.#tell();
   }
 
-  /** Forget labels that are not looked at any more; what waits, and what was changed here, stays. */
-  forget(keys: Iterable<number>): void {
-    for (const key of keys) if (!this.waits(key) && !this.#written.has(key)) this.#byKey.delete(key);
-    this.#changed();
+  /** Forget labels that are not looked at any more; what was changed while the page was open stays. */
+  forget(away: (label: LiveLabel) => boolean): void {
+    for (const label of this.all()) {
+      if (!this.waits(label.key) && !this.#changes.has(label.key) && !this.#written.has(label.key) && away(label))
+        this.#byKey.delete(label.key);
+    }
+    this.#tell();
   }
 }

@@ -1,6 +1,6 @@
 /** Loads the labels of the view, page by page, with some ground around it so that a small pan asks for nothing. */
 import type { Items } from "../api";
-import { nearLongitude, within } from "../editor/geometry";
+import { boundsOf, nearLongitude, within } from "../editor/geometry";
 import type { Bounds } from "../types";
 import type { Labels } from "./labels";
 
@@ -16,6 +16,8 @@ export interface Loaded {
 }
 
 export class LabelLoader {
+  /** In a project that is drawn from tiles: what is out of sight is forgotten, unless it says so. */
+  keeps: ((key: number) => boolean) | null = null;
   #have: Bounds | null = null;
   #abort: AbortController | null = null;
 
@@ -45,6 +47,8 @@ export class LabelLoader {
         const whole = features.length >= page.numberMatched;
         this.labels.load(features, box, whole, asked);
         this.#have = whole ? box : null;
+        const { keeps } = this;
+        if (keeps) this.labels.forget(({ key, content }) => !keeps(key) && apart(boundsOf(content.geometry), box));
         return { matched: page.numberMatched, whole };
       }
     } catch (error) {
@@ -53,11 +57,25 @@ export class LabelLoader {
     }
   }
 
+  /** Is everything known that lies in a view? */
+  holds(bounds: Bounds): boolean {
+    return this.#have !== null && within(clamp(about(bounds, this.labels.home)), this.#have);
+  }
+
+  /** Learn what lies in a box, if it is at most so many labels; gives how many there are. */
+  async learn(bounds: Bounds, most: number): Promise<number> {
+    const page = await this.items.page(lapped(clamp(about(bounds, this.labels.home))), 0, most);
+    if (page.numberMatched <= most) this.labels.take(page.features);
+    return page.numberMatched;
+  }
+
   /** Ask again at the next view. */
   reset(): void {
     this.#have = null;
   }
 }
+
+const apart = (a: Bounds, b: Bounds): boolean => a[2] < b[0] || a[0] > b[2] || a[3] < b[1] || a[1] > b[3];
 
 function grow([w, s, e, n]: Bounds): Bounds {
   const dx = (e - w) * AROUND;

@@ -2,8 +2,9 @@
 import * as api from "../api";
 import type { Entry } from "./entry";
 import { leadAmongTabs } from "./leader";
+import { me } from "./me.svelte";
 import { Outbox } from "./outbox";
-import { Sender, type SenderState } from "./sender";
+import { type Send, Sender, type SenderState } from "./sender";
 
 /** A label that waits for a decision. */
 export interface Trouble {
@@ -69,7 +70,8 @@ class Saving {
     };
     this.#channel.postMessage("ask");
     leadAmongTabs("geolabel:sender", () => {
-      const sender = new Sender(this.outbox, api.saveBatch, (state) => {
+      const send: Send = (project, body, token) => api.saveBatch(project, body, token, me.name);
+      const sender = new Sender(this.outbox, send, (state) => {
         this.sender = state;
         this.#channel.postMessage(state);
       });

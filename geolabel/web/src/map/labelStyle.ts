@@ -1,0 +1,148 @@
+/** How labels look, from whichever source: dark casing under every line, so that it holds on any ground. */
+import type { ExpressionSpecification, FilterSpecification, LayerSpecification, Map as MapLibre } from "maplibre-gl";
+
+export const CASING = "#0b0c0e";
+
+/** What imagery is put under: nothing itself. */
+export const LOWEST = "labels-lowest";
+
+export interface LabelSource {
+  /** The layers are called `{name}-fill`, `-casing`, `-line` and `-point`. */
+  name: string;
+  source: string;
+  /** Of vector tiles. */
+  sourceLayer?: string;
+  /** Which of its features are drawn with a fill, with lines, and as points. */
+  polygon: FilterSpecification;
+  outlined: FilterSpecification;
+  point: FilterSpecification;
+  color: ExpressionSpecification;
+  /** The smaller comes first to the hand. */
+  sort?: ExpressionSpecification;
+}
+
+const state = (name: string): ExpressionSpecification => ["boolean", ["feature-state", name], false];
+const HOVER = state("hover");
+/** What is drawn elsewhere: a selected label by Overlay, one that was changed from the labels themselves. */
+const ELSEWHERE: ExpressionSpecification = ["any", state("selected"), state("stale")];
+
+const unless = (hover: number, plain: number): ExpressionSpecification => ["case", ELSEWHERE, 0, HOVER, hover, plain];
+
+const lineWidth = (far: number, near: number, hover: number, threshold: number): ExpressionSpecification => [
+  "step",
+  ["zoom"],
+  ["case", HOVER, hover, far],
+  threshold,
+  ["case", HOVER, hover, near],
+];
+
+type State = "selected" | "stale";
+
+export class LabelStyle {
+  readonly #states: Record<State, Set<number>> = { selected: new Set(), stale: new Set() };
+  #hovered: number | null = null;
+
+  constructor(
+    private readonly map: MapLibre,
+    private readonly from: LabelSource,
+  ) {
+    const { name, source, sourceLayer, polygon, outlined, point, color, sort } = from;
+    const own = sourceLayer ? { source, "source-layer": sourceLayer } : { source };
+    const order = sort ? { "line-sort-key": sort } : {};
+    const line = { "line-join": "round", "line-cap": "round", ...order } as const;
+    const layers: LayerSpecification[] = [
+      {
+        id: `${name}-fill`,
+        type: "fill",
+        ...own,
+        filter: polygon,
+        layout: sort ? { "fill-sort-key": sort } : {},
+        paint: { "fill-color": color, "fill-antialias": false },
+      },
+      { id: `${name}-casing`, type: "line", ...own, filter: outlined, layout: line, paint: { "line-color": CASING } },
+      { id: `${name}-line`, type: "line", ...own, filter: outlined, layout: line, paint: { "line-color": color } },
+      {
+        id: `${name}-point`,
+        type: "circle",
+        ...own,
+        filter: point,
+        paint: {
+          "circle-color": color,
+          "circle-radius": ["case", HOVER, 6, 5],
+          "circle-stroke-color": CASING,
+          "circle-stroke-width": 2,
+        },
+      },
+    ];
+    if (!map.getLayer(LOWEST)) map.addLayer({ id: LOWEST, type: "background", layout: { visibility: "none" } });
+    for (const layer of layers) map.addLayer(layer);
+    this.fill(18, 100);
+    this.thinBelow(0);
+  }
+
+  get layers(): string[] {
+    return ["fill", "casing", "line", "point"].map((part) => `${this.from.name}-${part}`);
+  }
+
+  #set(id: number, states: Record<string, boolean>): void {
+    const { source, sourceLayer } = this.from;
+    this.map.setFeatureState({ source, id, ...(sourceLayer ? { sourceLayer } : {}) }, states);
+  }
+
+  hover(id: number | null): void {
+    if (id === this.#hovered) return;
+    if (this.#hovered !== null) this.#set(this.#hovered, { hover: false });
+    if (id !== null) this.#set(id, { hover: true });
+    this.#hovered = id;
+  }
+
+  /** Leave labels to whoever else draws them. */
+  mark(what: State, ids: Iterable<number>): void {
+    const next = new Set(ids);
+    for (const id of this.#states[what]) if (!next.has(id)) this.#set(id, { [what]: false });
+    for (const id of next) if (!this.#states[what].has(id)) this.#set(id, { [what]: true });
+    this.#states[what] = next;
+  }
+
+  recolor(color: ExpressionSpecification): void {
+    const { name } = this.from;
+    this.map.setPaintProperty(`${name}-fill`, "fill-color", color);
+    this.map.setPaintProperty(`${name}-line`, "line-color", color);
+    this.map.setPaintProperty(`${name}-point`, "circle-color", color);
+  }
+
+  hide(classes: ReadonlySet<string>): void {
+    const { name, polygon, outlined, point } = this.from;
+    const shown: ExpressionSpecification = ["!", ["in", ["get", "class"], ["literal", [...classes]]]];
+    const filter = (kind: FilterSpecification) => ["all", kind, shown] as FilterSpecification;
+    this.map.setFilter(`${name}-fill`, filter(polygon));
+    this.map.setFilter(`${name}-casing`, filter(outlined));
+    this.map.setFilter(`${name}-line`, filter(outlined));
+    this.map.setFilter(`${name}-point`, filter(point));
+  }
+
+  show(visible: boolean): void {
+    for (const layer of this.layers) this.map.setLayoutProperty(layer, "visibility", visible ? "visible" : "none");
+  }
+
+  /**
+   * @param fill of the polygons, 0..60 percent.
+   * @param whole of all that is drawn of a label, 0..100 percent.
+   */
+  fill(fill: number, whole: number): void {
+    const { name } = this.from;
+    const share = whole / 100;
+    const plain = (fill / 100) * share;
+    this.map.setPaintProperty(`${name}-fill`, "fill-opacity", unless(Math.min(plain + 0.16, 0.8), plain));
+    this.map.setPaintProperty(`${name}-casing`, "line-opacity", unless(0.8, 0.7 * share));
+    this.map.setPaintProperty(`${name}-line`, "line-opacity", unless(1, share));
+    this.map.setPaintProperty(`${name}-point`, "circle-opacity", unless(1, share));
+    this.map.setPaintProperty(`${name}-point`, "circle-stroke-opacity", unless(0.9, 0.8 * share));
+  }
+
+  /** Lines are thinner where a pixel of the imagery is less than 0.75 pixel of the screen. */
+  thinBelow(zoom: number): void {
+    this.map.setPaintProperty(`${this.from.name}-casing`, "line-width", lineWidth(2.5, 4, 5, zoom));
+    this.map.setPaintProperty(`${this.from.name}-line`, "line-width", lineWidth(1.25, 1.75, 2.5, zoom));
+  }
+}
