@@ -58,6 +58,8 @@ export interface OperationBody {
   geometry?: Geometry;
   scene?: string;
   tolerance?: number;
+  /** False: neighbours are left as they are. */
+  borders?: boolean;
 }
 
 async function call(path: string, init: RequestInit = {}): Promise<Response> {

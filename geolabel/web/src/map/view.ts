@@ -14,6 +14,7 @@ import { prefs } from "../prefs.svelte";
 import type { LiveLabel, Session } from "../session.svelte";
 import type { Bounds, Geometry, Position, Scene } from "../types";
 import { drawChips } from "./chipGrid";
+import { ConflictLayer, type Versions } from "./conflict";
 import { createMap, ZOOM_OFFSET } from "./create";
 import { flag } from "./flag";
 import { addIcons } from "./icons";
@@ -64,6 +65,7 @@ export class MapView {
   readonly #tiles: LabelTiles | null;
   readonly #overlay: Overlay;
   readonly #people: PeopleLayer;
+  readonly #conflict: ConflictLayer;
   readonly #tools: Tools;
   readonly #steer: Steer;
   readonly #looks = new Map<string, Look>();
@@ -98,6 +100,7 @@ export class MapView {
     this.#labels = new LabelLayers(map, (name) => session.colorOf(name), this.#tiles);
     this.#people = new PeopleLayer(map, "labels-point");
     this.#overlay = new Overlay(map);
+    this.#conflict = new ConflictLayer(map);
     this.#tools = new Tools(map, {
       ...this.#editHost(),
       ...this.#drawHost(),
@@ -361,6 +364,11 @@ export class MapView {
     });
   }
 
+  /** The two versions of a label that was changed twice; null when there is nothing to decide. */
+  drawConflict(versions: Versions | null, side?: "both" | "mine" | "theirs"): void {
+    this.#conflict.show(versions, side);
+  }
+
   drawDraft(): void {
     const { tool, draft, className } = this.session;
     if (tool !== "select") this.#overlay.draft(draft, isDrawing(tool) ? this.session.colorOf(className) : "#ffffff");
@@ -568,6 +576,7 @@ export class MapView {
     clearTimeout(this.#retry);
     cancelAnimationFrame(this.#frame);
     this.#people.remove();
+    this.#conflict.remove();
     this.map.remove();
   }
 }
