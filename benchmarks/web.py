@@ -47,7 +47,7 @@ FRAMES = """() => {
 
 def run(_: Path, folder: Path) -> Iterator[tuple[str, ...]]:
     try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only this benchmark needs it)
+        from playwright.sync_api import sync_playwright
     except ImportError:
         yield ("web map", "Playwright is not installed", "-", "-", "-")
         return
