@@ -67,9 +67,16 @@ class Workspace:
         """Close the database."""
         self._store.close()
 
-    def add_scene(self, path: str | Path, *, datetime: str | None = None, cog: bool = False) -> Scene:
-        """Register a raster; its pixels stay where they are. See `workflows.add_scene`."""
-        return workflows.add_scene(self._store, path, datetime=datetime, cog=cog)
+    def add_scene(
+        self,
+        path: str | Path | Sequence[str | Path],
+        *,
+        datetime: str | None = None,
+        cog: bool = False,
+        assets: Sequence[str] = (),
+    ) -> Scene:
+        """Register a raster, single-band files as one, or a STAC item; their pixels stay where they are. See `workflows.add_scene`."""
+        return workflows.add_scene(self._store, path, datetime=datetime, cog=cog, assets=assets)
 
     def scenes(self) -> list[Scene]:
         """All registered scenes."""

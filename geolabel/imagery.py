@@ -16,6 +16,7 @@ from tiles.remote import remote
 from tiles.render import FORMATS
 from tiles.settings import from_environment, read_environment
 from tiles.sources import find_source
+from tiles.stack import read_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,9 +118,11 @@ def find_registered(href: str, version: str, settings: Settings, limits: TilesSe
         TilesError: as `tiles.sources.find_source`.
     """
     source = find_source(href, believed=version, settings=limits)
-    moved = source.href != href and not source.is_remote
-    if moved and _under_roots(Path(href), settings) and not _under_roots(Path(source.href), settings):
-        raise UnknownScene("The file of this scene is not where it was registered any more.")
+    pairs = zip(read_stack(href).files, source.members, strict=True) if source.members else [(href, source)]
+    for registered, found in pairs:
+        moved = found.href != registered and not found.is_remote
+        if moved and _under_roots(Path(registered), settings) and not _under_roots(Path(found.href), settings):
+            raise UnknownScene("The file of this scene is not where it was registered any more.")
     return source
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, date
 from datetime import datetime as datetime_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rio_cogeo.cogeo import cog_translate
@@ -21,13 +23,18 @@ from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, InvalidRast
 from geolabel.geo import crs as crs_
 from geolabel.geo import pixels
 from geolabel.model import CRS84, Band, Bounds, Grid, Scene, slugify
+from geolabel.stacitem import is_item, read_item
+from tiles.allow import is_address
+from tiles.crs import is_geographic
 from tiles.errors import InvalidParameter, TilesError
+from tiles.georef import ByPoints, locate
 from tiles.sources import BandInfo, RasterInfo, describe, find_source, open_raster
 from tiles.sources import inspect as read_header
+from tiles.stack import Stack, common_name, name_bands
 from tiles.style import PARAMETERS, make_style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from rasterio.io import DatasetReader
@@ -37,6 +44,54 @@ SYNTHETIC_TAG = "GEOLABEL_SYNTHETIC"
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _LARGE_PX = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a scene is made of.
+
+    Attributes:
+        href: a path, an address, or several files as one text.
+        id: slug; None for that of the file's name.
+        datetime: RFC 3339, or None for that of the file.
+    """
+
+    href: str
+    id: str | None = None
+    datetime: str | None = None
+
+
+def find_files(
+    path: str | Path | Sequence[str | Path], assets: Sequence[str] = (), check: Callable[[str], str] = str
+) -> Found:
+    """Find what a scene is made of.
+
+    Args:
+        path: a raster, several single-band files on one grid, or a STAC item.
+        assets: of a STAC item, which to take.
+        check: looks at each file that a STAC item names, and raises when it may not be opened.
+
+    Raises:
+        InvalidRaster: a STAC item cannot be read.
+        InvalidInput: no file at all, an asset that is not there, or assets of what is no STAC item.
+    """
+    if not isinstance(path, str | Path):
+        files = [_absolute(str(file)) for file in path]
+        if not files:
+            raise InvalidInput("A stack needs at least one file.")
+        return Found(str(Stack(tuple(files), name_bands(files))), slugify(common_name(files)))
+    text = str(path)
+    if is_item(text):
+        item = read_item(text, assets)
+        files = [_absolute(check(file)) for file in item.files]
+        return Found(str(Stack(tuple(files), item.names)), slugify(item.id), item.datetime)
+    if assets:
+        raise InvalidInput(f"Assets are those of a STAC item (.json), and {Path(text).name!r} is none.")
+    return Found(text)
+
+
+def _absolute(file: str) -> str:
+    return file if is_address(file) else str(Path(file).resolve())
 
 
 def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | None = None) -> Scene:
@@ -58,7 +113,7 @@ def inspect(path: str | Path, *, scene_id: str | None = None, datetime: str | No
             synthetic = dataset.tags().get(SYNTHETIC_TAG) == "YES"
     except TilesError as error:
         raise InvalidRaster(str(error)) from error
-    name = Path(source.href).name
+    name = source.name
     grid = _grid(name, info)
     return Scene(
         id=scene_id or slugify(Path(name).stem),
@@ -105,8 +160,9 @@ def check_rendering(scene: Scene, rendering: Mapping[str, str]) -> None:
 def _grid(name: str, info: RasterInfo) -> Grid:
     if info.gcps and info.transform == _IDENTITY:
         raise InvalidRaster(
-            f"{name} has {info.gcps} ground control points and no transform, so its pixels have no exact place. "
-            f"Warp it first: gdalwarp -tps -r bilinear {name} warped.tif",
+            f"{name} has {info.gcps} ground control points and no transform, so labels on its own pixels have no exact place. "
+            "`geolabel scene add --cog` brings it onto a grid, once, by a thin plate spline through the points"
+            f"{_fit_words(name, info)}, and registers that.",
         )
     if info.crs_wkt is None and info.transform == _IDENTITY:
         return Grid(None, info.transform, info.width, info.height)
@@ -128,6 +184,13 @@ def _grid(name: str, info: RasterInfo) -> Grid:
     if pixels.pixel_area(grid) == 0 or not all(map(math.isfinite, grid.transform)):
         raise InvalidRaster(f"{name} has the transform {info.transform}, which maps its pixels onto no area.")
     return grid
+
+
+def _fit_words(name: str, info: RasterInfo) -> str:
+    """How good a fit to the points would be."""
+    fit = locate(info, name)
+    typical, worst = fit.left_out if isinstance(fit, ByPoints) else (0.0, 0.0)
+    return f" (each is found from the others to within {typical:.2g} pixels, the worst to {worst:.2g})"
 
 
 def _bounds(name: str, grid: Grid) -> Bounds | None:
@@ -236,11 +299,15 @@ def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None
     """
     try:
         source = find_source(path)
+        if source.members:
+            raise InvalidRaster(
+                "Several files are not written as one COG: write one of each first (--cog without --stack), or leave --cog out."
+            )
         if source.is_remote:
             raise InvalidRaster(
                 f"There is no folder to write to beside {source.href!r}: copy the file to this machine first."
             )
-        describe(source)
+        info = describe(source)
     except TilesError as error:
         raise InvalidRaster(str(error)) from error
     original = Path(source.href)
@@ -252,10 +319,11 @@ def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None
     staged = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         # Lossless, so that chips cut from the copy are the pixels of the original.
-        with open_raster(source) as dataset, _by_transform(dataset) as pixels_:
-            cog_translate(
-                pixels_, str(staged), dict(cog_profiles["deflate"]), in_memory=False, quiet=True, forward_band_tags=True
-            )
+        with open_raster(source) as dataset, _placed(dataset, info) as pixels_:
+            options: dict[str, Any] = {"in_memory": False, "quiet": True, "forward_band_tags": True}
+            if pixels_.count > dataset.count:  # the alpha of what a warp leaves empty: a mask, and no band
+                options |= {"indexes": dataset.indexes, "add_mask": True}
+            cog_translate(pixels_, str(staged), dict(cog_profiles["deflate"]), **options)
         with staged.open("rb+") as file:
             os.fsync(file.fileno())
         staged.rename(target)
@@ -268,9 +336,31 @@ def write_cog(path: str | Path, *, progress: Callable[[float, str], None] | None
     return target
 
 
-def _by_transform(dataset: DatasetReader) -> AbstractContextManager[DatasetReader]:
-    """The same pixels, placed by the transform alone.
+def _placed(dataset: DatasetReader, info: RasterInfo) -> AbstractContextManager[DatasetReader]:
+    """The same pixels, placed by the transform alone; without one, brought to a grid by the control points.
 
     rio-cogeo goes by the control points, even where a driver (JPEG 2000) names a CRS for points and has none.
     """
+    if info.gcps and info.transform == _IDENTITY and info.gcp_crs:
+        nodata = info.bands[0].nodata
+        warped: AbstractContextManager[DatasetReader] = WarpedVRT(
+            dataset,
+            src_crs=dataset.gcps[1],
+            crs=_grid_crs(info.gcp_crs, info.gcp_points),
+            resampling=Resampling.bilinear,
+            add_alpha=nodata is None and info.alpha is None,
+            nodata=nodata,
+            SRC_METHOD="GCP_TPS",
+        )
+        return warped
     return WarpedVRT(dataset) if dataset.gcps[1] else nullcontext(dataset)
+
+
+def _grid_crs(crs: str, points: Sequence[tuple[float, float, float, float]]) -> str:
+    """A CRS with square pixels for what is placed by points: theirs, or the UTM zone or pole of their middle."""
+    if not is_geographic(crs):
+        return crs
+    lon, lat = (float(v) for v in np.mean([point[2:] for point in points], axis=0))
+    if abs(lat) > 82:
+        return "EPSG:3413" if lat > 0 else "EPSG:3031"
+    return f"EPSG:{326 if lat >= 0 else 327}{int((lon + 180) % 360 // 6) + 1:02d}"

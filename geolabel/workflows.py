@@ -51,31 +51,37 @@ if TYPE_CHECKING:
 
 def add_scene(
     store: Store,
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     *,
     project: str | None = None,
     datetime: str | None = None,
     cog: bool = False,
+    assets: Sequence[str] = (),
+    check: Callable[[str], str] = str,
     progress: Progress | None = None,
 ) -> Scene:
     """Register a raster as a scene; the file stays where it is.
 
     Args:
         store: the workspace.
-        path: a raster that this machine can read. One that is registered already is looked at again.
+        path: a raster that this machine can read; several single-band files on one grid, which become one scene; or a
+            STAC item. One that is registered already is looked at again.
         project: slug of a project that the scene joins.
         datetime: RFC 3339; from the file's tags when None.
         cog: write a Cloud Optimized GeoTIFF beside it first, and register that.
+        assets: of a STAC item, which to take; the data on its finest grid when none are named.
+        check: looks at each file that a STAC item names, and raises when it may not be opened.
         progress: called with a share and a sentence.
 
     Raises:
         InvalidRaster: the file cannot be labelled on; nothing is registered.
+        InvalidInput: an asset that a STAC item does not have.
     """
     if project:
         store.project(project)  # refused before the work, not after it
-    if cog:
-        path = scenes_.write_cog(path, progress=progress)
-    scene = scenes_.inspect(path, datetime=datetime)
+    found = scenes_.find_files(path, assets, check)
+    href = str(scenes_.write_cog(found.href, progress=progress)) if cog else found.href
+    scene = scenes_.inspect(href, scene_id=found.id, datetime=datetime or found.datetime)
     taken = {s.id: s for s in store.scenes()}
     known = next((s for s in taken.values() if s.href == scene.href), None)
     if known is not None:

@@ -21,7 +21,7 @@ EXPECTED = {
     "images/RGB.byte.tif": "EPSG:32618",
     "images/cog_cmap.tif": "EPSG:3857",
     "images/cog_dateline.tif": "EPSG:32660",
-    "images/cog_gcps.tif": InvalidRaster("has 210 ground control points and no transform.*gdalwarp -tps"),
+    "images/cog_gcps.tif": InvalidRaster("has 210 ground control points and no transform.*geolabel scene add --cog"),
     "images/cog_hirise_mars.tif": "Equirectangular MARS",
     "images/cog_nodata_nan.tif": "EPSG:32610",
     "images/cog_rgb_mask.tif": "EPSG:26913",

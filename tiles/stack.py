@@ -75,6 +75,13 @@ def name_bands(files: Sequence[str]) -> tuple[str, ...]:
     return tuple(stems)
 
 
+def common_name(files: Sequence[str]) -> str:
+    """What the names of files have in common, for one name of all."""
+    parts = [re.split(r"[_\-. ]+", PurePath(file).stem) for file in files]
+    shared = [part for part in parts[0] if all(part in other for other in parts)]
+    return "_".join(shared or parts[0])
+
+
 def combine(infos: Sequence[RasterInfo], stack: Stack) -> RasterInfo:
     """What is known of all files together.
 
@@ -166,6 +173,16 @@ class StackReader:
     def nodatavals(self) -> tuple[float | None, ...]:
         """One per band."""
         return tuple(member.nodatavals[band - 1] for member, band in self._bands)
+
+    @property
+    def mask_flag_enums(self) -> tuple[list[Any], ...]:
+        """One list per band."""
+        return tuple(member.mask_flag_enums[band - 1] for member, band in self._bands)
+
+    @property
+    def driver(self) -> str:
+        """No name of GDAL's: its files are not one of them."""
+        return "stack"
 
     @property
     def colorinterp(self) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,9 +29,21 @@ class NewScene(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     href: str = Field(
+        default_factory=str,
         min_length=1,
         max_length=4096,
-        description="Absolute path of a file under GEOLABEL_IMAGERY_ROOTS, or an address that GEOLABEL_IMAGERY_HOSTS allows.",
+        description="Absolute path of a file under GEOLABEL_IMAGERY_ROOTS, or an address that GEOLABEL_IMAGERY_HOSTS allows; of a raster or a STAC item.",
+    )
+    stack: list[Annotated[str, Field(min_length=1, max_length=4096)]] = Field(
+        default_factory=list,
+        min_length=1,
+        max_length=64,
+        description="Instead of href: such files, single bands on one grid, which become one scene, in this order.",
+    )
+    assets: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Of a STAC item: which to take; by default the data on its finest grid.",
     )
     project: str | None = Field(None, description="Id of a project that gets the scene.")
     datetime: str | None = Field(None, description="When the picture was taken, RFC 3339.")
@@ -103,6 +115,18 @@ def add_scene(context: ContextDep, body: BodyDep) -> Response:
             context.store.project(new.project)
     except NotFound as error:
         raise bad_member("/project", str(error)) from error
-    place = allowed_href(new.href, context.settings)
-    scene = workflows.add_scene(context.store, place, project=new.project, datetime=new.datetime)
+    if bool(new.href) == bool(new.stack):
+        raise bad_member("/href", "expected one of href and stack: a raster or STAC item, or the files of one scene.")
+
+    def check(href: str) -> str:
+        return allowed_href(href, context.settings)
+
+    scene = workflows.add_scene(
+        context.store,
+        check(new.href) if new.href else [check(href) for href in new.stack],
+        project=new.project,
+        datetime=new.datetime,
+        assets=new.assets,
+        check=check,
+    )
     return Json(scene.to_json(), 201, {"Location": context.url(f"/api/scenes/{scene.id}")})

@@ -22,7 +22,10 @@ app.add_typer(commands, name="scene")
 def scene_add(
     rasters: Annotated[
         list[str],
-        typer.Argument(metavar="RASTER...", help="Files or addresses (https://, s3://, gs://, az://) to register."),
+        typer.Argument(
+            metavar="RASTER...",
+            help="Files or addresses (https://, s3://, gs://, az://) to register; STAC items (.json).",
+        ),
     ],
     workspace: Workspace = ".",
     project: Annotated[str | None, typer.Option("--project", help="Slug of a project that they join.")] = None,
@@ -32,17 +35,27 @@ def scene_add(
     cog: Annotated[
         bool, typer.Option("--cog", help="Write a Cloud Optimized GeoTIFF beside it and register that.")
     ] = False,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="The files are bands of one scene, in this order, on one grid.")
+    ] = False,
+    assets: Annotated[
+        str | None,
+        typer.Option("--assets", help="Of a STAC item: red,green,blue. By default the data on its finest grid."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Register rasters as scenes, and say what was found and what is odd."""
     from geolabel import workflows
 
+    chosen = [name.strip() for name in assets.split(",")] if assets else []
     added: list[Scene] = []
     with open_workspace(workspace) as store:
-        for raster in rasters:
+        for raster in [rasters] if stack else rasters:
             with bar(quiet=as_json) as progress:
                 added.append(
-                    workflows.add_scene(store, raster, project=project, datetime=datetime, cog=cog, progress=progress)
+                    workflows.add_scene(
+                        store, raster, project=project, datetime=datetime, cog=cog, assets=chosen, progress=progress
+                    )
                 )
             if not as_json:
                 show_scene(added[-1])
