@@ -18,7 +18,7 @@ from geolabel.geo import crs as crs_
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shapely.geometry.base import BaseGeometry
 
@@ -47,7 +47,13 @@ class Planned:
 
 
 def plan_export(
-    store: Store, project_id: str, spec: ChipSpec, *, snapshot: str | None = None, chipped: bool = True
+    store: Store,
+    project_id: str,
+    spec: ChipSpec,
+    *,
+    snapshot: str | None = None,
+    chipped: bool = True,
+    progress: Callable[[float, str], None] = lambda _share, _message: None,
 ) -> Planned:
     """Read the annotations of a project, all of one moment, and plan its chips.
 
@@ -57,6 +63,7 @@ def plan_export(
         spec: how.
         snapshot: name of the snapshot to export; the present state when None.
         chipped: False when no format needs chips.
+        progress: called with a share and a sentence.
 
     Raises:
         NotFound: no such project, snapshot or scene.
@@ -65,10 +72,12 @@ def plan_export(
     """
     with store.one_moment():
         project, state = store.state(project_id, snapshot)
+        progress(0.0, "Reading annotations")
         scenes = [store.scene(scene) for scene in project.scenes]
         masks = check_clouds(spec, scenes, {s.id: s for s in store.scenes()} if spec.cloud_mask else {})
         coverage = store.coverage(project_id, at=state["changeset"])
         labels = gather(project, _batches(store, project, state, spec), coverage, spec)
+    progress(0.0, "Planning")
     if not chipped:
         return Planned(plan_without_chips(project, scenes, labels, spec), labels, state)
     return Planned(make_plan(project, scenes, labels, spec, masks), labels, state)

@@ -499,9 +499,8 @@ def export(
         objects.check_free(str(out))
     else:
         staging.check_free(Path(out))
-    tell(0.0, "Reading annotations")
     chipped = any(f.space == "pixel" for f in wanted)
-    found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped)
+    found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped, progress=tell)
     plan, labels, state = found.plan, found.labels, found.state
     if dry_run:
         names = [f.name for f in wanted]
