@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 _FLAT = CRS.from_epsg(3857)
 """In place of the CRS where there is none, or one on both sides: only the affines count."""
 
-_DECIMATE = 4
-"""From so many pixels of the scene to one of the chip, fewer are read: averages of blocks, half as large as that pixel."""
+_DECIMATE = 8
+"""From so many pixels of the scene to one of the chip, along an edge, fewer are read: averages of blocks, a fourth as wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +179,11 @@ def resampled(reader: SceneReader, grid: Grid, resampling: str) -> tuple[NDArray
     kind = Resampling.nearest if reader.palette is not None else Resampling[resampling]
     image = np.full((len(reader.bands), grid.height, grid.width), reader.nodata or 0, dtype=reader.dtype)
     valid = np.zeros((grid.height, grid.width), dtype=bool)
-    part = _source_window(reader, grid)
+    part, step = _source_window(reader, grid)
     if part is None:
         return image, valid
     own = reader.scene.grid
-    step = max(min(part.width / grid.width, part.height / grid.height), 1)
-    factor = max(int(step / 2), 1) if step >= _DECIMATE else 1
+    factor = int(step / 4) if step >= _DECIMATE else 1
     shape = (math.ceil(part.height / factor), math.ceil(part.width / factor))
     how = Resampling.nearest if kind in {Resampling.nearest, Resampling.mode} else Resampling.average
     pixels = dataset.read(reader.bands, window=part, out_shape=(len(reader.bands), *shape), resampling=how)
@@ -201,6 +200,9 @@ def resampled(reader: SceneReader, grid: Grid, resampling: str) -> tuple[NDArray
         "dst_transform": Affine(*grid.transform),
         "dst_crs": _FLAT if same else CRS.from_user_input(grid.crs),
         "tolerance": 0,
+        # GDAL takes the scale from the boxes around both sides: for a turned chip it would smooth what is not reduced.
+        "XSCALE": min(factor / step, 1.0),
+        "YSCALE": min(factor / step, 1.0),
     }
     seen = np.zeros(valid.shape, dtype=np.uint8)
     reproject(real.astype(np.uint8), seen, resampling=Resampling.nearest, **place)
@@ -217,13 +219,15 @@ def _weighed(
     if pixels.dtype.kind == "c":
         parts = [_weighed(part, real, shape, kind, place) for part in (pixels.real, pixels.imag)]
         return np.asarray(parts[0] + 1j * parts[1])
-    source = pixels if exact else np.where(real, pixels, 0).astype(np.float64)
+    # Whole numbers of 16 bits fit into 32-bit floats with room for the weights.
+    smooth = np.float32 if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2 else np.float64
+    source = pixels if exact else np.where(real, pixels, 0).astype(smooth)
     values = np.zeros((len(pixels), *shape), dtype=source.dtype)
     reproject(source, values, resampling=kind, **place)
     if exact or real.all():
         return values
-    weights = np.zeros(shape, dtype=np.float64)
-    reproject(real.astype(np.float64), weights, resampling=kind, **place)
+    weights = np.zeros(shape, dtype=smooth)
+    reproject(real.astype(smooth), weights, resampling=kind, **place)
     return np.asarray(values / np.where(np.abs(weights) > 1e-6, weights, 1))
 
 
@@ -234,18 +238,20 @@ def _typed(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.asarray(np.clip(np.rint(values), limits.min, limits.max).astype(dtype))
 
 
-def _source_window(reader: SceneReader, grid: Grid) -> RasterWindow | None:
-    """The pixels of the scene that a grid may show; None when there are none."""
+def _source_window(reader: SceneReader, grid: Grid) -> tuple[RasterWindow | None, float]:
+    """The pixels of the scene that a grid may show (None when there are none), and how many there are for one of the grid, along an edge."""
     outline = shapely.segmentize(np.array([footprint(grid)], dtype=object), shapely.length(footprint(grid)) / 64)
     try:
         there = map_to_pixel(MapGeometry(outline, grid.crs), reader.scene.grid).geometries
     except InvalidCRS:  # the chip reaches to where the scene's CRS does not
         there = np.array([shapely.box(0, 0, reader.dataset.width, reader.dataset.height)], dtype=object)
+    step = max(math.sqrt(float(shapely.area(there)[0]) / (grid.width * grid.height)), 1e-9)
     x0, y0, x1, y1 = shapely.bounds(there)[0]
     reach = 4 + 2 * max((x1 - x0) / grid.width, (y1 - y0) / grid.height)
     left, upper = max(math.floor(x0 - reach), 0), max(math.floor(y0 - reach), 0)
     right, lower = min(math.ceil(x1 + reach), reader.dataset.width), min(math.ceil(y1 + reach), reader.dataset.height)
-    return RasterWindow(left, upper, right - left, lower - upper) if left < right and upper < lower else None
+    found = RasterWindow(left, upper, right - left, lower - upper) if left < right and upper < lower else None
+    return found, step
 
 
 def _shown(frame: Frame, grid: Grid) -> NDArray[np.bool_]:

