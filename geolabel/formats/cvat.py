@@ -9,7 +9,7 @@ import shapely
 
 from geolabel.formats.areas import many
 from geolabel.formats.base import ChipWriter, Piece
-from geolabel.formats.consumer import pictures
+from geolabel.formats.consumer import link_image, pictures
 from geolabel.formats.keyhole import one_ring
 
 if TYPE_CHECKING:
@@ -24,15 +24,22 @@ _TYPES = {"enum": "select", "text": "text", "number": "text", "boolean": "checkb
 
 
 class CvatWriter(ChipWriter):
-    """Writes `cvat/annotations.xml`: pictures are named as they lie in the dataset, each with its split as subset."""
+    """Writes `cvat/annotations.xml` and `cvat/images/{split}/{chip}`, as CVAT exports a project whose subsets are the splits."""
 
     def begin(self) -> None:
         """Write the labels and their attributes."""
         project = self.context.project
         meta = ET.Element("meta")
-        task = ET.SubElement(meta, "task")
-        ET.SubElement(task, "name").text = project.title
-        labels = ET.SubElement(task, "labels")
+        # Of a project, as only its images have subsets.
+        top = ET.SubElement(meta, "project")
+        ET.SubElement(top, "name").text = project.title
+        tasks = ET.SubElement(top, "tasks")
+        for number, split in enumerate(self.context.splits):
+            task = ET.SubElement(tasks, "task")
+            for name, text in (("id", str(number)), ("name", split), ("mode", "annotation"), ("subset", split)):
+                ET.SubElement(task, name).text = text
+        ET.SubElement(top, "subsets").text = "\n".join(self.context.splits)
+        labels = ET.SubElement(top, "labels")
         for c in project.classes:
             label = ET.SubElement(labels, "label")
             ET.SubElement(label, "name").text = c.name
@@ -53,11 +60,14 @@ class CvatWriter(ChipWriter):
     def write(self, chip: Chip) -> Piece:
         """The picture of a chip and what is on it."""
         labels, names = chip.labels, {c.id: c.name for c in self.context.project.classes}
+        name = f"{chip.name}.{self.context.spec.image_format}"
+        link_image(self.context, chip, f"cvat/images/{chip.split}/{name}")
         image = ET.Element(
             "image",
             id=str(chip.number - 1),
-            name=self.context.image_path(chip),
+            name=name,
             subset=chip.split,
+            task_id=str(self.context.splits.index(chip.split)),
             width=str(chip.grid.width),
             height=str(chip.grid.height),
         )
@@ -66,9 +76,9 @@ class CvatWriter(ChipWriter):
         for row, (shape, class_id) in enumerate(zip(labels.geometries, labels.class_ids.tolist(), strict=True)):
             for element in _elements(shape, counts):
                 element.attrib |= {"label": names[class_id], "source": "manual", "occluded": "0", "z_order": str(row)}
-                for name, values in columns.items():
+                for attribute, values in columns.items():
                     if values[row] is not None:
-                        ET.SubElement(element, "attribute", name=name).text = _text(values[row])
+                        ET.SubElement(element, "attribute", name=attribute).text = _text(values[row])
                 image.append(element)
         ET.indent(image, level=1)
         return Piece(lines={_FILE: b"  " + ET.tostring(image, encoding="utf-8") + b"\n"}, counts=counts)

@@ -196,7 +196,7 @@ def test_label_studio(store: Store, out: Path) -> None:
 def test_cvat(store: Store, out: Path) -> None:
     root = ET.parse(out / "cvat/annotations.xml").getroot()
     assert root.findtext("version") == "1.1"
-    assert [i.get("name") for i in root.findall("image")] == [c["image"] for c in chips(out)]
+    assert [i.get("name") for i in root.findall("image")] == [f"{c['chip']}.png" for c in chips(out)]
     assert {i.get("subset") for i in root.findall("image")} == {c["split"] for c in chips(out)}
     field = next(p for p in root.iter("polygon") if p.get("label") == "field" and p.find("attribute") is not None)
     assert field.findtext("attribute[@name='crop']") == "rye"
