@@ -16,6 +16,7 @@ from geolabel import scenes as scenes_
 from geolabel.attributes import make_attributes
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
+from geolabel.cog import write_cog
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
 from geolabel.formats import objects, staging, vector
 from geolabel.formats.base import LabelStream
@@ -80,7 +81,7 @@ def add_scene(
     if project:
         store.project(project)  # refused before the work, not after it
     found = scenes_.find_files(path, assets, check)
-    href = str(scenes_.write_cog(found.href, progress=progress)) if cog else found.href
+    href = str(write_cog(found.href, progress=progress)) if cog else found.href
     scene = scenes_.inspect(href, scene_id=found.id, datetime=datetime or found.datetime)
     taken = {s.id: s for s in store.scenes()}
     known = next((s for s in taken.values() if s.href == scene.href), None)

@@ -17,8 +17,9 @@ from rasterio.transform import GCPTransformer
 
 import geolabel
 from geolabel.app import create_app
+from geolabel.cog import write_cog
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
-from geolabel.scenes import find_files, inspect, write_cog
+from geolabel.scenes import find_files, inspect
 from geolabel.settings import Settings
 from geolabel.stacitem import read_item
 from geolabel.store.store import open_store

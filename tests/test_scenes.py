@@ -9,9 +9,10 @@ import rasterio
 import rasterio.shutil
 import rasterio.transform
 
+from geolabel.cog import write_cog
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster
 from geolabel.geo import crs
-from geolabel.scenes import inspect, write_cog
+from geolabel.scenes import inspect
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -256,3 +256,17 @@ def test_percentiles_of_the_view(client: TestClient, data: Path) -> None:
         refused = client.get(f"/scenes/atlanta_pan/statistics?bbox={wrong}")
         assert refused.status_code == 400
         assert "bbox cannot be used: expected west,south,east,north in degrees" in refused.json()["detail"]
+
+
+def test_jpeg_2000_without_loss_is_untouched(data: Path, tmp_path: Path, serve) -> None:
+    with rasterio.open(data / "images/m_4709963_se_14_1_20180716.tif") as source:
+        array, profile = source.read((1, 2, 3)), source.profile
+    with rasterio.open(
+        tmp_path / "a.jp2", "w", driver="JP2OpenJPEG", count=3, width=profile["width"], height=profile["height"], dtype="uint8",
+        crs=profile["crs"], transform=profile["transform"], QUALITY="100", REVERSIBLE="YES",
+    ) as out:  # fmt: skip
+        out.write(array)
+    client = serve()
+    there = array_of(client.get("/scenes/a/tiles/native/2/1/2.npy"))
+    assert (there[:3, :212] == array[:, 512:724, 256:512]).all()
+    assert client.get("/scenes/a/WebMercatorQuad/tilejson.json").status_code == 200
