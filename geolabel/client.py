@@ -16,6 +16,7 @@ from geolabel.geo import crs as crs_
 from geolabel.geo.areas import Area, areas_of
 from geolabel.intake import Options
 from geolabel.model import Scene
+from geolabel.preview import preview
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from geolabel.model import Annotation, Bounds, Changeset, Snapshot
     from geolabel.model import Project as ProjectInfo
     from geolabel.predictions import BackOptions, PredictionReport
+    from geolabel.preview import Preview
     from geolabel.store.diff import Diff
     from geolabel.store.revert import Reverted
     from geolabel.store.store import Store
@@ -348,6 +350,16 @@ class Project:
             at: a moment of the past: a time, the number of a change set, or the name of a snapshot.
         """
         return workflows.write_parquet(self._store, self.id, Path(path), at=at)
+
+    def preview(self, chips: ChipSpec | None = None, *, snapshot: str | None = None, samples: int = 8) -> Preview:
+        """What an export would make: counts, the chips as GeoJSON, names of a few. See `preview.preview`.
+
+        Args:
+            chips: how to cut; 512 px on the native grid when None.
+            snapshot: name of the snapshot; the present state when None.
+            samples: how many chips to name, about.
+        """
+        return preview(self._store, self.id, chips or ChipSpec(), snapshot=snapshot, samples=samples)
 
     def export(
         self,

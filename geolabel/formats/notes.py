@@ -18,17 +18,10 @@ _OFF = 0.05
 """Shares that are off by more are worth a sentence."""
 
 
-def notes_of(plan: Plan, splits: Sequence[str], chips: Mapping[str, int]) -> list[str]:
-    """The sentences.
-
-    Args:
-        plan: of the dataset.
-        splits: that chips were asked for in.
-        chips: how many, by split.
-    """
+def left_out_of(plan: Plan) -> list[str]:
+    """A sentence for every reason for which something was left out."""
     spec, tally, lost = plan.spec, plan.tally, plan.tally.lost
     said = [
-        (tally.annotations == 0, "The project has no annotations: every chip is empty."),
         (tally.outside, f"{_many(tally.outside, 'annotation')} outside every scene of the project: on no chip."),
         (
             tally.unused,
@@ -64,7 +57,20 @@ def notes_of(plan: Plan, splits: Sequence[str], chips: Mapping[str, int]) -> lis
         ),
         (tally.straddling, _straddling(tally.straddling, spec)),
     ]
-    notes = [sentence for happened, sentence in said if happened]
+    return [sentence for happened, sentence in said if happened]
+
+
+def notes_of(plan: Plan, splits: Sequence[str], chips: Mapping[str, int]) -> list[str]:
+    """All sentences.
+
+    Args:
+        plan: of the dataset.
+        splits: that chips were asked for in.
+        chips: how many, by split.
+    """
+    spec, tally = plan.spec, plan.tally
+    notes = [] if tally.annotations else ["The project has no annotations: every chip is empty."]
+    notes += left_out_of(plan)
     notes += [f"Scene {name} has no annotations on it." for name in tally.scenes_without_labels if tally.annotations]
     notes += [f"No chip could be laid on scene {name}." for name in tally.scenes_without_chips]
     notes += [
@@ -91,8 +97,8 @@ def _balance(plan: Plan, splits: Sequence[str], chips: Mapping[str, int]) -> lis
         shares = ["/".join(f"{100 * share:.0f}" for share in row) for row in (got, wanted)]
         few = plan.spec.split_by == "blocks" and plan.spec.split_units == "chips" and plan.spec.split_block <= 1
         cure = "there are too few chips for that" if few else f"{_SMALLER[plan.spec.split_by]} come closer"
-        if plan.tally.straddling > len(plan.chips):
-            cure = "most chips lie between splits: larger blocks, a smaller buffer or a longer stride keep more of them"
+        if plan.tally.straddling > len(plan.chips) / 3:
+            cure = "many chips lie between splits: larger blocks, a smaller buffer or a longer stride keep more of them"
         notes.append(f"{_blocks(plan.spec)} give {shares[0]}, not {shares[1]}; {cure}.")
     used = {split: plan.chip_counts[plan.chip_splits == split].sum(axis=0) > 0 for split in splits}
     somewhere = np.logical_or.reduce(list(used.values()))

@@ -13,8 +13,10 @@ from geolabel.chips.read import chosen_bands
 from geolabel.chips.spec import ChipSpec
 from geolabel.formats.charts import class_bars, size_chart, split_map
 from geolabel.formats.contact_sheet import sizes_of
+from geolabel.formats.notes import left_out_of
 from geolabel.formats.report import split_color
 from geolabel.formats.style import STYLE
+from geolabel.geo import crs as crs_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +56,13 @@ def page(report: ExportReport, plan: Plan, sheet: bytes | None) -> str:
     body = [_head(report, plan), _figures(report)]
     if report.chips:
         body += [
-            _splits(report),
+            _splits(report, plan),
             _classes(report, plan),
             _map(report, plan),
             _sizes(report, plan),
             _pixels(report, plan),
         ]
-    body += [_left_out(report)]
+    body += [_left_out(report, plan)]
     if sheet is not None:
         body.append(
             f"<section><h2>Contact sheet</h2><img class=sheet alt='Chips with their labels drawn over them' src='{_embedded(sheet)}'></section>"
@@ -112,7 +114,7 @@ def _figures(report: ExportReport) -> str:
     return f"<section class=figures>{cards}</section>"
 
 
-def _splits(report: ExportReport) -> str:
+def _splits(report: ExportReport, plan: Plan) -> str:
     splits = list(report.chips)
     total = max(sum(report.chips.values()), 1)
     left_out = report.left_out["straddling"]
@@ -127,15 +129,17 @@ def _splits(report: ExportReport) -> str:
     if left_out:
         rows += f"<tr class=soft><td><i class='dot off'></i>left out between splits</td><td>{left_out:,}</td><td></td><td></td><td></td></tr>"
     head = "<tr><th>Split</th><th>Chips</th><th>Share</th><th>With labels</th><th>Labels</th></tr>"
-    return f"<section><h2>Splits</h2><div class=bar>{bar}</div><table>{head}{rows}</table>{_proof(report)}</section>"
+    return (
+        f"<section><h2>Splits</h2><div class=bar>{bar}</div><table>{head}{rows}</table>{_proof(report, plan)}</section>"
+    )
 
 
-def _proof(report: ExportReport) -> str:
+def _proof(report: ExportReport, plan: Plan) -> str:
     if len(report.chips) < 2:
         return ""
     proof = report.proof
     nearest = proof["nearest"]
-    apart = "" if not nearest else f" The nearest two are {nearest:,.4g} units of the project's CRS apart."
+    apart = "" if not nearest else f" The nearest two are {nearest:,.4g} {_unit(plan.project.crs)} apart."
     gap = proof["class_gap"]
     even = "" if gap is None else f" The share of a class differs by at most {100 * gap:.1f} points between splits."
     pairs = proof["pairs"]
@@ -145,6 +149,13 @@ def _proof(report: ExportReport) -> str:
         else "No two chips of different splits even touch."
     )
     return f"<p class=proof><b>Shared ground: {report.shared_ground:g}.</b> {looked}{apart}{even}</p>"
+
+
+def _unit(crs: str | None) -> str:
+    """What coordinates of a CRS count, for people."""
+    if crs is None:
+        return "px"
+    return "degrees" if crs_.is_geographic(crs) else "m" if crs_.unit_metres(crs) == 1 else "units of the project's CRS"
 
 
 def _classes(report: ExportReport, plan: Plan) -> str:
@@ -220,7 +231,7 @@ def _band_names(plan: Plan, count: int) -> Sequence[str]:
     return [names[i] if i < len(names) else f"Band {i + 1}" for i in range(count)]
 
 
-def _left_out(report: ExportReport) -> str:
+def _left_out(report: ExportReport, plan: Plan) -> str:
     rows = "".join(
         f"<tr><td>{count:,} {_REASONS[reason][0]}</td><td class=why>{escape(_REASONS[reason][1])}</td></tr>"
         for reason, count in report.left_out.items()
@@ -228,7 +239,9 @@ def _left_out(report: ExportReport) -> str:
     )
     table = f"<table class=reasons>{rows}</table>" if rows else ""
     nothing = "<p>Nothing: every annotation is on a chip, whole or in parts.</p>" if report.chips and not rows else ""
-    notes = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in report.notes)}</ul>" if report.notes else ""
+    told = set(left_out_of(plan)) if rows else set()
+    others = [note for note in report.notes if note not in told]
+    notes = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in others)}</ul>" if others else ""
     remarks = f"<h3>Remarks</h3>{notes}" if notes else ""
     return f"<section><h2>Left out</h2>{nothing}{table}{remarks}</section>" if nothing or table or remarks else ""
 

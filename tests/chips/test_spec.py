@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geolabel.chips.spec import ChipSpec
+from geolabel.chips.text import spec_from_text
 from geolabel.errors import InvalidSpec
 
 WRONG = [
@@ -112,3 +114,65 @@ def test_json_says_everything(**knobs: Any) -> None:
     back = ChipSpec.from_json(json.loads(json.dumps(spec.to_json())))
     assert back.to_json() == spec.to_json()
     assert ChipSpec.from_json({}) == ChipSpec()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["coverage", "auto", "EPSG:32633"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["type", "coordinates", "a", "crs", "features", "geometry"]), inner, max_size=3
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(ChipSpec.__dataclass_fields__)), JSON, min_size=1, max_size=3))
+def test_whatever_json_says_is_a_spec_or_a_sentence(value: dict[str, Any]) -> None:
+    try:
+        spec = ChipSpec.from_json(value)
+    except InvalidSpec as error:
+        assert str(error).endswith((".", "…", "'"))  # noqa: PT017
+    else:
+        json.dumps(spec.to_json(), allow_nan=False)
+        hash(spec)
+
+
+@given(
+    st.dictionaries(st.sampled_from(list(ChipSpec.__dataclass_fields__)), st.text(max_size=12), min_size=1, max_size=3)
+)
+def test_whatever_texts_say_is_a_spec_or_a_sentence(value: dict[str, str]) -> None:
+    with contextlib.suppress(InvalidSpec):
+        spec_from_text(value)
+
+
+def test_texts_say_what_json_says() -> None:
+    text = {
+        "size": "512,256", "stride": "128", "units": "m", "rotate": "0,-90", "bands": "3,2,1", "stretch": "0,3000", "stack": "a,b;c,d", "classes": "hut=house,tree=",
+        "negatives": "0.5", "split": "0.7,0.2,0.1", "cloud_mask": "a=b", "status": "accepted", "stratify": "no", "filter": "height > 3", "padding": "-1.5", "within": "coverage",
+    }  # fmt: skip
+    spec = ChipSpec(
+        size=(512, 256),
+        stride=128,
+        units="m",
+        rotate=(0, 270),
+        bands=(3, 2, 1),
+        stretch=(0, 3000),
+        stack=(("a", "b"), ("c", "d")),
+        classes=(("hut", "house"), ("tree", None)),
+        negatives=0.5,
+        split=(0.7, 0.2, 0.1),
+        cloud_mask=(("a", "b"),),
+        status=("accepted",),
+        stratify=False,
+        filter="height > 3",
+        padding=-1.5,
+        within="coverage",
+    )
+    assert spec_from_text(text) == spec
