@@ -136,7 +136,7 @@ def _add_wmts(router: APIRouter, desk: Desk, mosaics: Mosaics) -> None:
             def capabilities() -> bytes:
                 url, more = str(request.url_for("mosaic_wmts_kvp", name=name)), everything.query()
                 layers = [one.layer() for one in (everything, *map(view, days(entries)))]
-                return wmts.capabilities(layers, f"{url}?{more}" if more else url, name)
+                return wmts.capabilities(layers, f"{url}?{more}" if more else url, name, values=False)
 
             return Response(await everything.run(capabilities), media_type=wmts.MEDIA_TYPE)
         day = _day(wanted.layer, name, days(entries))

@@ -94,27 +94,28 @@ def read_request(query: Mapping[str, str]) -> TileRequest | None:
     return TileRequest(query["layer"], query["tilematrixset"], address, FORMATS[media], None)
 
 
-def capabilities(layers: Sequence[Layer], url: str, title: str) -> bytes:
+def capabilities(layers: Sequence[Layer], url: str, title: str, *, values: bool = True) -> bytes:
     """The capabilities document.
 
     Args:
         layers: what is offered.
         url: where requests in key-value pairs go.
         title: of the service, as people read it.
+        values: whether the values under a pixel can be asked for (GetFeatureInfo).
     """
     root = Element("Capabilities", _NAMES)
     identification = SubElement(root, "ows:ServiceIdentification")
     for name, text in (("Title", title), ("ServiceType", "OGC WMTS"), ("ServiceTypeVersion", "1.0.0")):
         _text(identification, f"ows:{name}", text)
     operations = SubElement(root, "ows:OperationsMetadata")
-    for name in ("GetCapabilities", "GetTile", "GetFeatureInfo"):
+    for name in ("GetCapabilities", "GetTile", *(("GetFeatureInfo",) if values else ())):
         http = SubElement(SubElement(SubElement(operations, "ows:Operation", name=name), "ows:DCP"), "ows:HTTP")
         get = SubElement(http, "ows:Get", {"xlink:href": f"{url}&" if "?" in url else f"{url}?"})
         values = SubElement(SubElement(get, "ows:Constraint", name="GetEncoding"), "ows:AllowedValues")
         _text(values, "ows:Value", "KVP")
     contents = SubElement(root, "Contents")
     for layer in layers:
-        _layer(contents, layer)
+        _layer(contents, layer, values=values)
     tilesets = [tileset for layer in layers for tileset in layer.tilesets]
     for matrices in {tileset.matrices.id: tileset.matrices for tileset in tilesets}.values():
         finest = max(max(tileset.limits) for tileset in tilesets if tileset.matrices.id == matrices.id)
@@ -128,7 +129,7 @@ def _text(parent: Element, name: str, text: str) -> None:
     SubElement(parent, name).text = text
 
 
-def _layer(contents: Element, layer: Layer) -> None:
+def _layer(contents: Element, layer: Layer, *, values: bool) -> None:
     element = SubElement(contents, "Layer")
     _text(element, "ows:Title", layer.title)
     # The box of WMTS does not go across the antimeridian; without it clients go by those of the sets.
@@ -145,7 +146,8 @@ def _layer(contents: Element, layer: Layer) -> None:
     formats = {media: fmt for media, fmt in FORMATS.items() if fmt in layer.formats}
     for media in formats:
         _text(element, "Format", media)
-    _text(element, "InfoFormat", INFO_FORMAT)
+    if values:
+        _text(element, "InfoFormat", INFO_FORMAT)
     for tileset in layer.tilesets:
         link = SubElement(element, "TileMatrixSetLink")
         _text(link, "TileMatrixSet", tileset.matrices.id)

@@ -202,6 +202,7 @@ def test_wmts_has_a_layer_for_each_date(mosaic: TestClient) -> None:
     capabilities = mosaic.get("/projects/all/mosaic/wmts.xml?method=latest&gamma=2")
     assert capabilities.headers["content-type"] == "application/xml"
     service = WebMapTileService("http://x/", xml=capabilities.content)
+    assert [operation.name for operation in service.operations] == ["GetCapabilities", "GetTile"]
     assert list(service.contents) == ["all", "all@2018-07-16", "all@2020-05-01", "all@2022-01-01"]
     template = service.contents["all@2020-05-01"].resourceURLs[0]["template"]
     assert template.endswith("png?gamma=2&method=latest&datetime=2020-05-01")
