@@ -16,12 +16,13 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import chips, import_, label_tiles, queries, tiles
+from benchmarks import chips, coco, import_, label_tiles, queries, tiles
 from geolabel import __version__, sample
 
 BENCHMARKS = {
     "tiles": tiles.run,
     "chips": chips.run,
+    "coco": coco.run,
     "label_tiles": label_tiles.run,
     "import": import_.run,
     "queries": queries.run,

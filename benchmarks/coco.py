@@ -1,0 +1,127 @@
+"""A million annotations to COCO: megabytes per second of the writer, and memory beyond the annotations themselves.
+
+The annotations are those of `label_tiles`, cut to nothing, 244 to a chip; GEOLABEL_BENCH_LABELS=100000 makes fewer. The
+peer is what most exporters do: a dict for each annotation, and `json.dump` of all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks.label_tiles import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OURS = """
+import json, sys, time
+from pathlib import Path
+import numpy as np
+import shapely
+from benchmarks.label_tiles import CELL, CLASSES, LABELS, LEFT, TOP, make_labels
+from benchmarks.tiles import peak_memory
+from geolabel.chips.build import Chip
+from geolabel.chips.labels import ChipLabels
+from geolabel.chips.spec import ChipSpec
+from geolabel.classes import make_classes
+from geolabel.formats.base import Context
+from geolabel.formats.coco import CocoWriter
+from geolabel.formats.files import LocalFiles
+from geolabel.model import Grid, Project
+
+PER_CHIP = 244
+shapes, classes = make_labels()
+shapes = shapely.transform(shapes, lambda xy: np.column_stack(((xy[:, 0] - LEFT) * 2, (TOP - xy[:, 1]) * 2)))
+class_ids = np.array([CLASSES.index(name) + 1 for name in classes])
+folder = Path(sys.argv[1])
+
+def peak():
+    import os
+    return peak_memory(os.getpid())
+
+def chips():
+    for number, start in enumerate(range(0, len(shapes), PER_CHIP)):
+        part = slice(start, start + PER_CHIP)
+        col, row = (np.floor(shapely.bounds(shapes[part][:1])[0, :2] / 512) * 512).tolist()
+        moved = shapely.transform(shapes[part], lambda xy: xy - (col, row))
+        ids = np.arange(start, start + len(moved)) + 1
+        labels = ChipLabels(ids, class_ids[part], moved, np.zeros(len(moved), dtype=bool))
+        grid = Grid("EPSG:32633", (0.5, 0.0, LEFT + col / 2, 0.0, -0.5, TOP - row / 2), 512, 512)
+        empty = np.zeros((1, 1, 1), dtype=np.uint8)
+        yield Chip(
+            number=number + 1, name=f"big_{col:.0f}_{row:.0f}", scene="big", split="train", window=(int(col), int(row), 512, 512),
+            grid=grid, bands=(1,), image=empty, valid=empty[0] == 0, hidden=empty[0] > 0, nodata=None, colors=("gray",), palette=None,
+            labels=labels, columns={}, ignore=255, stored=None, _drawn=None, _background=0,
+        )
+
+project = Project("big", "Big", "EPSG:32633", make_classes(CLASSES))
+files = LocalFiles(folder)
+writer = CocoWriter(Context(project, (), ChipSpec(coco_holes="keyhole"), ("train",), files))
+list(map(writer.write, [next(chips())]))
+loaded = peak()
+writer.begin()
+seconds = 0.0
+for chip in chips():
+    started = time.perf_counter()
+    piece = writer.write(chip)
+    writer.add(chip, piece)
+    seconds += time.perf_counter() - started
+started = time.perf_counter()
+writer.close()
+files.finish()
+seconds += time.perf_counter() - started
+size = (folder / "coco/train.json").stat().st_size
+print(json.dumps({"seconds": seconds, "bytes": size, "count": len(shapes), "loaded": loaded, "peak": peak()}))
+"""
+
+PEER = """
+import json, os, sys, time
+import numpy as np
+import shapely
+from benchmarks.label_tiles import CLASSES, LEFT, TOP, make_labels
+from benchmarks.tiles import peak_memory
+
+shapes, classes = make_labels()
+shapes = shapely.transform(shapes, lambda xy: np.column_stack(((xy[:, 0] - LEFT) * 2, (TOP - xy[:, 1]) * 2)))
+loaded = peak_memory(os.getpid())
+started = time.perf_counter()
+annotations = []
+for number, (shape, name) in enumerate(zip(shapes, classes)):
+    x0, y0, x1, y1 = shape.bounds
+    rings = [[float(v) for xy in ring.coords for v in xy] for ring in (shape.exterior, *shape.interiors)]
+    annotations.append({
+        "id": number + 1, "image_id": number // 244 + 1, "category_id": CLASSES.index(name) + 1, "iscrowd": 0,
+        "area": shape.area, "bbox": [x0, y0, x1 - x0, y1 - y0], "segmentation": rings,
+    })
+with open(sys.argv[1] + "/peer.json", "w") as stream:
+    json.dump({"images": [], "annotations": annotations}, stream)
+seconds = time.perf_counter() - started
+size = os.path.getsize(sys.argv[1] + "/peer.json")
+print(json.dumps({"seconds": seconds, "bytes": size, "count": len(shapes), "loaded": loaded, "peak": peak_memory(os.getpid())}))
+"""
+
+
+def run(_: Path, folder: Path) -> Iterator[tuple[str, ...]]:
+    ours, theirs = (measured(code, folder / name) for code, name in ((OURS, "coco-ours"), (PEER, "coco-peer")))
+    yield (
+        f"{ours['count']:,} annotations to COCO ({ours['bytes'] / 1e6:.0f} MB, every double in full, ground areas)",
+        f"{ours['bytes'] / ours['seconds'] / 1e6:.0f} MB/s",
+        f"json.dump {theirs['bytes'] / theirs['seconds'] / 1e6:.0f} MB/s",
+        f"{theirs['seconds'] / theirs['bytes'] * ours['bytes'] / ours['seconds']:.1f}x",
+        f"{ours['peak'] - ours['loaded']:.0f} MB above the loaded labels, the peer {theirs['peak'] - theirs['loaded']:.0f} MB",
+    )
+
+
+def measured(code: str, folder: Path) -> dict[str, float]:
+    folder.mkdir()
+    environment = {**os.environ, "GEOLABEL_BENCH_LABELS": str(LABELS)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], check=True, capture_output=True, text=True, env=environment
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
