@@ -1,6 +1,6 @@
 """A million annotations to COCO: megabytes per second of the writer, and memory beyond the annotations themselves.
 
-The annotations are those of `label_tiles`, cut to nothing, 244 to a chip; GEOLABEL_BENCH_LABELS=100000 makes fewer. The
+The annotations are those of `label_tiles`, some 250 to a chip; GEOLABEL_BENCH_LABELS=100000 makes fewer. The
 peer is what most exporters do: a dict for each annotation, and `json.dump` of all of them.
 """
 
@@ -25,6 +25,7 @@ import numpy as np
 import shapely
 from benchmarks.label_tiles import CELL, CLASSES, LABELS, LEFT, TOP, make_labels
 from benchmarks.tiles import peak_memory
+from geolabel.chips import burn
 from geolabel.chips.build import Chip
 from geolabel.chips.labels import ChipLabels
 from geolabel.chips.spec import ChipSpec
@@ -34,7 +35,6 @@ from geolabel.formats.coco import CocoWriter
 from geolabel.formats.files import LocalFiles
 from geolabel.model import Grid, Project
 
-PER_CHIP = 244
 shapes, classes = make_labels()
 shapes = shapely.transform(shapes, lambda xy: np.column_stack(((xy[:, 0] - LEFT) * 2, (TOP - xy[:, 1]) * 2)))
 class_ids = np.array([CLASSES.index(name) + 1 for name in classes])
@@ -45,23 +45,29 @@ def peak():
     return peak_memory(os.getpid())
 
 def chips():
-    for number, start in enumerate(range(0, len(shapes), PER_CHIP)):
-        part = slice(start, start + PER_CHIP)
-        col, row = (np.floor(shapely.bounds(shapes[part][:1])[0, :2] / 512) * 512).tolist()
+    row_of_labels = int(len(shapes) ** 0.5)
+    per_chip = max(row_of_labels // 4, 1)
+    starts = [row + at for row in range(0, len(shapes), row_of_labels) for at in range(0, row_of_labels, per_chip)]
+    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(shapes)])):
+        part = slice(start, end)
+        x0, y0, x1, y1 = shapely.total_bounds(shapes[part])
+        col, row = float(np.floor(x0)), float(np.floor(y0))
+        size = int(np.ceil(x1 - col)), int(np.ceil(y1 - row))
         moved = shapely.transform(shapes[part], lambda xy: xy - (col, row))
         ids = np.arange(start, start + len(moved)) + 1
         labels = ChipLabels(ids, class_ids[part], moved, np.zeros(len(moved), dtype=bool))
-        grid = Grid("EPSG:32633", (0.5, 0.0, LEFT + col / 2, 0.0, -0.5, TOP - row / 2), 512, 512)
+        grid = Grid("EPSG:32633", (0.5, 0.0, LEFT + col / 2, 0.0, -0.5, TOP - row / 2), *size)
         empty = np.zeros((1, 1, 1), dtype=np.uint8)
         yield Chip(
-            number=number + 1, name=f"big_{col:.0f}_{row:.0f}", scene="big", split="train", window=(int(col), int(row), 512, 512),
+            number=number + 1, name=f"big_{col:.0f}_{row:.0f}", scene="big", split="train", window=(int(col), int(row), *size),
             grid=grid, bands=(1,), image=empty, valid=empty[0] == 0, hidden=empty[0] > 0, nodata=None, colors=("gray",), palette=None,
             labels=labels, columns={}, ignore=255, stored=None, _drawn=None, _background=0,
         )
 
 project = Project("big", "Big", "EPSG:32633", make_classes(CLASSES))
 files = LocalFiles(folder)
-writer = CocoWriter(Context(project, (), ChipSpec(coco_holes="keyhole"), ("train",), files))
+writer = CocoWriter(Context(project, (), ChipSpec(), ("train",), files))
+burn._used.count = 100  # as in the middle of an export
 list(map(writer.write, [next(chips())]))
 loaded = peak()
 writer.begin()

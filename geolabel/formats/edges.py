@@ -54,7 +54,7 @@ def distance_of(instances: NDArray[np.int32]) -> NDArray[np.float32]:
     owner = instances[rows, cols]
     order = np.argsort(owner, kind="stable")
     starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
-    for begin, end in zip(starts, [*starts[1:], len(owner)], strict=True):
+    for begin, end in zip(starts, np.append(starts[1:], len(owner)), strict=bool(len(starts))):
         own = order[begin:end]
         top, left = max(rows[own].min() - 1, 0), max(cols[own].min() - 1, 0)
         window = (slice(top, min(rows[own].max() + 2, height)), slice(left, min(cols[own].max() + 2, width)))
