@@ -15,7 +15,8 @@ from rasterio.features import rasterize
 from rasterio.transform import from_origin
 from shapely.geometry import LineString, Point, Polygon, box
 
-from geolabel import workflows
+from geolabel import plugins, workflows
+from geolabel.chips.clouds import finders
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidSpec
 from geolabel.geo import crs as crs_
@@ -226,3 +227,29 @@ def test_padding_has_its_value(store: Store, tmp_path: Path) -> None:
     assert (image[:, :64] == 9).all()
     assert (image[:, :, :64] == 9).all()
     np.testing.assert_array_equal(image[:, 64:, 64:], read(tmp_path, "s.tif")[:, :16, :16])
+
+
+class _Bright:
+    """A plugin: what is bright in the first band is cloud."""
+
+    @plugins.hookimpl
+    def register_cloud_masks(self, register: Any) -> None:
+        register("bright", lambda image, valid, _bands, _scene: (image[0] > 2000) & valid)
+
+
+def test_a_plugin_finds_clouds(store: Store, tmp_path: Path) -> None:
+    plugins.manager().register(_Bright(), name="bright")
+    finders.cache_clear()
+    try:
+        export(store, tmp_path / "out", ChipSpec(size=96, bands=(2,), cloud_mask="bright"))
+    finally:
+        plugins.manager().unregister(name="bright")
+        finders.cache_clear()
+    mask = read(tmp_path / "out", "masks/semantic/train/s_0_0.tif")[0]
+    bright = read(tmp_path, "s.tif")[0] > 2000
+    assert (mask[bright] == 255).all()
+    assert (mask[~bright & (np.arange(SIZE) < 64)] != 255).all()
+    report = json.loads((tmp_path / "out/report.json").read_bytes())
+    assert report["statistics"]["hidden"] == int(bright.sum())
+    with pytest.raises(InvalidSpec, match="needs the package: pip install 'ukis-csmask|needs bands named blue"):
+        export(store, tmp_path / "x", ChipSpec(size=96, cloud_mask="ukis-csmask"))
