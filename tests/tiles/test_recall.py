@@ -20,7 +20,7 @@ from tiles.sources import local_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATH = "/a/tiles/WebMercatorQuad/19/309627/261642.png"
+PATH = "/a/tiles/WebMercatorQuad/18/154806/130816.png"
 
 
 class Place:
