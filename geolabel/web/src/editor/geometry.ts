@@ -62,6 +62,12 @@ export interface Midpoint extends Vertex {
   ends: readonly [Position, Position];
 }
 
+export const midpointOf = (a: Position, b: Position, path: Path): Midpoint => ({
+  path,
+  position: fromPlane(between(toPlane(a), toPlane(b), 0.5)),
+  ends: [a, b],
+});
+
 /** Where a vertex can be put in between. */
 export function midpoints(geometry: Geometry): Midpoint[] {
   return chains(geometry).flatMap(({ vertices, kind, path }) => {
@@ -69,7 +75,7 @@ export function midpoints(geometry: Geometry): Midpoint[] {
     const edges = kind === "ring" ? vertices.length : vertices.length - 1;
     return Array.from({ length: edges }, (_, i) => {
       const [a, b] = [vertices[i] ?? [], vertices[(i + 1) % vertices.length] ?? []];
-      return { path: [...path, i + 1], position: fromPlane(between(toPlane(a), toPlane(b), 0.5)), ends: [a, b] };
+      return midpointOf(a, b, [...path, i + 1]);
     });
   });
 }

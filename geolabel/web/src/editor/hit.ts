@@ -1,6 +1,6 @@
 /** Which handle lies under the pointer: in screen pixels. */
 import type { Bounds, Geometry, Position } from "../types";
-import { type Midpoint, midpoints, type Path, type Vertex, vertices, within } from "./geometry";
+import { chains, type Midpoint, midpointOf, type Path, type Vertex, vertices } from "./geometry";
 
 export interface Handle {
   kind: "vertex" | "midpoint";
@@ -25,25 +25,64 @@ export function hasRoom({ ends: [a, b] }: Midpoint, toScreen: ToScreen): boolean
 /**
  * The nearest handle in reach; a vertex goes before a midpoint.
  *
- * @param around longitudes and latitudes that the reach lies in: of a shape with very many vertices only those are looked at.
+ * @param around longitudes and latitudes that the reach lies in: only what is there is looked at, for a shape may have very
+ *   many vertices and a pointer moves often.
  */
 export function handleAt(
   geometry: Geometry,
   x: number,
   y: number,
   toScreen: ToScreen,
-  around: Bounds | null = null,
+  around: Bounds = EVERYWHERE,
 ): Handle | null {
-  const near = ({ position: [lng = 0, lat = 0] }: Vertex) => !around || within([lng, lat, lng, lat], around);
-  const vertex = nearest(vertices(geometry).filter(near), x, y, NEAR_VERTEX, toScreen);
+  const vertex = nearest(verticesIn(geometry, around), x, y, NEAR_VERTEX, toScreen);
   if (vertex) return { kind: "vertex", ...vertex };
-  const open = midpoints(geometry).filter((middle) => near(middle) && hasRoom(middle, toScreen));
+  const open = midpointsIn(geometry, around).filter((middle) => hasRoom(middle, toScreen));
   const midpoint = nearest(open, x, y, NEAR_MIDPOINT, toScreen);
   return midpoint && { kind: "midpoint", path: midpoint.path, position: midpoint.position };
 }
 
-function nearest(all: Vertex[], x: number, y: number, reach: number, toScreen: ToScreen): Vertex | null {
-  let best: Vertex | null = null;
+const EVERYWHERE: Bounds = [
+  Number.NEGATIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  Number.POSITIVE_INFINITY,
+  Number.POSITIVE_INFINITY,
+];
+
+function verticesIn(geometry: Geometry, [w, s, e, n]: Bounds): Vertex[] {
+  if (geometry.type === "Point") return vertices(geometry);
+  const found: Vertex[] = [];
+  for (const { path, vertices: all } of chains(geometry)) {
+    for (let i = 0; i < all.length; i += 1) {
+      const position = all[i] as Position;
+      const [x = 0, y = 0] = position;
+      if (x >= w && x <= e && y >= s && y <= n) found.push({ path: [...path, i], position });
+    }
+  }
+  return found;
+}
+
+/** Midpoints in a box, and some beside it. */
+function midpointsIn(geometry: Geometry, [w, s, e, n]: Bounds): Midpoint[] {
+  const found: Midpoint[] = [];
+  for (const { path, vertices: all, kind } of chains(geometry)) {
+    if (kind === "point") continue;
+    const edges = kind === "ring" ? all.length : all.length - 1;
+    for (let i = 0; i < edges; i += 1) {
+      const [a, b] = [all[i] as Position, all[(i + 1) % all.length] as Position];
+      const [ax = 0, ay = 0] = a;
+      const [bx = 0, by = 0] = b;
+      // The middle on the map lies a little to the north or south of that of the latitudes.
+      const slack = Math.abs(by - ay) * 0.05;
+      const [x, y] = [(ax + bx) / 2, (ay + by) / 2];
+      if (x >= w && x <= e && y >= s - slack && y <= n + slack) found.push(midpointOf(a, b, [...path, i + 1]));
+    }
+  }
+  return found;
+}
+
+function nearest<V extends Vertex>(all: V[], x: number, y: number, reach: number, toScreen: ToScreen): V | null {
+  let best: V | null = null;
   let least = reach;
   for (const vertex of all) {
     const at = toScreen(vertex.position);

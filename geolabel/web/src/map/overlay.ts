@@ -38,7 +38,8 @@ export class Overlay {
         type: "geojson",
         data: { type: "FeatureCollection", features: [] },
         maxzoom: 24,
-        tolerance: 0,
+        // Of a very fine outline only what can be seen is drawn.
+        tolerance: source === "selection" ? 0.2 : 0,
       });
     }
     const selected: ExpressionSpecification = ["==", ["get", "role"], "now"];
