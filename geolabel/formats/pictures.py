@@ -171,7 +171,8 @@ def outline(xy: NDArray[np.float64]) -> BaseGeometry | None:
     if len(ring) < 3:
         return None
     polygon = shapely.Polygon(ring)
-    return polygon if shapely.area(polygon) > 0 or not shapely.is_valid(polygon) else None
+    # One that crosses itself may have an area of 0 and yet enclose some.
+    return polygon if shapely.area(shapely.convex_hull(polygon)) > 0 else None
 
 
 def mended(polygon: BaseGeometry) -> BaseGeometry:

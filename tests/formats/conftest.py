@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from geolabel import workflows
@@ -14,9 +18,6 @@ from geolabel.formats import vector
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from geolabel.formats.report import ExportReport
     from geolabel.store.store import Store
 
@@ -110,3 +111,24 @@ def _export(name: str, pair: Pair, pairs: Path, folder: Path) -> Exported:
     out = folder / "out"
     report = workflows.export(store, project.id, out, FORMATS, spec)
     return Exported(pairs / pair.raster, frame, out, report, store, project.id, spec)
+
+
+Manifest = Callable[[Path, dict[str, tuple[int, int]]], Path]
+
+
+@pytest.fixture(scope="session")
+def manifest() -> Manifest:
+    """Writes a manifest with pictures of these sizes, by name, into a folder; gives the folder."""
+
+    def make(folder: Path, pictures: dict[str, tuple[int, int]]) -> Path:
+        """A manifest with these pictures, side by side on the ground."""
+        rows = []
+        for index, (name, (width, height)) in enumerate(pictures.items()):
+            transform = [0.5, 0.0, 500_000.0 + 5000 * index, 0.0, -0.5, 5_000_000.0]
+            place = {"col": 0, "row": 0, "width": width, "height": height, "crs": "EPSG:32633", "transform": transform}
+            rows.append({"chip": Path(name).stem, "scene": f"s{index}", "split": "train", "image": name, **place})
+        pq.write_table(pa.Table.from_pylist(rows), folder / "chips.parquet")
+        (folder / "manifest.json").write_text('{"classes": []}')
+        return folder
+
+    return make

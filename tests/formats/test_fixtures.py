@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from geolabel import intake, workflows
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from geolabel.store.store import Store
+    from tests.formats.conftest import Manifest
 
 FORMATS = (
     Path(os.environ.get("GEOLABEL_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")) / "formats"
@@ -117,20 +116,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-def manifest(folder: Path, pictures: dict[str, tuple[int, int]]) -> Path:
-    """A manifest with these pictures, side by side on the ground."""
-    rows = []
-    for index, (name, (width, height)) in enumerate(pictures.items()):
-        transform = [0.5, 0.0, 500_000.0 + 5000 * index, 0.0, -0.5, 5_000_000.0]
-        place = {"col": 0, "row": 0, "width": width, "height": height, "crs": "EPSG:32633", "transform": transform}
-        rows.append({"chip": Path(name).stem, "scene": f"s{index}", "split": "train", "image": name, **place})
-    pq.write_table(pa.Table.from_pylist(rows), folder / "chips.parquet")
-    (folder / "manifest.json").write_text('{"classes": []}')
-    return folder
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.path}-{case.format_name}")
-def test_a_fixture_comes_in(case: Case, store: Store, tmp_path: Path) -> None:
+def test_a_fixture_comes_in(case: Case, store: Store, tmp_path: Path, manifest: Manifest) -> None:
     name = f"p{len(store.projects())}"
     project = workflows.create_project(store, name, scenes=[], classes=sorted(case.found), crs="EPSG:32633")
     options = intake.Options(on_invalid="skip" if case.refused else "repair")
