@@ -16,7 +16,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import chips, coco, import_, label_tiles, queries, tiles
+from benchmarks import chips, coco, import_, label_tiles, queries, tiles, web
 from geolabel import __version__, sample
 
 BENCHMARKS = {
@@ -26,6 +26,7 @@ BENCHMARKS = {
     "label_tiles": label_tiles.run,
     "import": import_.run,
     "queries": queries.run,
+    "web": web.run,
 }
 
 

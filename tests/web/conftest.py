@@ -70,12 +70,12 @@ def server(tmp_path: Path, data: Path) -> Iterator[Served]:
         scene = workspace.add_scene(pair / "kampala_z20_rgb.tif")
         project = workspace.create_project("Kampala", scenes=[scene], classes=["building", "road", "trees"])
         project.add(pair / "buildings.geojson", class_name="building", on_invalid="repair")
-    with _serving(folder) as served:
+    with serving(folder) as served:
         yield served
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[Served]:
+def serving(folder: Path) -> Iterator[Served]:
     """A workspace, served by a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "geolabel", "serve", "-w", str(folder), "--port", "0"], stdout=subprocess.PIPE, text=True
@@ -171,7 +171,7 @@ def dateline(browser: Browser, tmp_path: Path, data: Path) -> Iterator[Editor]:
     with geolabel.open(folder, create=True) as workspace:
         scene = workspace.add_scene(data / "images/cog_dateline.tif")
         workspace.create_project("Dateline", scenes=[scene], classes=["sea"])
-    with _serving(folder) as server, opened(browser, server) as editor:
+    with serving(folder) as server, opened(browser, server) as editor:
         yield editor
 
 
@@ -184,14 +184,17 @@ def opening(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Editor]]
             folder = tmp_path / "made"
             with geolabel.open(folder, create=True) as workspace:
                 make(workspace)
-            server = stack.enter_context(_serving(folder))
+            server = stack.enter_context(serving(folder))
             return stack.enter_context(opened(browser, server, at, start=start))
 
         yield open_
 
 
 @contextmanager
-def opened(browser: Browser, server: Served, at: str = "", *, start: bool = False) -> Iterator[Editor]:
+def opened(
+    browser: Browser, server: Served, at: str = "", *, start: bool = False, asked: list[str] | None = None
+) -> Iterator[Editor]:
+    """A browser of its own (another person's) on a server; `asked` gets the address of every request."""
     context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
     page = context.new_page()
     wrong: list[str] = []
@@ -200,7 +203,9 @@ def opened(browser: Browser, server: Served, at: str = "", *, start: bool = Fals
         "console",
         lambda message: wrong.append(f"console: {message.text}") if message.type in {"error", "warning"} else None,
     )
-    page.on("request", lambda asked: None if _ours(asked.url, server) else wrong.append(f"asked {asked.url}"))
+    page.on("request", lambda made: None if _ours(made.url, server) else wrong.append(f"asked {made.url}"))
+    if asked is not None:
+        page.on("request", lambda made: asked.append(made.url))
     page.goto(server.url + at)
     opened = Editor(page, server, wrong)
     if start:
