@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from geolabel.formats.base import Context
     from geolabel.model import Grid, Scene
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 LABEL = "https://stac-extensions.github.io/label/v1.0.1/schema.json"
 ML_AOI = "https://stac-extensions.github.io/ml-aoi/v0.2.0/schema.json"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
@@ -43,8 +43,8 @@ class StacWriter(ChipWriter):
     def begin(self) -> None:
         """Write the items of the scenes."""
         for scene in self.context.scenes:
-            item = _item(f"scene-{scene.id}", scene.grid, scene)
-            item["links"] = _links(self.context.project.id)
+            item = _item(f"scene-{scene.id}", scene.grid, scene, self.context.project.id)
+            item["links"] = _links()
             item["assets"] = {}
             self._json(f"stac/scenes/{scene.id}.json", item)
 
@@ -54,7 +54,7 @@ class StacWriter(ChipWriter):
         names = {c.id: c.name for c in project.classes}
         features = features_of(chip, names)
         self._json(f"stac/items/{chip.name}.geojson", {"type": "FeatureCollection", "features": features})
-        item = _item(chip.name, chip.grid, self._scenes[chip.scene])
+        item = _item(chip.name, chip.grid, self._scenes[chip.scene], project.id)
         counts = {c.name: int((chip.labels.class_ids == c.id).sum()) for c in project.classes}
         item["properties"] |= {
             "title": chip.name,
@@ -71,7 +71,7 @@ class StacWriter(ChipWriter):
         if chip.split in _SPLITS:
             item["properties"]["ml-aoi:split"] = _SPLITS[chip.split]
         item["links"] = [
-            *_links(project.id),
+            *_links(),
             {"rel": "source", "href": f"../scenes/{chip.scene}.json", "type": "application/geo+json"},
         ]
         image = {
@@ -115,7 +115,7 @@ class StacWriter(ChipWriter):
             "id": project.id,
             "title": project.title,
             "description": f"Chips and labels of {project.title}",
-            "license": "proprietary",
+            "license": "other",
             "extent": {
                 "spatial": {"bbox": [whole, *(boxes if len(boxes) > 1 else [])]},
                 "temporal": {"interval": [[dates[0] if dates else None, dates[-1] if dates else None]]},
@@ -141,7 +141,7 @@ class StacWriter(ChipWriter):
         self.context.files.write(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
-def _item(name: str, grid: Grid, scene: Scene) -> dict[str, Any]:
+def _item(name: str, grid: Grid, scene: Scene, collection: str) -> dict[str, Any]:
     geometry, box = outline_in_degrees(grid)
     assert grid.crs is not None
     code = grid.crs if grid.crs.startswith("EPSG:") else None
@@ -151,6 +151,7 @@ def _item(name: str, grid: Grid, scene: Scene) -> dict[str, Any]:
         "stac_version": VERSION,
         "stac_extensions": [PROJECTION] if name.startswith("scene-") else [LABEL, ML_AOI, PROJECTION],
         "id": name,
+        "collection": collection,
         "geometry": geometry,
         "bbox": box,
         "properties": {
@@ -162,9 +163,9 @@ def _item(name: str, grid: Grid, scene: Scene) -> dict[str, Any]:
     }
 
 
-def _links(project: str) -> list[dict[str, str]]:
+def _links() -> list[dict[str, str]]:
     href = {"href": "../collection.json", "type": "application/json"}
-    return [{"rel": rel, **href} for rel in ("collection", "parent", "root")] if project else []
+    return [{"rel": rel, **href} for rel in ("collection", "parent", "root")]
 
 
 def _utc(moment: str) -> str:

@@ -27,7 +27,6 @@ from shapely.geometry import LineString, MultiPoint, MultiPolygon, Point, Polygo
 from geolabel import intake, workflows
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidSpec
-from geolabel.formats.edges import boundary_of, distance_of
 from geolabel.model import NewAnnotation
 from geolabel.store.store import open_store
 
@@ -277,12 +276,6 @@ def test_boundaries_and_distances_are_those_of_the_objects(out: Path) -> None:
                 assert distance[row, col] == pytest.approx(nearest, abs=0.01)
 
 
-def test_what_is_not_known_has_no_edge() -> None:
-    instances = np.array([[-1, 1, 1, 0], [-1, 1, 1, 0]], dtype=np.int32)
-    assert boundary_of(instances).tolist() == [[255, 0, 1, 0], [255, 0, 1, 0]]
-    assert distance_of(instances).tolist() == [[-1, 2, 1, 0], [-1, 2, 1, 0]]
-
-
 def test_the_table_of_all_classes(out: Path) -> None:
     rows = list(csv.DictReader(io.StringIO((out / "multilabel.csv").read_text())))
     assert [row["image"] for row in rows] == [chip["image"] for chip in chips(out)]
@@ -349,6 +342,23 @@ def test_stac_is_read_by_pystac_and_fits_its_schemas(out: Path, data: Path) -> N
         assert pystac.Item.from_file(source.get_absolute_href()).id == "scene-town"
     count = sum(len(json.loads((out / f"stac/items/{i.id}.geojson").read_text())["features"]) for i in items)
     assert count == sum(chip["labels"] for chip in chips(out))
+
+
+def test_stac_fits_the_schemas_of_its_core(out: Path) -> None:
+    """Those of STAC 1.1 and of GeoJSON, which pystac brings: nothing is fetched."""
+    from jsonschema import Draft7Validator
+    from pystac.validation.local_validator import get_local_schema_cache
+    from referencing import Registry, Resource
+
+    cache = get_local_schema_cache()
+    registry: Any = Registry().with_resources((uri, Resource.from_contents(schema)) for uri, schema in cache.items())
+    for folder, kind in (("collection.json", "collection"), ("items/*.json", "item"), ("scenes/*.json", "item")):
+        schema = next(schema for uri, schema in cache.items() if uri.endswith(f"/{kind}.json"))
+        files = sorted((out / "stac").glob(folder))
+        assert files
+        for file in files:
+            errors = Draft7Validator(schema, registry=registry).iter_errors(json.loads(file.read_text()))
+            assert [f"{'/'.join(map(str, e.absolute_path))}: {e.message[:200]}" for e in errors] == []
 
 
 def test_trainingdml_fits_ogcs_schemas(out: Path, data: Path) -> None:
