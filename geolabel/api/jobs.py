@@ -47,6 +47,9 @@ class NewExport(BaseModel):
     )
     chips: dict[str, Any] = Field({}, description="How to cut: the fields of ChipSpec, `size` and `stride` first.")
     snapshot: str | None = Field(None, description="Name of the snapshot to export; the present state when not sent.")
+    engine: Literal["serial", "processes"] | None = Field(
+        None, description="Who builds the chips; what suits their number when not sent. The dataset is the same."
+    )
 
 
 @router.post("/projects/{project}/exports", status_code=202)
@@ -68,6 +71,8 @@ def export(
         raise InvalidSpec(f"The export cannot be made: {problems[0].message}.", problems)
     _check_spec(new.chips)
     params: dict[str, Any] = {"formats": list(dict.fromkeys(new.formats)), "chips": new.chips}
+    if new.engine is not None:
+        params["engine"] = new.engine
     if new.snapshot is not None:
         _check_snapshot(context, project, new.snapshot)
         params["snapshot"] = new.snapshot
