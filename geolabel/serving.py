@@ -102,6 +102,8 @@ def _supervise(settings: Settings, listener: socket.socket, ready: Callable[[], 
     create_app(settings, jobs_here=False)  # what is wrong with a setting is said here, once
     with tempfile.TemporaryDirectory(prefix="geolabel-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        # Each thread with an arena of its own keeps what it once needed.
+        os.environ.setdefault("MALLOC_ARENA_MAX", "2")
         os.environ[_SETTINGS] = settings.model_dump_json(exclude_none=True)
         config = server_config("geolabel.serving:make_app", factory=True, workers=settings.workers)
         store = open_store(settings.workspace)
