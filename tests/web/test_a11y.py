@@ -1,0 +1,109 @@
+"""Everybody can use it: axe-core finds nothing serious, and the keyboard alone does all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+import geolabel
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.web.conftest import Editor
+
+pytestmark = pytest.mark.web
+
+AXE = Path(geolabel.__file__).parent / "web/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or critical: the rule, and where."""
+    found: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES
+    )
+    return [
+        f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for violation in found["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+
+
+def test_axe_finds_nothing_serious_on_any_screen_in_either_theme(editor: Editor) -> None:
+    page = editor.page
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    editor.select(616, 217)
+    for theme in ("dark", "light"):
+        expect(page.locator(f"html[data-theme={theme}]")).to_be_attached()
+        assert serious(page) == [], f"{theme}: a selected label"
+        page.keyboard.press("Control+k")
+        page.keyboard.type("0.35, 32.59")
+        assert serious(page) == [], f"{theme}: go to"
+        page.keyboard.press("Escape")
+        page.get_by_test_id("guide-toggle").click()
+        page.get_by_test_id("export").click()
+        expect(page.get_by_test_id("export-preview")).to_be_visible()
+        assert serious(page) == [], f"{theme}: export"
+        page.get_by_test_id("export").click()
+        page.keyboard.press("b")
+        expect(page.get_by_test_id("compare")).to_be_visible()
+        assert serious(page) == [], f"{theme}: compare"
+        page.keyboard.press("b")
+        page.keyboard.press("?")
+        expect(page.get_by_test_id("shortcuts")).to_be_visible()
+        assert serious(page) == [], f"{theme}: shortcuts"
+        page.keyboard.press("Escape")
+        page.get_by_test_id("setup-open").click()
+        expect(page.get_by_test_id("setup")).to_be_visible()
+        assert serious(page) == [], f"{theme}: set-up"
+        page.get_by_role("button", name="Cancel").click()
+        editor.ready()
+        page.get_by_test_id("guide-toggle").click()
+        page.get_by_test_id("theme").click()
+
+
+def test_a_label_is_drawn_classed_and_deleted_by_keys_alone(editor: Editor) -> None:
+    """F6 goes round the parts of the screen; a box is steered by the arrows."""
+    page = editor.page
+    page.get_by_test_id("map").click(position={"x": 700, "y": 420})
+    seen = set()
+    for _ in range(7):
+        page.keyboard.press("F6")
+        part = "document.activeElement.closest('[data-part], header')"
+        seen.add(
+            page.evaluate(f"{part}?.dataset.part ?? (document.activeElement.closest('header') ? 'header' : 'map')")
+        )
+    assert {"map", "rail", "panels", "header"} <= seen
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("3")
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Space")
+    editor.saved()
+    assert editor.count("trees") == "1"
+    page.keyboard.press("v")
+    page.keyboard.press("[")
+    expect(page.get_by_test_id("inspector")).to_be_visible()
+    selected = page.get_by_test_id("editor").get_attribute("data-selected")
+    [label] = editor.labels("trees")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(f"#{label['id']}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("editor")).to_have_attribute("data-selected", str(label["id"]))
+    assert selected is not None
+    page.keyboard.press("2")
+    editor.saved()
+    assert len(editor.labels("road")) == 1
+    page.keyboard.press("Delete")
+    editor.saved()
+    assert editor.labels("road") == []
