@@ -70,6 +70,7 @@ export class MapView {
   readonly #steer: Steer;
   readonly #looks = new Map<string, Look>();
   #scenesShown = true;
+  #gone = false;
   #spaceHeld = false;
   #shown = true;
   #loading = 0;
@@ -199,6 +200,7 @@ export class MapView {
 
   async addScene(scene: Scene, look: Look): Promise<void> {
     const tiles = await api.tileJson(scene.id, queryOf(look, scene));
+    if (this.#gone) return;
     if (!this.map.getLayer(`scene:${scene.id}`)) addScene(this.map, scene, tiles, look, LOWEST);
     this.orderScenes();
   }
@@ -577,6 +579,7 @@ export class MapView {
     cancelAnimationFrame(this.#frame);
     this.#people.remove();
     this.#conflict.remove();
+    this.#gone = true;
     this.map.remove();
   }
 }
