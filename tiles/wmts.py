@@ -111,8 +111,8 @@ def capabilities(layers: Sequence[Layer], url: str, title: str, *, values: bool 
     for name in ("GetCapabilities", "GetTile", *(("GetFeatureInfo",) if values else ())):
         http = SubElement(SubElement(SubElement(operations, "ows:Operation", name=name), "ows:DCP"), "ows:HTTP")
         get = SubElement(http, "ows:Get", {"xlink:href": f"{url}&" if "?" in url else f"{url}?"})
-        values = SubElement(SubElement(get, "ows:Constraint", name="GetEncoding"), "ows:AllowedValues")
-        _text(values, "ows:Value", "KVP")
+        allowed = SubElement(SubElement(get, "ows:Constraint", name="GetEncoding"), "ows:AllowedValues")
+        _text(allowed, "ows:Value", "KVP")
     contents = SubElement(root, "Contents")
     for layer in layers:
         _layer(contents, layer, values=values)
