@@ -4,7 +4,7 @@ import { SCOPES } from "../keys";
 import { prefs } from "../prefs.svelte";
 import type { Attribute, GeometryKind, LabelClass, Project, Scene } from "../types";
 
-/** Handed out in this order; see tokens.css. Past the last they begin anew, with a hatch. */
+/** Handed out in this order; see tokens.css. Past the last they begin anew. */
 export const COLORS = [
   "#e13c62",
   "#4478ff",
