@@ -1,5 +1,6 @@
 /** What is seen of a project's scenes: how each is rendered, and what went wrong with it. */
 import * as api from "./api";
+import type { Drawn } from "./map/drawn";
 import { type Look, nextShow, PLAIN, queryOf, type Show, type Stretch, showing, sourceOf } from "./map/look";
 import type { Bounds, ChannelStatistics, Scene } from "./types";
 
@@ -12,7 +13,8 @@ export class Seeing {
   labelsOn = $state(true);
   /** While the key is held. */
   labelsHeld = $state(false);
-  basemap = $state(false);
+  /** What is drawn of the labels. */
+  drawn = $state<Drawn>("both");
 
   constructor(readonly scenes: Scene[]) {
     this.looks = Object.fromEntries(scenes.map((scene) => [scene.id, { ...PLAIN }]));

@@ -2,6 +2,7 @@
 import type { GeoJSONSource, Map as MapLibre } from "maplibre-gl";
 import { boundsOf, chains, drawable } from "../editor/geometry";
 import type { Content, Labels, LiveLabel } from "../sync/labels";
+import type { Drawn } from "./drawn";
 import { LabelStyle } from "./labelStyle";
 import type { LabelTiles } from "./labelTiles";
 
@@ -100,8 +101,8 @@ export class LabelLayers {
    * @param fill of the polygons, 0..60 percent.
    * @param whole of all that is drawn of a label, 0..100 percent.
    */
-  fill(fill: number, whole = 100): void {
-    for (const style of this.#styles) style.fill(fill, whole);
+  fill(fill: number, whole: number, drawn: Drawn): void {
+    for (const style of this.#styles) style.fill(fill, whole, drawn);
   }
 
   /** Lines are thinner where a pixel of the imagery is less than 0.75 pixel of the screen. */

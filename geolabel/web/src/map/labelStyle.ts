@@ -1,5 +1,6 @@
 /** How labels look, from whichever source: dark casing under every line, so that it holds on any ground. */
 import type { ExpressionSpecification, FilterSpecification, LayerSpecification, Map as MapLibre } from "maplibre-gl";
+import { type Drawn, fillOpacity } from "./drawn";
 
 export const CASING = "#0b0c0e";
 
@@ -129,13 +130,16 @@ export class LabelStyle {
    * @param fill of the polygons, 0..60 percent.
    * @param whole of all that is drawn of a label, 0..100 percent.
    */
-  fill(fill: number, whole: number): void {
-    const { name } = this.from;
+  fill(fill: number, whole: number, drawn: Drawn = "both"): void {
+    const { name, polygon } = this.from;
     const share = whole / 100;
-    const plain = (fill / 100) * share;
-    this.map.setPaintProperty(`${name}-fill`, "fill-opacity", unless(Math.min(plain + 0.16, 0.8), plain));
-    this.map.setPaintProperty(`${name}-casing`, "line-opacity", unless(0.8, 0.7 * share));
-    this.map.setPaintProperty(`${name}-line`, "line-opacity", unless(1, share));
+    const { plain, hover } = fillOpacity(fill, whole, drawn);
+    // Lines have no fill to be drawn instead.
+    const line = (opacity: ExpressionSpecification): ExpressionSpecification =>
+      drawn === "fill" ? ["case", polygon as ExpressionSpecification, 0, opacity] : opacity;
+    this.map.setPaintProperty(`${name}-fill`, "fill-opacity", unless(hover, plain));
+    this.map.setPaintProperty(`${name}-casing`, "line-opacity", line(unless(0.8, 0.7 * share)));
+    this.map.setPaintProperty(`${name}-line`, "line-opacity", line(unless(1, share)));
     this.map.setPaintProperty(`${name}-point`, "circle-opacity", unless(1, share));
     this.map.setPaintProperty(`${name}-point`, "circle-stroke-opacity", unless(0.9, 0.8 * share));
   }

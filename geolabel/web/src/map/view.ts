@@ -16,6 +16,7 @@ import type { Bounds, Geometry, Position, Scene } from "../types";
 import { drawChips } from "./chipGrid";
 import { ConflictLayer, type Versions } from "./conflict";
 import { createMap, ZOOM_OFFSET } from "./create";
+import type { Drawn } from "./drawn";
 import { flag } from "./flag";
 import { addIcons } from "./icons";
 import { addScene, metresPerPixel, nativeZoom, raiseScene, styleScene } from "./imagery";
@@ -385,8 +386,8 @@ export class MapView {
     this.#labels.show(visible);
   }
 
-  fill(percent: number, whole: number): void {
-    this.#labels.fill(percent, whole);
+  fill(percent: number, whole: number, drawn: Drawn): void {
+    this.#labels.fill(percent, whole, drawn);
   }
 
   #labelsAt(x: number, y: number): number[] {
