@@ -6,6 +6,7 @@ import { Hand } from "./editor/hand.svelte";
 import { insideRing } from "./editor/parts";
 import { Work } from "./editor/work.svelte";
 import { inSentence, plural } from "./format";
+import { hatchedOf } from "./hatch";
 import { fitting, isFor, titleOf } from "./schema";
 import type { Content } from "./sync/content";
 import { Desk, type Retraced, tally } from "./sync/desk.svelte";
@@ -68,6 +69,7 @@ export class Session {
   revision = $state(0);
   /** Grows when all that is shown must be read again. */
   reloads = $state(0);
+  readonly #hatched = $derived(hatchedOf(this.project.classes));
   #counts = $state.raw<Record<string, number>>({});
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -134,6 +136,11 @@ export class Session {
 
   colorOf(name: string): string {
     return this.classNamed(name)?.color ?? "#9098a3";
+  }
+
+  /** Is another class drawn in its colour, so that it has a hatch? */
+  isHatched(name: string): boolean {
+    return this.#hatched.has(name);
   }
 
   /** The selected labels, as the user sees them. */

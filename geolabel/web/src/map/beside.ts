@@ -40,6 +40,7 @@ export class Beside {
 
   #loaded(): void {
     this.#labels = new LabelLayers(this.#map, (name) => this.session.colorOf(name));
+    this.#labels.classes(this.session.project.classes);
     const sync = () => this.#labels?.sync(this.session.labels);
     sync();
     this.#stop.push(this.session.labels.listen(sync));

@@ -19,14 +19,25 @@ export function addIcons(map: MapLibre): void {
     pen.fillStyle = "#ffffff";
     pen.fill();
   });
-  draw(map, "hatch", 8, (pen) => {
-    pen.strokeStyle = "#ffffff";
-    pen.lineWidth = 1.5;
-    for (const x of [-4, 4, 12]) {
-      pen.beginPath();
-      pen.moveTo(x - 4, 12);
-      pen.lineTo(x + 12, -4);
-      pen.stroke();
+}
+
+/** The picture of a hatch in a colour, at 45 degrees; with a dark casing, so that it holds on any ground. */
+export const hatchNamed = (color: string): string => `hatch-${color}`;
+
+export function addHatch(map: MapLibre, color: string): void {
+  draw(map, hatchNamed(color), 8, (pen) => {
+    for (const [stroke, width] of [
+      [DARK, 3],
+      [color, 1.75],
+    ] as const) {
+      pen.strokeStyle = stroke;
+      pen.lineWidth = width;
+      for (const x of [-4, 4, 12]) {
+        pen.beginPath();
+        pen.moveTo(x - 4, 12);
+        pen.lineTo(x + 12, -4);
+        pen.stroke();
+      }
     }
   });
 }

@@ -2,9 +2,10 @@
 import type { GeoJSONSource, Map as MapLibre } from "maplibre-gl";
 import { boundsOf, chains, drawable } from "../editor/geometry";
 import type { Content, Labels, LiveLabel } from "../sync/labels";
+import type { LabelClass } from "../types";
 import type { Drawn } from "./drawn";
 import { LabelStyle } from "./labelStyle";
-import type { LabelTiles } from "./labelTiles";
+import { colorsOf, type LabelTiles } from "./labelTiles";
 
 export { CASING, LOWEST } from "./labelStyle";
 
@@ -87,6 +88,12 @@ export class LabelLayers {
     );
     const ids = labels.map(({ id }) => id).filter((id) => id !== null);
     this.tiles?.style.mark("selected", ids);
+  }
+
+  /** The classes that there are: their colours, and which are hatched. */
+  classes(classes: LabelClass[]): void {
+    this.tiles?.style.recolor(colorsOf(classes));
+    for (const style of this.#styles) style.hatch(classes);
   }
 
   hide(classes: ReadonlySet<string>): void {

@@ -1,6 +1,9 @@
 /** How labels look, from whichever source: dark casing under every line, so that it holds on any ground. */
 import type { ExpressionSpecification, FilterSpecification, LayerSpecification, Map as MapLibre } from "maplibre-gl";
+import { hatchedOf } from "../hatch";
+import type { LabelClass } from "../types";
 import { type Drawn, fillOpacity } from "./drawn";
+import { addHatch, hatchNamed } from "./icons";
 
 export const CASING = "#0b0c0e";
 
@@ -8,7 +11,7 @@ export const CASING = "#0b0c0e";
 export const LOWEST = "labels-lowest";
 
 export interface LabelSource {
-  /** The layers are called `{name}-fill`, `-casing`, `-line` and `-point`. */
+  /** The layers are called `{name}-fill`, `-hatch`, `-casing`, `-line` and `-point`. */
   name: string;
   source: string;
   /** Of vector tiles. */
@@ -37,11 +40,28 @@ const lineWidth = (far: number, near: number, hover: number, threshold: number):
   ["case", HOVER, hover, near],
 ];
 
+const among = (classes: ReadonlySet<string>): ExpressionSpecification => [
+  "in",
+  ["get", "class"],
+  ["literal", [...classes]],
+];
+
+const pattern = (color: ExpressionSpecification): ExpressionSpecification => [
+  "image",
+  ["concat", hatchNamed(""), color],
+];
+
+/** How much stronger than the fill under it a hatch is. */
+const HATCH = 3;
+const STRONGEST_HATCH = 0.9;
+
 type State = "selected" | "stale";
 
 export class LabelStyle {
   readonly #states: Record<State, Set<number>> = { selected: new Set(), stale: new Set() };
   #hovered: number | null = null;
+  #hidden: ReadonlySet<string> = new Set();
+  #hatched: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly map: MapLibre,
@@ -60,6 +80,14 @@ export class LabelStyle {
         layout: sort ? { "fill-sort-key": sort } : {},
         paint: { "fill-color": color, "fill-antialias": false },
       },
+      {
+        id: `${name}-hatch`,
+        type: "fill",
+        ...own,
+        filter: polygon,
+        layout: sort ? { "fill-sort-key": sort } : {},
+        paint: { "fill-pattern": pattern(color), "fill-antialias": false },
+      },
       { id: `${name}-casing`, type: "line", ...own, filter: outlined, layout: line, paint: { "line-color": CASING } },
       { id: `${name}-line`, type: "line", ...own, filter: outlined, layout: line, paint: { "line-color": color } },
       {
@@ -77,12 +105,13 @@ export class LabelStyle {
     ];
     if (!map.getLayer(LOWEST)) map.addLayer({ id: LOWEST, type: "background", layout: { visibility: "none" } });
     for (const layer of layers) map.addLayer(layer);
+    this.#filter();
     this.fill(18, 100);
     this.thinBelow(0);
   }
 
   get layers(): string[] {
-    return ["fill", "casing", "line", "point"].map((part) => `${this.from.name}-${part}`);
+    return ["fill", "hatch", "casing", "line", "point"].map((part) => `${this.from.name}-${part}`);
   }
 
   #set(id: number, states: Record<string, boolean>): void {
@@ -108,15 +137,29 @@ export class LabelStyle {
   recolor(color: ExpressionSpecification): void {
     const { name } = this.from;
     this.map.setPaintProperty(`${name}-fill`, "fill-color", color);
+    this.map.setPaintProperty(`${name}-hatch`, "fill-pattern", pattern(color));
     this.map.setPaintProperty(`${name}-line`, "line-color", color);
     this.map.setPaintProperty(`${name}-point`, "circle-color", color);
   }
 
   hide(classes: ReadonlySet<string>): void {
+    this.#hidden = classes;
+    this.#filter();
+  }
+
+  /** Hatch the classes that share the colour of another one. */
+  hatch(classes: LabelClass[]): void {
+    this.#hatched = hatchedOf(classes);
+    for (const { name, color } of classes) if (this.#hatched.has(name)) addHatch(this.map, color);
+    this.#filter();
+  }
+
+  #filter(): void {
     const { name, polygon, outlined, point } = this.from;
-    const shown: ExpressionSpecification = ["!", ["in", ["get", "class"], ["literal", [...classes]]]];
-    const filter = (kind: FilterSpecification) => ["all", kind, shown] as FilterSpecification;
+    const shown: ExpressionSpecification = ["!", among(this.#hidden)];
+    const filter = (...kinds: FilterSpecification[]) => ["all", ...kinds, shown] as FilterSpecification;
     this.map.setFilter(`${name}-fill`, filter(polygon));
+    this.map.setFilter(`${name}-hatch`, filter(polygon, among(this.#hatched)));
     this.map.setFilter(`${name}-casing`, filter(outlined));
     this.map.setFilter(`${name}-line`, filter(outlined));
     this.map.setFilter(`${name}-point`, filter(point));
@@ -137,7 +180,9 @@ export class LabelStyle {
     // Lines have no fill to be drawn instead.
     const line = (opacity: ExpressionSpecification): ExpressionSpecification =>
       drawn === "fill" ? ["case", polygon as ExpressionSpecification, 0, opacity] : opacity;
+    const hatch = (opacity: number) => Math.min(HATCH * opacity, STRONGEST_HATCH);
     this.map.setPaintProperty(`${name}-fill`, "fill-opacity", unless(hover, plain));
+    this.map.setPaintProperty(`${name}-hatch`, "fill-opacity", unless(hatch(hover), hatch(plain)));
     this.map.setPaintProperty(`${name}-casing`, "line-opacity", line(unless(0.8, 0.7 * share)));
     this.map.setPaintProperty(`${name}-line`, "line-opacity", line(unless(1, share)));
     this.map.setPaintProperty(`${name}-point`, "circle-opacity", unless(1, share));

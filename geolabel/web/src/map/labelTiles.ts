@@ -93,7 +93,7 @@ export class LabelTiles {
   }
 
   #query(box?: [[number, number], [number, number]]): Hit[] {
-    const layers = this.style.layers.filter((layer) => !layer.endsWith("-casing"));
+    const layers = this.style.layers.filter((layer) => !/-(casing|hatch)$/.test(layer));
     const found = box ? this.map.queryRenderedFeatures(box, { layers }) : this.map.queryRenderedFeatures({ layers });
     const hits = new Map<number, Hit & { size: number }>();
     for (const { id, geometry } of found) {

@@ -12,7 +12,7 @@ import { Tools } from "../editor/tools";
 import { count } from "../format";
 import { prefs } from "../prefs.svelte";
 import type { LiveLabel, Session } from "../session.svelte";
-import type { Bounds, Geometry, Position, Scene } from "../types";
+import type { Bounds, Geometry, LabelClass, Position, Scene } from "../types";
 import { drawChips } from "./chipGrid";
 import { ConflictLayer, type Versions } from "./conflict";
 import { createMap, ZOOM_OFFSET } from "./create";
@@ -375,6 +375,10 @@ export class MapView {
   drawDraft(): void {
     const { tool, draft, className } = this.session;
     if (tool !== "select") this.#overlay.draft(draft, isDrawing(tool) ? this.session.colorOf(className) : "#ffffff");
+  }
+
+  classes(classes: LabelClass[]): void {
+    this.#labels.classes(classes);
   }
 
   hideClasses(classes: ReadonlySet<string>): void {
