@@ -1,13 +1,13 @@
 /** The map of a session: imagery, labels, tools, and the wires between them. */
 import type { Map as MapLibre } from "maplibre-gl";
 import * as api from "../api";
-import { crossing } from "../editor/crossing";
-import { isDrawing, type Pen, PLANS, type Tool } from "../editor/draft";
+import { isDrawing, PLANS, type Tool } from "../editor/draft";
 import type { DrawHost } from "../editor/drawMode";
 import type { Box, EditHost } from "../editor/editMode";
 import { labelsAt } from "../editor/find";
-import { boundsOf, nearLongitude, positionAt, unite, unrolled, within } from "../editor/geometry";
+import { nearLongitude, unite, unrolled, within } from "../editor/geometry";
 import { SNAP_PX, type Snap, snapTo } from "../editor/snap";
+import { take } from "../editor/take";
 import { Tools } from "../editor/tools";
 import { count } from "../format";
 import { prefs } from "../prefs.svelte";
@@ -24,8 +24,10 @@ import { LabelLayers, LOWEST } from "./labelLayers";
 import { LabelTiles } from "./labelTiles";
 import { type Look, queryOf } from "./look";
 import { Overlay } from "./overlay";
+import { panByHand } from "./panByHand";
 import { PeopleLayer } from "./people";
 import { type Point, Steer } from "./steer";
+import { troubledPlaces } from "./troubles";
 
 export interface Camera {
   zoom: number;
@@ -132,7 +134,7 @@ export class MapView {
     const canvas = map.getCanvas();
     canvas.addEventListener("pointerdown", (event) => {
       canvas.focus({ preventScroll: true });
-      if (event.button === 1) this.#panByHand(event);
+      if (event.button === 1) panByHand(map, event);
     });
     this.#camera();
     session.labels.listen(() => this.#sync());
@@ -146,7 +148,7 @@ export class MapView {
       drafted: (draft) => {
         session.draft = draft;
       },
-      drawn: (tool, geometry, edges) => this.#drawn(tool, geometry, edges),
+      drawn: (tool, geometry, edges) => take(session, tool, geometry, edges, this.#tools.shift),
       incomplete: ({ tool, fixed }) => {
         const { least } = PLANS[tool];
         session.say(
@@ -342,17 +344,7 @@ export class MapView {
 
   /** Ring the places that the server named, and those of warnings. */
   drawTroubles(): void {
-    const { session } = this;
-    const positions: Position[] = [];
-    for (const { kind, pointers, key } of session.desk.troubles) {
-      const content = session.labels.get(key)?.content;
-      if (!content || kind !== "refused") continue;
-      const named = pointers.map((pointer) => positionAt(content.geometry, pointer)).filter((at) => at !== null);
-      const crossed = named.length > 0 ? null : crossing(content.geometry);
-      positions.push(...named, ...(crossed ? [crossed] : []));
-    }
-    positions.push(...session.hand.warnings.map(({ at }) => at));
-    this.#overlay.mark(positions);
+    this.#overlay.mark(troubledPlaces(this.session));
   }
 
   /** Outline what others have selected. */
@@ -494,30 +486,6 @@ export class MapView {
     return this.#tools.revive();
   }
 
-  #drawn(tool: Pen, geometry: Geometry, edges: { key: number; at: Position }[]): void {
-    const { session } = this;
-    if (tool === "lasso") {
-      const ring = geometry.type === "Polygon" ? (geometry.coordinates[0] ?? []) : [];
-      session.pickTool("select");
-      return session.pickInRing(ring, this.#tools.shift);
-    }
-    if (tool === "split" || tool === "hole") {
-      session.pickTool("select");
-      return void (tool === "split" ? session.work.split(geometry) : session.work.cutHole(geometry));
-    }
-    const { scene: inHand, scenes } = session;
-    const [w, s, e, n] = boundsOf(geometry);
-    const under = scenes
-      .toSorted((a, b) => Number(b.id === inHand) - Number(a.id === inHand))
-      .find(({ bounds }) => {
-        if (!bounds) return false;
-        const box = unrolled(bounds);
-        const x = nearLongitude((w + e) / 2, (box[0] + box[2]) / 2);
-        return within([x, (s + n) / 2, x, (s + n) / 2], box);
-      });
-    session.add(geometry, under?.id ?? null, session.hand.neighboursWith(edges));
-  }
-
   // Camera
 
   bounds(): Bounds {
@@ -562,21 +530,6 @@ export class MapView {
     this.#spaceHeld = held;
     this.map.getCanvas().style.cursor = held ? "grab" : "";
     this.#tools.updatePanning();
-  }
-
-  #panByHand(down: PointerEvent): void {
-    down.preventDefault();
-    let { clientX, clientY } = down;
-    const move = (event: PointerEvent) => {
-      this.map.panBy([clientX - event.clientX, clientY - event.clientY], { animate: false });
-      ({ clientX, clientY } = event);
-    };
-    const up = () => {
-      window.removeEventListener("pointermove", move);
-      window.removeEventListener("pointerup", up);
-    };
-    window.addEventListener("pointermove", move);
-    window.addEventListener("pointerup", up);
   }
 
   remove(): void {
