@@ -85,6 +85,7 @@ export class Beside {
   }
 
   remove(): void {
+    this.#shown = null; // what is still being asked for is not drawn any more
     for (const stop of this.#stop) stop();
     this.#map.remove();
   }
