@@ -281,7 +281,13 @@ def open_labels(
     """
     if format_name == "auto":
         return vector.open_labels(path, crs=crs, layer=layer)
-    read = formats.readable(format_name).read(path, crs=crs, layer=layer)
+    found = formats.readable(format_name)
+    if found.reader is None:
+        raise InvalidInput(
+            f"Labels in {format_name} are in the pixels of chips: they are placed by the manifest of the dataset that the chips are of "
+            "(--manifest OUT/manifest.json)."
+        )
+    read = found.read(path, crs=crs, layer=layer)
     return read if isinstance(read, LabelStream) else stream_of(read)
 
 

@@ -61,7 +61,7 @@ def served(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     server = Served(workspace)
     yield server
     server.process.terminate()
-    server.process.wait(30)
+    server.process.communicate(timeout=30)
 
 
 def test_a_process_that_is_killed_is_replaced(served: Served) -> None:
@@ -88,6 +88,8 @@ def test_metrics_are_of_all_processes(served: Served) -> None:
 def test_each_request_has_a_line_under_its_id_and_no_query(served: Served) -> None:
     path = "/api/scenes/kampala_z19_rgb/tiles/WebMercatorQuad/18/154806/130816.png"
     _, _, headers = served.get(f"{path}?bidx=1&gamma=1.1")
+    while headers["x-request-id"] not in served.log.read_text():  # it is written when the answer is gone
+        time.sleep(0.05)
     lines = [json.loads(line) for line in served.log.read_text().splitlines() if line.startswith("{")]
     (line,) = [line for line in lines if line.get("request") == headers["x-request-id"]]
     assert (line["path"], line["status"], line["method"]) == (path, 200, "GET")

@@ -204,7 +204,7 @@ def test_the_report_counts_what_was_left_out(store: Store, tmp_path: Path) -> No
     assert "2 lines and points on chips were burnt one pixel wide" in text
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == json.loads(json.dumps(report.to_json()))
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "1 annotation outside every scene" in page
+    assert "outside every scene of the project" in page
     assert "http" not in page.replace("http-equiv", "")
     with Image.open(tmp_path / "out" / "contact-sheet.png") as sheet:
         assert sheet.mode == "RGB"
@@ -360,7 +360,8 @@ def test_a_missing_scene_is_refused(store: Store, tmp_path: Path) -> None:
 def test_wrong_questions_get_sentences(store: Store, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(
-        InvalidSpec, match="Nothing can be written as 'yolov9'; the formats are: coco, coco-panoptic, dota, geojson"
+        InvalidSpec,
+        match="Nothing can be written as 'yolov9'; the formats are: arcgis, coco, coco-keypoints, coco-panoptic",
     ):
         workflows.export(store, "land", out, ["yolov9"], ChipSpec())
     with pytest.raises(InvalidSpec, match="at least one format"):

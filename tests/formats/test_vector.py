@@ -64,16 +64,30 @@ def test_a_format_that_is_not_the_files_own_is_refused(data: Path) -> None:
     with pytest.raises(InvalidInput, match="rcr_landcover.shp is no gpkg: GDAL reads it as ESRI Shapefile"):
         workflows.read_labels(data / f"{BEAUFORT}.shp", format_name="gpkg")
     with pytest.raises(
-        InvalidInput, match="Labels cannot be read as 'coco'; the formats are: auto, flatgeobuf, geojson"
+        InvalidInput, match="Labels cannot be read as 'cocoa'; the formats are: auto, coco, coco-keypoints"
     ):
+        workflows.read_labels(data / f"{BEAUFORT}.shp", format_name="cocoa")
+    with pytest.raises(InvalidInput, match="Labels in coco are in the pixels of chips"):
         workflows.read_labels(data / f"{BEAUFORT}.shp", format_name="coco")
 
 
 def test_the_registry() -> None:
-    pixel = ("coco", "coco-panoptic", "dota", "imagefolder", "kitti", "mask-instance", "mask-semantic", "voc")
-    yolo = ("yolo", "yolo-obb", "yolo-seg")
-    assert formats.names() == tuple(sorted((*pixel, *yolo, "geojson", "geoparquet")))
-    assert formats.reader_names() == ("flatgeobuf", "geojson", "geoparquet", "gpkg", "kml", "shapefile")
+    both = {"coco", "coco-panoptic", "cvat", "dota", "kitti", "labelstudio", "mask-instance", "mask-semantic", "voc"}
+    both |= {
+        "flatgeobuf",
+        "geojson",
+        "geoparquet",
+        "gpkg",
+        "kml",
+        "shapefile",
+        "yolo",
+        "yolo-obb",
+        "yolo-pose",
+        "yolo-seg",
+    }
+    assert both <= set(formats.names())
+    assert both <= set(formats.reader_names())
+    assert len(formats.names()) == 29
     for found in formats.registry().values():
         for reference in (found.writer, found.reader):
             if reference:

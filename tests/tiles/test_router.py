@@ -251,7 +251,7 @@ def test_refusals_and_empty_tiles_do_not_open_the_raster(client: TestClient, mon
     def refuse(*_: object, **__: object) -> None:
         pytest.fail("opened")
 
-    monkeypatch.setattr(sources, "DatasetReader", refuse)
+    monkeypatch.setattr(sources, "_open_here", refuse)
     for z, x, y in ((25, 0, 0), (3, 8, 0), (3, 0, 8)):
         assert client.get(f"/scenes/kampala_z20_rgb/tiles/WebMercatorQuad/{z}/{x}/{y}.png").status_code == 404
     for fmt in ("png", "webp"):

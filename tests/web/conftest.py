@@ -39,7 +39,7 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
 ]
 # Software rendering on a loaded machine: these are upper bounds, the tests wait on what is on the screen.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclass(frozen=True)

@@ -160,27 +160,6 @@ def test_what_the_server_refuses_stays_drawn_and_says_why(editor: Editor) -> Non
     assert len(editor.labels("trees")) == 1
 
 
-def test_somebody_else_was_faster(editor: Editor) -> None:
-    page = editor.page
-    page.keyboard.press("3")
-    editor.draw(YARD)
-    editor.saved()
-    [mine] = editor.labels("trees")
-    item = f"{editor.server.url}api/collections/kampala/items/{mine['id']}"
-    headers = {"Content-Type": "application/merge-patch+json", "Origin": editor.server.url.rstrip("/")}
-    answer = page.request.patch(item, data=json.dumps({"properties": {"note": "theirs"}}), headers=headers)
-    assert answer.status == 200
-    editor.select(730, 445)
-    page.keyboard.press("2")
-    banner = page.get_by_test_id("banner-conflict")
-    expect(banner).to_contain_text("by someone else")
-    assert editor.labels("trees")[0]["properties"]["note"] == "theirs"
-    banner.get_by_role("button", name="Keep mine").click()
-    expect(banner).to_have_count(0)
-    editor.until(lambda: len(editor.labels("road")) == 1)
-    editor.saved()
-
-
 def test_the_server_goes_away_and_comes_back(editor: Editor) -> None:
     page = editor.page
     page.context.set_offline(True)
