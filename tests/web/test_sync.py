@@ -31,7 +31,8 @@ def _edit(server: Served, id_: int, **properties: Any) -> None:
 
 def test_offline_the_queue_says_what_waits_and_a_reload_keeps_it(editor: Editor) -> None:
     page = editor.page
-    page.route("**/batch", lambda route: route.abort())
+    tries: list[str] = []
+    page.route("**/batch", lambda route: (tries.append(route.request.url), route.abort()))
     page.keyboard.press("3")
     editor.draw(YARD)
     expect(page.get_by_test_id("save-state")).to_contain_text("Offline, 1 change kept here")
@@ -48,8 +49,10 @@ def test_offline_the_queue_says_what_waits_and_a_reload_keeps_it(editor: Editor)
     editor.select(*INSIDE)  # it is on the map again
     page.keyboard.press("2")
     expect(page.get_by_test_id("save-state")).to_contain_text("2 changes kept here")
-    page.unroute("**/batch")
+    before = len(tries)
     page.get_by_test_id("banner-offline").get_by_role("button", name="Try now").click()
+    editor.until(lambda: len(tries) > before)
+    page.unroute("**/batch")  # from here on the page finds out by itself
     editor.saved()
     [road] = editor.labels("road")
     assert road["properties"]["version"] == 2
