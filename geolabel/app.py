@@ -98,35 +98,36 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
     app.state.settings = settings
     app.state.jobs_here = jobs_here
     errors.install(app, TILES_STATUS.items())
-    for module in (
-        scenes,
-        projects,
-        positions,
-        collections,
-        items,
-        batch,
-        events,
-        operations,
-        changesets,
-        snapshots,
-        jobs,
-        uploads,
-        predictions,
-        previews,
-        labeltiles,
-    ):
-        app.include_router(module.router)
     try:
         tiles_settings = with_disk_cache(read_environment(), settings)
     except TilesError as error:
         raise InvalidInput(str(error)) from error
     imagery = _Imagery(app, tiles_settings)
     desk = Desk(imagery.source, tiles_settings, imagery.saved)
+    # Routes are tried one after the other, some ten microseconds each: first what a map asks for by the hundred.
     app.include_router(create_router(desk), prefix="/api/scenes", tags=["tiles"])
+    app.include_router(labeltiles.router)
+    app.add_api_route("/healthz", _health, tags=["server"])
+    app.include_router(items.router)
+    for module in (
+        batch,
+        events,
+        operations,
+        scenes,
+        projects,
+        positions,
+        collections,
+        changesets,
+        snapshots,
+        jobs,
+        uploads,
+        predictions,
+        previews,
+    ):
+        app.include_router(module.router)
     app.include_router(create_mosaic_router(desk, imagery.mosaic), prefix="/api/projects", tags=["tiles"])
     app.include_router(create_matrix_router(), prefix="/api", tags=["tiles"])
     openapi.add_route(app)
-    app.add_api_route("/healthz", _health, tags=["server"])
     app.add_api_route("/metrics", _metrics, tags=["server"])
     pages.add_pages(app)
     plugins.manager().hook.extend_app(app=app)
