@@ -38,7 +38,7 @@ from geolabel.api.live import Live, ending_when_told
 from geolabel.api.security import Guard
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
-from geolabel.imagery import check_hosts, find_registered, with_disk_cache
+from geolabel.imagery import check_hosts, find_registered, keep_on_disk
 from geolabel.jobs import JobRunner
 from geolabel.labeltiles.service import LabelTiles
 from geolabel.model import Project, Scene
@@ -58,6 +58,7 @@ from tiles.router import create_router
 from tiles.settings import read_environment
 from tiles.standards import create_matrix_router
 from tiles.telemetry import Route, Telemetry
+from tiles.workers import leave
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -99,11 +100,13 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
     app.state.jobs_here = jobs_here
     errors.install(app, TILES_STATUS.items())
     try:
-        tiles_settings = with_disk_cache(read_environment(), settings)
+        tiles_settings = read_environment()
     except TilesError as error:
         raise InvalidInput(str(error)) from error
     imagery = _Imagery(app, tiles_settings)
-    desk = Desk(imagery.source, tiles_settings, imagery.saved)
+    exhausted = _nothing if jobs_here else leave
+    desk = Desk(imagery.source, tiles_settings, imagery.saved, exhausted=exhausted)
+    app.state.pictures = desk.pictures
     # Routes are tried one after the other, some ten microseconds each: first what a map asks for by the hundred.
     app.include_router(create_router(desk), prefix="/api/scenes", tags=["tiles"])
     app.include_router(labeltiles.router)
@@ -158,6 +161,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     runner = make_runner(store)
     label_tiles = LabelTiles(store, settings.label_memory_mb * 2**20)
     app.state.store = store
+    await anyio.to_thread.run_sync(keep_on_disk, app.state.pictures, store.folder)
     app.state.label_tiles = label_tiles
     app.state.label_tile_cache = Cache(settings.label_tiles_mb * 2**20, len)
     app.state.wake_jobs = runner.wake if app.state.jobs_here else _nothing
@@ -232,7 +236,7 @@ class _Imagery:
 
 
 def _nothing() -> None:
-    """Another process looks for jobs every other second."""
+    """Another process looks for jobs every other second; and none takes the place of the only one."""
 
 
 async def _health() -> Response:

@@ -17,13 +17,15 @@ from rio_cogeo.profiles import cog_profiles
 from geolabel.errors import AlreadyExists, InvalidRaster
 from tiles.crs import is_geographic
 from tiles.errors import TilesError
-from tiles.sources import RasterInfo, describe, find_source, open_raster
+from tiles.sources import describe, find_source, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from rasterio.io import DatasetReader
+
+    from tiles.info import RasterInfo
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 

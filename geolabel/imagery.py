@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from geolabel.errors import AlreadyExists, InvalidInput, InvalidRaster, NotAllowed
-from geolabel.settings import data_folder, is_url
 from tiles import offline
 from tiles.allow import Address, Allowed, is_address, read_address
 from tiles.errors import InvalidParameter, InvalidSetting, SourceRefused, TilesError, UnknownScene
@@ -41,12 +40,9 @@ def check_hosts(settings: Settings) -> None:
         raise InvalidInput(f"The setting GEOLABEL_IMAGERY_HOSTS cannot be read: {error}") from error
 
 
-def with_disk_cache(limits: TilesSettings, settings: Settings) -> TilesSettings:
-    """The settings of the tiles, with the workspace's own folder for tiles on the disk unless they name one."""
-    if limits.disk_folder is not None or not limits.disk_mb:
-        return limits
-    folder = settings.data_dir or data_folder() / "shared" if is_url(settings.workspace) else Path(settings.workspace)
-    return limits.model_copy(update={"disk_folder": folder / "cache" / "tiles"})
+def keep_on_disk(pictures: Pictures, folder: Path) -> None:
+    """Have tiles kept on the disk, in the folder of a workspace unless the settings of the tiles name another."""
+    pictures.keep_on_disk(folder / "cache" / "tiles")
 
 
 def allowed_href(href: str, settings: Settings) -> str:
@@ -131,7 +127,7 @@ class SceneTiles:
 
     Args:
         scene: a registered one.
-        settings: of the workspace.
+        folder: of the workspace.
         style: as in the address of a tile.
         fmt: of the files.
 
@@ -140,12 +136,13 @@ class SceneTiles:
         InvalidInput: the style or the format cannot be used.
     """
 
-    def __init__(self, scene: Scene, settings: Settings, style: str, fmt: str) -> None:
+    def __init__(self, scene: Scene, folder: Path, style: str, fmt: str) -> None:
         self._scene = scene
         with _said():
             self._format = _picture_format(fmt)
-            limits = with_disk_cache(read_environment(), settings)
+            limits = read_environment()
             self._pictures = Pictures(limits)
+            keep_on_disk(self._pictures, folder)
             self._source = find_source(scene.href, settings=limits)
             self._style = offline.read_look(self._pictures.info(self._source), style)
             self._placement = self._pictures.placement(self._source, offline.TMS)

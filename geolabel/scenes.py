@@ -20,13 +20,15 @@ from geolabel.stacitem import is_item, read_item
 from tiles.allow import is_address
 from tiles.errors import InvalidParameter, TilesError
 from tiles.georef import ByPoints, locate
-from tiles.sources import BandInfo, RasterInfo, describe, find_source, open_raster
+from tiles.sources import describe, find_source, open_raster
 from tiles.sources import inspect as read_header
 from tiles.stack import Stack, common_name, name_bands
 from tiles.style import PARAMETERS, make_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from tiles.info import BandInfo, RasterInfo
 
 SYNTHETIC_TAG = "GEOLABEL_SYNTHETIC"
 """Metadata item of a raster that was generated, not taken: `YES`."""

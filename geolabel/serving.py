@@ -93,6 +93,7 @@ def serve(settings: Settings, *, ready: Callable[[str], None]) -> None:
         # Whoever answers a small request waits for this long behind each thread that is at work on a large one.
         sys.setswitchinterval(_SWITCH_S)
         app = create_app(settings)
+        memory.share_arenas()
         memory.bound(from_environment().memory_mb)
         _Server(server_config(app), lambda: ready(url)).run(sockets=[listener])
 
@@ -102,8 +103,6 @@ def _supervise(settings: Settings, listener: socket.socket, ready: Callable[[], 
     create_app(settings, jobs_here=False)  # what is wrong with a setting is said here, once
     with tempfile.TemporaryDirectory(prefix="geolabel-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        # Each thread with an arena of its own keeps what it once needed.
-        os.environ.setdefault("MALLOC_ARENA_MAX", "2")
         os.environ[_SETTINGS] = settings.model_dump_json(exclude_none=True)
         config = server_config("geolabel.serving:make_app", factory=True, workers=settings.workers)
         store = open_store(settings.workspace)
@@ -122,6 +121,7 @@ def make_app() -> Any:
     logs.configure(settings.log_format, settings.log_level, secrets=_secrets(settings))
     sys.setswitchinterval(_SWITCH_S)
     app = create_app(settings, jobs_here=False)
+    memory.share_arenas()
     memory.bound(from_environment().memory_mb)
     settle_down()
     return app

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from tiles.app import create_app
     from tiles.catalogue import Catalogue
     from tiles.errors import TilesError
+    from tiles.info import BandInfo, RasterInfo
     from tiles.router import STATUS, create_router
     from tiles.settings import TilesSettings
-    from tiles.sources import BandInfo, RasterInfo, Source, describe, find_source, inspect, local_source, open_raster
+    from tiles.sources import Source, describe, find_source, inspect, local_source, open_raster
 
 __all__ = [
     "STATUS",
@@ -39,9 +40,8 @@ _HOME = {
     "catalogue": ("Catalogue",),
     "router": ("STATUS", "create_router"),
     "settings": ("TilesSettings",),
+    "info": ("BandInfo", "RasterInfo"),
     "sources": (
-        "BandInfo",
-        "RasterInfo",
         "Source",
         "describe",
         "find_source",

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -14,7 +14,10 @@ from tiles import memory
 from tiles.app import create_app
 from tiles.errors import TilesError
 from tiles.patience import Patient
-from tiles.settings import TilesSettings
+from tiles.settings import TilesSettings, from_environment
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,11 +46,24 @@ def main(arguments: list[str] | None = None) -> int:
     options: dict[str, Any] = {"host": "127.0.0.1", "port": given.port, "http": Patient, "timeout_keep_alive": 30}
     if given.workers > 1:
         os.environ["TILES_PATHS"] = json.dumps([str(path) for path in settings.paths])
-        uvicorn.run("tiles.app:create_app", factory=True, workers=given.workers, access_log=False, **options)
+        uvicorn.run("tiles.__main__:make_app", factory=True, workers=given.workers, access_log=False, **options)
     else:
-        memory.bound(settings.memory_mb)
+        _settle(settings)
         uvicorn.run(app, access_log=False, **options)
     return 0
+
+
+def make_app() -> FastAPI:
+    """The application of one of several processes; the first process left what to serve in the environment."""
+    settings = from_environment()
+    app = create_app(settings, replaced=True)
+    _settle(settings)
+    return app
+
+
+def _settle(settings: TilesSettings) -> None:
+    memory.share_arenas()
+    memory.bound(settings.memory_mb)
 
 
 if __name__ == "__main__":

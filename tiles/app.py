@@ -23,6 +23,7 @@ from tiles.settings import TilesSettings, from_environment
 from tiles.sources import SUFFIXES, Source, find_source
 from tiles.standards import create_matrix_router
 from tiles.telemetry import Route, Telemetry
+from tiles.workers import leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,8 +88,12 @@ class FolderCatalogue:
         return name
 
 
-def create_app(settings: TilesSettings | None = None) -> FastAPI:
+def create_app(settings: TilesSettings | None = None, *, replaced: bool = False) -> FastAPI:
     """Make the application that serves `settings.paths`.
+
+    Args:
+        settings: what is served, and limits; the environment's unless given.
+        replaced: whether another process takes the place of this one when it ends.
 
     Raises:
         SourceNotFound: there is nothing to serve.
@@ -126,7 +131,7 @@ def create_app(settings: TilesSettings | None = None) -> FastAPI:
             ]
         }
 
-    desk = Desk(catalogue, settings)
+    desk = Desk(catalogue, settings, exhausted=leave if replaced else lambda: None)
     app.include_router(create_router(desk), prefix="/scenes")
     app.include_router(create_matrix_router())
     app.add_middleware(Recall, desk=desk)

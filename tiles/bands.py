@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 ROLES: Final = ("red", "green", "blue", "nir")
 """What a band can be for the presets."""
@@ -35,6 +35,8 @@ def roles(info: RasterInfo) -> dict[str, int]:
             if all(word in by_name for word in words):
                 found = {role: by_name[word] for role, word in zip(ROLES, words, strict=False)}
                 break
+        # A number is another band on another satellite; a word is what it says, also without the others.
+        found = found or {role: by_name[role] for role in ROLES[:3] if role in by_name}
         if not found and len(shown) == 4:
             found = {role: band.index for role, band in zip(ROLES, shown, strict=True)}
         infrared = next((by_name[name] for name in ("nir", *_NAMES["nir"]) if name in by_name), None)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 MAX_SIDE: Final = 16_384
 """Longest side of a window that is read pixel by pixel, in pixels; a longer one is thinned by GDAL while it is read."""

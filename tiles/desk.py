@@ -44,6 +44,7 @@ class Desk:
         catalogue: where scenes are looked up.
         settings: limits and caches.
         saved: query parameters that hold for a scene where a request says nothing else.
+        exhausted: called when too many threads are lost (`tiles.workers`).
 
     Attributes:
         pictures: makes the images.
@@ -57,14 +58,16 @@ class Desk:
         catalogue: Catalogue,
         settings: TilesSettings,
         saved: Callable[[str], Mapping[str, str]] = lambda _: {},
+        *,
+        exhausted: Callable[[], None] = lambda: None,
     ) -> None:
         self._catalogue = catalogue
         self.saved = saved
         self.settings = settings
         self.pictures = Pictures(settings)
         self.memory = Memory(self.find, saved)
-        self._here = Workers(settings.max_waiting)
-        self._elsewhere = Workers(settings.max_waiting, _REMOTE_THREADS)
+        self._here = Workers(settings.max_waiting, settings.max_seconds, exhausted=exhausted)
+        self._elsewhere = Workers(settings.max_waiting, settings.max_seconds, _REMOTE_THREADS)
 
     async def answer(self, scene: str, respond: Callable[[Source], Awaitable[Result]]) -> Result:
         """Answer with what a scene is now; once more from the beginning when its file is replaced meanwhile.
@@ -90,9 +93,10 @@ class Desk:
 
         Raises:
             Busy: too many wait, or whoever asked has gone.
+            TooSlow: it takes too long.
         """
         workers = self._elsewhere if source is not None and source.is_remote else self._here
-        return await workers.run(work, request.is_disconnected)
+        return await workers.run(work, request.is_disconnected, source)
 
     async def send(self, request: Request, source: Source | None, picture: Picture, fmt: str) -> Response:
         """An image, made unless it is there or the client has it."""

@@ -13,6 +13,7 @@
     ├── OutsideRaster        a place where the raster is not
     ├── InvalidParameter     a parameter that does not exist, or a value that cannot be used
     ├── Busy                 too many wait already
+    ├── TooSlow              reading takes longer than one request may
     └── InvalidSetting       a variable TILES_* of the environment that cannot be used
 
 Every message is a sentence that says what was expected, what came and what to do. HTTP status codes are given at the
@@ -72,6 +73,10 @@ class InvalidParameter(TilesError):
 
 class Busy(TilesError):
     """Too many wait already; the same request works when it is repeated later."""
+
+
+class TooSlow(TilesError):
+    """Reading the raster takes longer than one request may."""
 
 
 class InvalidSetting(TilesError):

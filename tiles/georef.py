@@ -14,7 +14,7 @@ from tiles.errors import NotOnMap
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 Pair = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 

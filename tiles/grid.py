@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tiles.georef import Georef
+    from tiles.info import RasterInfo
     from tiles.matrix import MatrixSet, Tile
-    from tiles.sources import RasterInfo
     from tiles.warp import Locator
 
 _ZOOM_OUT: Final = 3

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tiles.grid import Placement
+    from tiles.info import RasterInfo
     from tiles.matrix import Bounds, MatrixSet
-    from tiles.sources import RasterInfo
 
 Limits = tuple[int, int, int, int]
 """First and last column, first and last row."""
@@ -111,6 +111,13 @@ def _tileset(info: RasterInfo, tms: str, name: str) -> Tileset | None:
         return None
     limits = {z: placement.limits(z) for z in range(placement.minzoom, placement.maxzoom + 1)}
     return Tileset(placement.matrices, limits, definition(tms), placement.box())
+
+
+def twice(tileset: Tileset) -> Tileset:
+    """The same in tiles of twice as many pixels, which show all detail a level earlier."""
+    first, *more = tileset.limits
+    limits = {z: tileset.limits[z] for z in (first, *more[:-1])}
+    return Tileset(matrix.twice(tileset.matrices), limits, tileset.uri, tileset.box)
 
 
 def definition(tms: str) -> str:

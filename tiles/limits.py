@@ -8,11 +8,13 @@ import numpy as np
 from rasterio.enums import Interleaving
 
 from tiles.errors import SourceRefused
+from tiles.tiff import block_sizes
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
     from tiles.settings import TilesSettings
+    from tiles.tiff import Reading
 
 CODECS = frozenset(
     [
@@ -39,6 +41,9 @@ CODECS = frozenset(
     ]
 )
 """Compressions that are decoded: each has been looked at for what a few bytes can make it allocate. LZMA takes four gigabytes if a file says so."""
+
+MAX_IMAGES = 1024
+"""Most images in one TIFF that are looked at."""
 
 MAX_SEQUENTIAL = 2**28
 """Most pixels of a raster that has no blocks (PNG, JPEG, WebP): any part of it is read by decoding all that stands before."""
@@ -74,10 +79,31 @@ def check_header(name: str, dataset: DatasetReader, settings: TilesSettings) -> 
             f"{name!r} has {pixels:,} pixels in one piece, more than the {MAX_SEQUENTIAL:,} that a {dataset.driver} may have; "
             "rewrite it in tiles (gdal_translate -of COG INPUT OUTPUT.tif)."
         )
-    block = block_bytes(dataset)
-    if block > settings.max_block_mb * 2**20:
+    _check_block(name, block_bytes(dataset), settings)
+
+
+def check_images(name: str, read: Reading, settings: TilesSettings) -> None:
+    """Raises SourceRefused when a block of any image in a TIFF is larger than the limit.
+
+    GDAL decodes overviews and masks as it needs them, and says nothing of their blocks before.
+
+    Args:
+        name: of the raster, for messages.
+        read: gives bytes of the file.
+        settings: the limits.
+    """
+    for number, size in enumerate(block_sizes(read), 1):
+        if number > MAX_IMAGES:
+            raise SourceRefused(
+                f"{name!r} holds more than {MAX_IMAGES:,} images, overviews and masks among them; write the one that you want to a file of its own."
+            )
+        _check_block(name, size, settings)
+
+
+def _check_block(name: str, size: int, settings: TilesSettings) -> None:
+    if size > settings.max_block_mb * 2**20:
         raise SourceRefused(
-            f"A single block of {name!r} takes {block / 2**20:,.0f} MiB, more than the limit of {settings.max_block_mb} MiB; "
+            f"A single block of {name!r} takes {size / 2**20:,.0f} MiB, more than the limit of {settings.max_block_mb} MiB; "
             f"rewrite it in tiles (gdal_translate -of COG INPUT OUTPUT.tif) or raise TILES_MAX_BLOCK_MB."
         )
 

@@ -14,13 +14,16 @@ from tiles.crs import is_cylindrical, metres
 from tiles.errors import InvalidParameter, OutsideMatrix
 
 if TYPE_CHECKING:
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 Bounds = tuple[float, float, float, float]
 """(min x, min y, max x, max y)."""
 
 TILE_SIZE: Final = 256
 """Pixels along the side of a tile, unless its set says otherwise; `@2x` has twice as many."""
+
+TWICE: Final = "x2"
+"""How the name of a set ends whose tiles are those of another one, with twice as many pixels along each side."""
 
 NATIVE: Final = "native"
 """The name of the set whose tiles are cut from a raster's own pixels: each raster has its own."""
@@ -142,7 +145,10 @@ class MatrixSet:
 
 
 def names() -> tuple[str, ...]:
-    """The sets that everybody knows, the most used first; `UTM01WGS84Quad` to `UTM60WGS84Quad` are found as well."""
+    """The sets that everybody knows, the most used first.
+
+    `UTM01WGS84Quad` to `UTM60WGS84Quad` are found as well, and each of them with `x2` behind its name.
+    """
     first = ("WebMercatorQuad", "WorldCRS84Quad")
     return (*first, *(name for name in sorted(morecantile.tms.list()) if name not in first))
 
@@ -154,6 +160,8 @@ def find(name: str) -> MatrixSet:
     Raises:
         InvalidParameter: there is none.
     """
+    if name.endswith(TWICE) and not name.removesuffix(TWICE).endswith(TWICE):
+        return twice(find(name.removesuffix(TWICE)))
     zone = _UTM.match(name)
     if zone is None and name not in morecantile.tms.list():
         raise InvalidParameter(
@@ -183,6 +191,16 @@ def find(name: str) -> MatrixSet:
         )
     title = f"Universal Transverse Mercator zone {int(zone[1])}" if zone else str(found.title or name)
     return MatrixSet(name, title, crs, tuple(sorted(levels, key=lambda level: level.z)), is_cylindrical(crs))
+
+
+def twice(matrices: MatrixSet) -> MatrixSet:
+    """The same tiles with twice as many pixels along each side: 512 where there were 256."""
+    levels = tuple(
+        replace(level, cell=level.cell / 2, size=level.size * 2, denominator=level.denominator / 2)
+        for level in matrices.levels
+    )
+    title = f"{matrices.title}, tiles of {levels[0].size} pixels"
+    return replace(matrices, id=matrices.id + TWICE, title=title, levels=levels)
 
 
 def native(info: RasterInfo) -> MatrixSet:

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from tiles.info import BandInfo, RasterInfo
     from tiles.matrix import Bounds
     from tiles.settings import TilesSettings
-    from tiles.sources import BandInfo, RasterInfo, Source
+    from tiles.sources import Source
     from tiles.style import Range, Style
 
 BINS: Final = 64

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
+from typing import Final
+
 try:
     import resource
 except ImportError:  # Windows
@@ -23,3 +28,17 @@ def unbound() -> None:
     if resource is not None:
         most = resource.getrlimit(resource.RLIMIT_DATA)[1]
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+# Of glibc's malloc.h.
+_M_ARENA_MAX: Final = -8
+_ARENAS: Final = 2
+
+
+def share_arenas() -> None:
+    """Have the threads of this process share what malloc keeps: each with an arena of its own would keep what it once needed."""
+    if sys.platform != "linux" or "MALLOC_ARENA_MAX" in os.environ:
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and one heap for all
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)

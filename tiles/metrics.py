@@ -38,6 +38,7 @@ READ: Final = Gauge(
 )
 HANDLES: Final = Gauge("geolabel_open_rasters", "Rasters that are open.", multiprocess_mode="livesum")
 WAITING: Final = Gauge("geolabel_waiting", "Tiles that wait to be drawn.", multiprocess_mode="livesum")
+LOST: Final = Gauge("geolabel_lost_threads", "Threads that draw what was given up.", multiprocess_mode="livesum")
 REFUSED: Final = Counter("geolabel_refused_total", "Tiles that were refused because too many waited.")
 MEMORY: Final = Gauge("geolabel_resident_bytes", "Memory of a process.", multiprocess_mode="liveall")
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tiles.grid import Placement
+    from tiles.info import RasterInfo
     from tiles.matrix import Tile
     from tiles.pictures import Pictures
     from tiles.render import Format
-    from tiles.sources import RasterInfo, Source
+    from tiles.sources import Source
 
     Progress = Callable[[int, int], None]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 _INSTEAD = (("rescale", "percentiles"),)  # one takes the place of the other
 

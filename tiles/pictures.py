@@ -18,11 +18,13 @@ from tiles.style import needs_stretch, percentile_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from tiles.info import RasterInfo
     from tiles.matrix import Tile
     from tiles.render import Format
     from tiles.settings import TilesSettings
-    from tiles.sources import RasterInfo, Source
+    from tiles.sources import Source
     from tiles.style import Range, Style
 
 _HEADERS = 1024
@@ -60,12 +62,18 @@ class Pictures:
         self._stretches: Cache[tuple[Range, ...]] = Cache(_STRETCHES)
         self._bytes: Cache[bytes] = Cache(settings.cache_mb * 2**20, len)
         self._handles = Handles(settings.max_handles)
-        folder = settings.disk_folder
-        self._disk = DiskCache(folder, settings.disk_mb * 2**20) if folder and settings.disk_mb else None
+        self._disk: DiskCache | None = None
+        if settings.disk_folder is not None:
+            self.keep_on_disk(settings.disk_folder)
 
     def knows(self, source: Source, tms: str) -> bool:
         """Whether `info` and `placement` have their answers ready: nothing need be opened."""
         return self._headers.kept(source) is not None and self._placements.kept((source, tms)) is not None
+
+    def keep_on_disk(self, folder: Path) -> None:
+        """Keep tiles in a folder as well, unless one is chosen already or the settings leave no room."""
+        if self._disk is None and self._settings.disk_mb:
+            self._disk = DiskCache(folder, self._settings.disk_mb * 2**20)
 
     def close(self) -> None:
         """Close the rasters that wait for another tile."""

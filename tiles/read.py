@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from tiles.blocks import Block
     from tiles.expression import Node
     from tiles.handles import Handles
+    from tiles.info import RasterInfo
     from tiles.matrix import Bounds, Tile
     from tiles.settings import TilesSettings
-    from tiles.sources import RasterInfo, Source
+    from tiles.sources import Source
     from tiles.style import Style
 
 SAMPLE_SIZE: Final = 1024

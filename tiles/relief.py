@@ -16,7 +16,7 @@ from tiles.georef import locate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 _DEGREE: Final = 111_195.0  # metres, on a sphere of 6371 km
 _HORN: Final = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=np.float64) / 8

@@ -23,6 +23,7 @@ from tiles.errors import (
     SourceUnreadable,
     TilesError,
     TooMuch,
+    TooSlow,
     UnknownScene,
 )
 from tiles.parameters import STYLE, read_format, read_number, read_picture_format, read_style
@@ -47,6 +48,7 @@ STATUS: dict[type[TilesError], int] = {
     SourceUnreachable: 503,
     TooMuch: 413,
     Busy: 503,
+    TooSlow: 503,
 }
 """HTTP status of each error; those with 503 come with `Retry-After: 1`."""
 

@@ -24,6 +24,7 @@ class TilesSettings(BaseSettings):
         max_waiting: how many tiles may wait for a thread that draws them; more are refused for the moment (503).
         max_handles: how many rasters (and overviews of rasters) stay open for the next tile.
         max_read_mpx: most values (pixels x bands, in millions) that one request may read from a raster.
+        max_seconds: longest time that one request may wait for its turn, and that reading its raster may take.
         memory_mb: most memory that a process of the server may take for itself, in MiB; 0 sets no bound.
         networks: networks that are not of the public internet, as JSON (`["10.0.0.0/8"]`), in which rasters may be reached.
         http_timeout_s: longest wait for a server that has a raster.
@@ -42,6 +43,7 @@ class TilesSettings(BaseSettings):
     max_waiting: int = Field(default=256, ge=1)
     max_handles: int = Field(default=64, ge=0)
     max_read_mpx: int = Field(default=4096, ge=1)
+    max_seconds: float = Field(default=30.0, gt=0, le=3600)
     memory_mb: int = Field(default=4096, ge=0)
     networks: tuple[str, ...] = ()
     http_timeout_s: float = Field(default=10.0, gt=0, le=600)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
-    from tiles.sources import BandInfo, RasterInfo
+    from tiles.info import BandInfo, RasterInfo
 
 PREFIX: Final = "stack:"
 """How the text begins that names several files as one raster."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tiles.desk import Desk
-    from tiles.sources import RasterInfo, Source
+    from tiles.info import RasterInfo
+    from tiles.sources import Source
 
 
 def create_matrix_router() -> APIRouter:
@@ -35,7 +36,8 @@ def create_matrix_router() -> APIRouter:
     async def tile_matrix_set(request: Request, tms: Annotated[str, Path(description="Its name.")]) -> dict[str, Any]:
         """The definition of a tile matrix set."""
         check_names(request, frozenset())
-        return ogc.tile_matrix_set(_known(tms), definition(tms))
+        own = str(request.url_for("tile_matrix_set", tms=tms))
+        return ogc.tile_matrix_set(_known(tms), own if tms.endswith(matrix.TWICE) else definition(tms))
 
     return router
 

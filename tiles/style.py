@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 Resampling = Literal["nearest", "bilinear", "cubic"]
 RESAMPLINGS: Final[tuple[Resampling, ...]] = get_args(Resampling)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import TypeIs
 
+    from tiles.info import RasterInfo
     from tiles.matrix import MatrixSet, Tile
     from tiles.read import Pixels
-    from tiles.sources import RasterInfo
     from tiles.style import Style
 
 Format = Literal["tif", "npy"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from tiles import crs
 from tiles.errors import InvalidParameter
+from tiles.layers import twice
+from tiles.matrix import NATIVE
 from tiles.parameters import read_number
 
 if TYPE_CHECKING:
@@ -114,6 +116,8 @@ def capabilities(layers: Sequence[Layer], url: str, title: str, *, values: bool 
         allowed = SubElement(SubElement(get, "ows:Constraint", name="GetEncoding"), "ows:AllowedValues")
         _text(allowed, "ows:Value", "KVP")
     contents = SubElement(root, "Contents")
+    # Clients that are told nothing take the first; those with fine screens choose.
+    layers = [replace(layer, tilesets=(*layer.tilesets, *_twice(layer.tilesets))) for layer in layers]
     for layer in layers:
         _layer(contents, layer, values=values)
     tilesets = [tileset for layer in layers for tileset in layer.tilesets]
@@ -123,6 +127,11 @@ def capabilities(layers: Sequence[Layer], url: str, title: str, *, values: bool 
     SubElement(root, "ServiceMetadataURL", {"xlink:href": url})
     indent(root)
     return bytes(tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _twice(tilesets: Sequence[Tileset]) -> list[Tileset]:
+    """In tiles of 512 pixels; but for a scene's own pixels, of which there are no more."""
+    return [twice(tileset) for tileset in tilesets if tileset.matrices.id != NATIVE]
 
 
 def _text(parent: Element, name: str, text: str) -> None:

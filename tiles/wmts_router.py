@@ -19,8 +19,9 @@ from tiles.values import is_format
 
 if TYPE_CHECKING:
     from tiles.desk import Desk
+    from tiles.info import RasterInfo
     from tiles.pictures import Picture
-    from tiles.sources import RasterInfo, Source
+    from tiles.sources import Source
     from tiles.wmts import TileRequest
 
 _KEYS: Final = frozenset({

@@ -68,8 +68,6 @@ def tiles_export(
 
 def _opened(workspace: str, scene: str, style: str, fmt: str) -> SceneTiles:
     from geolabel.imagery import SceneTiles
-    from geolabel.settings import load_settings
 
     with open_workspace(workspace) as store:
-        found = store.scene(scene)
-    return SceneTiles(found, load_settings(workspace=workspace), style, fmt)
+        return SceneTiles(store.scene(scene), store.folder, style, fmt)

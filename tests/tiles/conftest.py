@@ -13,6 +13,7 @@ from tiles.app import create_app
 from tiles.settings import TilesSettings
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -34,7 +35,7 @@ class RangeServer:
         url: where it is.
     """
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
+    def __init__(self, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[tuple[str, int, int]] = []
         self.fault: Callable[[BaseHTTPRequestHandler], bool] = lambda _: False
@@ -52,15 +53,17 @@ class RangeServer:
 
         self._server = ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://{address}:{self._server.server_address[1]}"
+        if tls is not None:  # each connection in its own thread, its greeting too
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"http{'s' if tls else ''}://{address}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        content = self.files.get(handler.path)
         first, _, last = handler.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
         self.asked.append((handler.path, int(first), int(last or 0) + 1))
         if self.fault(handler):
             return
+        content = self.files.get(handler.path)
         if content is None:
             self.send(handler, 404, {}, b"")
             return
@@ -70,7 +73,14 @@ class RangeServer:
             return
         start, end = int(first), min(int(last or len(content) - 1) + 1, len(content))
         self.send(
-            handler, 206, {"ETag": etag, "Content-Range": f"bytes {start}-{end - 1}/{len(content)}"}, content[start:end]
+            handler,
+            206,
+            {
+                "ETag": etag,
+                "Last-Modified": "Wed, 01 May 2024 10:20:30 GMT",
+                "Content-Range": f"bytes {start}-{end - 1}/{len(content)}",
+            },
+            content[start:end],
         )
 
     @staticmethod
@@ -110,6 +120,12 @@ class RangeServer:
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+@pytest.fixture(scope="session")
+def range_servers() -> type[RangeServer]:
+    """To make more of them."""
+    return RangeServer
 
 
 @pytest.fixture

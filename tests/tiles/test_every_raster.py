@@ -16,9 +16,10 @@ from rasterio.windows import Window
 from tiles import gcp, georef, grid, matrix, warp
 from tiles.errors import NotOnMap, OutsideMatrix
 from tiles.handles import Handles
+from tiles.info import RasterInfo
 from tiles.read import read_tile
 from tiles.settings import TilesSettings
-from tiles.sources import RasterInfo, inspect, local_source
+from tiles.sources import inspect, local_source
 from tiles.style import make_style
 
 if TYPE_CHECKING:

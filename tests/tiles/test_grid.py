@@ -15,7 +15,8 @@ from pyproj import Transformer
 
 from tiles import grid, matrix, warp
 from tiles.errors import InvalidParameter, NotOnMap, OutsideMatrix
-from tiles.sources import RasterInfo, inspect, local_source
+from tiles.info import RasterInfo
+from tiles.sources import inspect, local_source
 
 if TYPE_CHECKING:
     from pathlib import Path

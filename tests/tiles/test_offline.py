@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -20,6 +22,13 @@ from geolabel.app import create_app
 from geolabel.cli import app as cli
 from geolabel.errors import GeolabelError
 from geolabel.settings import Settings
+from geolabel.store.store import open_store
+from geolabel.workflows import add_scene
+
+try:
+    import pty
+except ImportError:  # Windows
+    pty = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +77,63 @@ def test_a_warmed_server_draws_nothing(workspace: Path) -> None:
     hit, miss = (f'geolabel_tile_cache_total{{cache="disk",result="{kind}"}}' for kind in ("hit", "miss"))
     assert counts[1].get(hit, 0) == counts[0].get(hit, 0) + 1
     assert counts[1].get(miss, 0) == counts[0].get(miss, 0)
+
+
+def test_how_far_it_is_shows_where_people_look(workspace: Path) -> None:
+    """On a terminal: a bar with the tiles that are there; what is left on the screen is the sentence."""
+    if pty is None:  # Windows
+        return
+    shown, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "geolabel", "tiles", "warm", "kampala_z19_rgb", "--zoom", "15-19", "--format", "png"],
+        env={**os.environ, "GEOLABEL_WORKSPACE": str(workspace), "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.PIPE, stderr=terminal, text=True,
+    )  # fmt: skip
+    os.close(terminal)
+    seen = b""
+    with contextlib.suppress(OSError):  # its end
+        while part := os.read(shown, 65536):
+            seen += part
+    os.close(shown)
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    counts = [int(n) for n in re.findall(rb"(\d+) of \d+ tiles", seen)]
+    assert counts == sorted(counts)
+    assert len(set(counts)) > 1
+    assert b"100 %" in seen
+    assert said == f"{counts[-1]} tiles of kampala_z19_rgb at zoom 15 to 19 are in the cache.\n"
+
+
+@pytest.mark.postgis
+def test_a_workspace_in_a_database_keeps_its_tiles_in_its_own_folder(
+    data: Path, postgres, tmp_path, monkeypatch
+) -> None:
+    """Two workspaces of one server and one user: two folders, whatever the way to the database."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("GEOLABEL_DATA_DIR", raising=False)
+    folders = []
+    for name in ("tiles_one", "tiles_two"):
+        postgres.sql(f"CREATE DATABASE {name}")
+        url = f"{postgres.url}/{name}"
+        try:
+            with open_store(url, create=True) as store:
+                add_scene(store, data / "pairs/kampala_rgb_buildings/kampala_z19_rgb.tif")
+                folders.append(store.folder)
+            assert not (folders[-1] / "cache").exists()
+            run(url, "tiles", "warm", "kampala_z19_rgb", "--zoom", "16")
+            assert any((folders[-1] / "cache" / "tiles").rglob("*"))
+            with TestClient(create_app(Settings(workspace=url)), base_url="http://localhost") as client:
+                before = len([file for file in (folders[-1] / "cache" / "tiles").rglob("*") if file.is_file()])
+                scene = client.get("/api/scenes/kampala_z19_rgb/WebMercatorQuad/tilejson.json").json()
+                z, (west, south, *_) = 17, scene["bounds"]
+                x = int((west + 180) / 360 * 2**z)
+                y = int((1 - np.arcsinh(np.tan(np.radians(south))) / np.pi) / 2 * 2**z)
+                assert client.get(scene["tiles"][0].format(z=z, x=x, y=y)).status_code == 200
+                after = len([file for file in (folders[-1] / "cache" / "tiles").rglob("*") if file.is_file()])
+            assert after == before + 1
+        finally:
+            postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    assert len(set(folders)) == 2
 
 
 def test_a_pmtiles_file_holds_the_tiles_of_the_server(workspace: Path, tmp_path: Path) -> None:

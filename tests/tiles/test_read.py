@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tiles.sources import RasterInfo
+    from tiles.info import RasterInfo
 
 TMS = "WebMercatorQuad"
 SIZE = 256

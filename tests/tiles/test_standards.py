@@ -98,7 +98,8 @@ def test_owslib_reads_capabilities_tiles_and_the_antimeridian(server: str) -> No
     assert list(service.contents) == ["rgb-byte"]
     layer = service.contents["rgb-byte"]
     assert set(layer.formats) == {"image/png", "image/jpeg", "image/webp", "image/tiff"}
-    assert set(service.tilematrixsets) == {"WebMercatorQuad", "WorldCRS84Quad", "UTM18WGS84Quad", "native"}
+    named = ("WebMercatorQuad", "WorldCRS84Quad", "UTM18WGS84Quad")
+    assert set(service.tilematrixsets) == {*named, *(f"{name}x2" for name in named), "native"}
     limits = layer.tilematrixsetlinks["WebMercatorQuad"].tilematrixlimits
     finest = max(limits, key=int)
     row, column = limits[finest].mintilerow, limits[finest].mintilecol
@@ -123,6 +124,34 @@ def test_owslib_reads_capabilities_tiles_and_the_antimeridian(server: str) -> No
     crossing = WebMapTileService(f"{server}/scenes/cog_dateline/wmts.xml").contents["cog_dateline"]
     limits = crossing.tilematrixsetlinks["WebMercatorQuad"].tilematrixlimits
     assert (limits["7"].mintilecol, limits["7"].maxtilecol) == (0, 127)
+
+
+def test_tiles_of_512_pixels_are_sets_of_their_own(server: str, client: TestClient) -> None:
+    """As GDAL and OWSLib find them; the pixels are those of `@2x`, and of the plain set a level further in."""
+    layer = WebMapTileService(f"{server}/scenes/kampala_z20_rgb/wmts.xml")
+    known = list(layer.contents["kampala_z20_rgb"].tilematrixsetlinks)
+    assert known[-3:] == ["WebMercatorQuadx2", "WorldCRS84Quadx2", "UTM36WGS84Quadx2"]
+    assert "native" in known[:-3]
+    level = layer.tilematrixsets["WebMercatorQuadx2"].tilematrix["19"]
+    plain = layer.tilematrixsets["WebMercatorQuad"].tilematrix["19"]
+    assert (level.tilewidth, level.tileheight, level.matrixwidth) == (512, 512, plain.matrixwidth)
+    assert level.scaledenominator == pytest.approx(plain.scaledenominator / 2)
+    with gdal(server, "kampala_z20_rgb", "WebMercatorQuadx2") as ours, gdal(
+        server, "kampala_z20_rgb", "WebMercatorQuad"
+    ) as theirs:  # fmt: skip
+        assert ours.res == pytest.approx(theirs.res)
+        middle = rasterio.windows.Window(ours.width // 2 - 300, ours.height // 2 - 300, 600, 600)
+        assert (ours.read(window=middle) == theirs.read(window=middle)).all()
+    path = "/scenes/kampala_z20_rgb/tiles/WebMercatorQuad{}/19/309609/261632{}.png"
+    assert client.get(path.format("x2", "")).content == client.get(path.format("", "@2x")).content
+    document = client.get("/tileMatrixSets/WebMercatorQuadx2").json()
+    assert morecantile.TileMatrixSet.model_validate(document).matrix(3).tileWidth == 512
+    assert document["uri"].endswith("/tileMatrixSets/WebMercatorQuadx2")
+    tilejson = client.get("/scenes/kampala_z20_rgb/WebMercatorQuadx2/tilejson.json").json()
+    assert tilejson["maxzoom"] == 19
+    for wrong in ("WebMercatorQuadx2x2", "x2", "nativex2"):
+        refused = client.get(f"/scenes/kampala_z20_rgb/tiles/{wrong}/0/0/0.png")
+        assert (refused.status_code, "is not served" in refused.json()["detail"]) == (400, True)
 
 
 def test_requests_in_key_value_pairs_are_the_tiles_of_the_other_address(client: TestClient) -> None:

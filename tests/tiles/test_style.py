@@ -8,7 +8,8 @@ import pytest
 
 from tiles.bands import default_bands
 from tiles.errors import InvalidParameter
-from tiles.sources import BandInfo, RasterInfo, inspect, local_source
+from tiles.info import BandInfo, RasterInfo
+from tiles.sources import inspect, local_source
 from tiles.style import Style, make_style, needs_stretch, percentile_range
 
 if TYPE_CHECKING:
