@@ -14,7 +14,7 @@ from geolabel.geo import crs as crs_
 from geolabel.model import CRS84, RARE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -70,7 +70,7 @@ class AnnotationTable:
         arrays = [pa.array(batch.ids), pa.array(batch.class_names, pa.string())]
         for name, kind in self._columns.items():
             values = batch.columns.get(name, none)
-            arrays.append(pa.array([_plain(v) for v in values] if kind == pa.string() else list(values), kind))
+            arrays.append(_texts(values) if kind == pa.string() else pa.array(list(values), kind))
         arrays.append(pa.array(shapely.to_wkb(batch.geometries, output_dimension=3, flavor="iso"), pa.binary()))
         self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
         pairs = zip(shapely.get_type_id(batch.geometries), shapely.has_z(batch.geometries), strict=True)
@@ -97,9 +97,13 @@ class AnnotationTable:
             self._writer.close()
 
 
-def _plain(value: Any) -> str | None:
-    """Texts as they are, what else a column of texts holds as JSON."""
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+def _texts(values: Sequence[Any]) -> pa.Array:
+    """Texts as they are; what else a column of texts holds as JSON."""
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        plain = (v if v is None or isinstance(v, str) else orjson.dumps(v).decode() for v in values)
+        return pa.array(plain, pa.string())
 
 
 def write_annotations(files: ExitStack, path: Path, project: Project, batches: Iterator[LabelBatch]) -> int:

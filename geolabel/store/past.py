@@ -16,13 +16,14 @@ import sqlalchemy as sa
 
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.geo.areas import Area
+from geolabel.model import BATCH_COLUMNS, LabelBatch
 from geolabel.moments import read_moment
 from geolabel.store import layers, search
 from geolabel.store.dialect import spatial
 from geolabel.store.history import last_changeset, missing
 from geolabel.store.layers import visible
-from geolabel.store.search import check_box, to_batch
-from geolabel.store.states import to_annotation, to_annotations
+from geolabel.store.search import check_box
+from geolabel.store.states import attributes_in, to_annotation, to_annotations
 from geolabel.store.tables import MAX_KEY, STATE, changesets, history, snapshots
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping
 
-    from geolabel.model import Annotation, Bounds, LabelBatch, Status
+    from geolabel.model import Annotation, Bounds, Status
     from geolabel.store.layers import Layer
 
     Hit = tuple[int, RowMapping, BaseGeometry]
@@ -195,8 +196,17 @@ def batches(connection: Connection, project: str, *, at: int, bbox: Bounds | Non
 
 
 def _batch(part: list[Hit], layer: Layer) -> LabelBatch:
-    geometries = np.array([*(geometry for _, _, geometry in part), None], dtype=object)[:-1]
-    return to_batch([row for _, row, _ in part], geometries, layer)
+    """States as arrays; attributes that they had are there beside those of the schema of today."""
+    rows = [row for _, row, _ in part]
+    values = [attributes_in(row, layer) for row in rows]
+    attributes = dict.fromkeys([*(a.name for a in layer.project.attributes), *(n for some in values for n in some)])
+    columns = {n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS}
+    return LabelBatch(
+        ids=np.array([row["id"] for row in rows], dtype=np.int64),
+        class_names=np.array([row["class"] for row in rows], dtype=object),
+        geometries=np.array([*(geometry for _, _, geometry in part), None], dtype=object)[:-1],
+        columns=columns | {n: np.array([some.get(n) for some in values], dtype=object) for n in attributes},
+    )
 
 
 def states(

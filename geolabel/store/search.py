@@ -20,15 +20,15 @@ from geolabel.model import BATCH_COLUMNS, LabelBatch
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible
-from geolabel.store.states import attributes_in, to_annotation
+from geolabel.store.states import to_annotation
 from geolabel.store.tables import MAX_KEY
 from geolabel.store.where import condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from sqlalchemy import ColumnElement, Connection, Row, RowMapping
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from geolabel.cql import Where
     from geolabel.model import Annotation, Bounds, Status
@@ -195,23 +195,18 @@ def batches(
     wanted = _filters(connection, layer, None, None, where)
     for rows, geometries in _hits(connection, layer, wanted, areas=areas, columns=columns, size=size):
         if rows:
-            yield to_batch([dict(zip(names, row, strict=True)) for row in rows], geometries, layer)
+            yield _batch(rows, names, geometries, layer)
 
 
-def to_batch(
-    rows: Sequence[Mapping[str, Any] | RowMapping], geometries: NDArray[np.object_], layer: Layer
+def _batch(
+    rows: Sequence[Sequence[Any]], names: Sequence[str], geometries: NDArray[np.object_], layer: Layer
 ) -> LabelBatch:
-    """Rows with the columns of one state to arrays; attributes of the past are there beside those of the schema."""
-    columns = {n: np.array([row[n] for row in rows], dtype=object) for n in BATCH_COLUMNS}
-    if layer.project.attributes or any(row.get("attributes") for row in rows):
-        values = [attributes_in(row, layer) for row in rows]
-        names = dict.fromkeys([*(a.name for a in layer.project.attributes), *(n for some in values for n in some)])
-        columns |= {n: np.array([some.get(n) for some in values], dtype=object) for n in names}
+    columns = {
+        name: np.array(values, dtype=object) for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    kept = (*BATCH_COLUMNS, *(a.name for a in layer.project.attributes))
     return LabelBatch(
-        ids=np.array([row["id"] for row in rows], dtype=np.int64),
-        class_names=np.array([row["class"] for row in rows], dtype=object),
-        geometries=geometries,
-        columns=columns,
+        columns["id"].astype(np.int64), columns["class"], geometries, {name: columns[name] for name in kept}
     )
 
 

@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from geolabel.store.layers import Layer
 
 _STAGED = changesets.alias()
+# Few change sets were seen later than they were begun; "+ 0" keeps SQLite from looking at all of the project for them.
 _LAST = [
-    sa.select(sa.func.max(number)).where(changesets.c.project == projects.c.key).correlate(projects).scalar_subquery()
-    for number in (changesets.c.number, changesets.c.seen_from)
+    sa.select(sa.func.max(number)).where(*chosen).correlate(projects).scalar_subquery()
+    for number, chosen in (
+        (changesets.c.number, [changesets.c.project == projects.c.key]),
+        (changesets.c.seen_from, [changesets.c.seen_from > 0, changesets.c.project + 0 == projects.c.key]),
+    )
 ]
 _STATE = (
     sa.select(projects.c.key, projects.c.created_at, projects.c.crs, *_LAST, _STAGED.c.number)
