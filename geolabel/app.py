@@ -40,6 +40,7 @@ from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.imagery import check_hosts, find_registered, keep_on_disk
 from geolabel.jobs import JobRunner
+from geolabel.labeltiles.saved import Saved
 from geolabel.labeltiles.service import LabelTiles
 from geolabel.model import Project, Scene
 from geolabel.settings import Settings
@@ -159,9 +160,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     store = await anyio.to_thread.run_sync(open_store, settings.workspace)
     runner = make_runner(store)
-    label_tiles = LabelTiles(store, settings.label_memory_mb * 2**20)
+    memory = settings.label_memory_mb * 2**20
+    label_tiles = LabelTiles(store, memory, Saved(store.folder / "cache" / "labels", memory))
     app.state.store = store
     await anyio.to_thread.run_sync(keep_on_disk, app.state.pictures, store.folder)
+    if memory:
+        label_tiles.prepare([project.id for project in await anyio.to_thread.run_sync(store.projects)])
     app.state.label_tiles = label_tiles
     app.state.label_tile_cache = Cache(settings.label_tiles_mb * 2**20, len)
     app.state.wake_jobs = runner.wake if app.state.jobs_here else _nothing

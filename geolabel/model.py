@@ -389,6 +389,8 @@ class LabelsState:
         created_at: when the project was made: another workspace may give out the same numbers.
         crs: of the project.
         changes: number of its last change.
+        changed_at: when the last one that is seen was made; a workspace that was restored from a backup goes on with the
+            same numbers.
         hidden: numbers of the changes that nobody sees yet: imports at work.
     """
 
@@ -396,6 +398,7 @@ class LabelsState:
     created_at: str
     crs: str | None
     changes: int
+    changed_at: str | None = None
     hidden: tuple[int, ...] = ()
 
 

@@ -147,7 +147,15 @@ def _number(text: str) -> int:
 
 
 def _etag(state: LabelsState, *, compressed: bool) -> str:
-    parts = (_ENCODING, state.key, state.created_at, state.changes, *state.hidden, "gzip" if compressed else "")
+    parts = (
+        _ENCODING,
+        state.key,
+        state.created_at,
+        state.changes,
+        state.changed_at,
+        *state.hidden,
+        "gzip" if compressed else "",
+    )
     return '"' + "/".join(map(str, parts)) + '"'
 
 

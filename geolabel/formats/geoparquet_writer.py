@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from geolabel.formats.base import Context
     from geolabel.model import LabelBatch, Project
 
@@ -97,7 +99,7 @@ class AnnotationTable:
             self._writer.close()
 
 
-def _texts(values: Sequence[Any]) -> pa.Array:
+def _texts(values: Sequence[Any] | NDArray[np.object_]) -> pa.Array:
     """Texts as they are; what else a column of texts holds as JSON."""
     try:
         return pa.array(values, pa.string())

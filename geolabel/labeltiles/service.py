@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from geolabel.errors import Cancelled, InvalidCRS
+from geolabel.errors import Cancelled, InvalidCRS, NotFound
 from geolabel.geo import crs as crs_
-from geolabel.labeltiles.matrix import check_fits, period_of
+from geolabel.labeltiles.matrix import check_fits, matrix_set, period_of
 from geolabel.labeltiles.placing import place
 from geolabel.labeltiles.shapes import join, largest
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from geolabel.labeltiles.layer import Layer
     from geolabel.labeltiles.matrix import MatrixSet
+    from geolabel.labeltiles.saved import Saved
     from geolabel.labeltiles.shapes import Shapes
     from geolabel.model import Bounds, LabelBatch, LabelChanges, LabelsState
 
@@ -52,14 +53,14 @@ class Feed(Protocol):
         """Labels whose boxes meet a box."""
 
     def tile_changes(self, project: str, since: LabelsState, *, limit: int) -> LabelChanges | None:
-        """What changed since a state; None when it is too much or another project."""
+        """What changed since a state; None when it is too much, or did not come out of that state."""
 
 
 class _Words:
     """Numbers of names, in the order in which they were first met."""
 
-    def __init__(self) -> None:
-        self.known: dict[str, int] = {}
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self.known: dict[str, int] = {word: number for number, word in enumerate(known)}
 
     def numbers(self, words: Iterable[str]) -> NDArray[np.int32]:
         known = self.known
@@ -92,18 +93,20 @@ class _Held:
 class LabelTiles:
     """Tiles of any project; for many threads.
 
-    The labels of a project are read and projected once, when its first tile is asked for; until they are there, a tile
-    is drawn from the labels around it. After an edit, by this process or another, the changed labels alone are read.
+    The labels of a project are read and projected once, when its first tile is asked for, and kept for the next server;
+    until they are there, a tile is drawn from the labels around it. After an edit, by this process or another, the changed labels alone are read.
 
     Args:
         feed: where the labels are.
         memory: bytes for the labels of all projects; of a project with more only the largest are kept, for tiles that
             show many. 0 keeps nothing: the labels around each tile are read.
+        saved: where the labels of large projects are kept for the next server.
     """
 
-    def __init__(self, feed: Feed, memory: int) -> None:
+    def __init__(self, feed: Feed, memory: int, saved: Saved | None = None) -> None:
         self._feed = feed
         self._memory = memory
+        self._saved = saved
         self._held: OrderedDict[tuple[int, str], _Held] = OrderedDict()
         self._lock = threading.Lock()
         self._closed = False
@@ -155,6 +158,27 @@ class LabelTiles:
         assert layer is not None
         return encode_tile(layer, box, classes=list(held.classes.known), statuses=list(held.statuses.known))
 
+    def prepare(self, projects: Iterable[str]) -> None:
+        """Bring the labels of large projects into memory before somebody looks at them, as far as there is room."""
+        self._readers.submit(self._prepare, list(projects))
+
+    def _prepare(self, projects: list[str]) -> None:
+        matrices = matrix_set("WebMercatorQuad")
+        for project in projects:
+            if self._closed or sum(held.nbytes for held in list(self._held.values())) > self._memory // 2:
+                return
+            try:
+                state = self.state(project)
+                many = self._feed.tile_count(project, bbox=None, limit=_FEW) >= _FEW
+            except (NotFound, InvalidCRS):  # deleted meanwhile, or not on the Earth
+                continue
+            key = (state.key, matrices.crs)
+            with self._lock:
+                if not many or key in self._held:
+                    continue
+                held = self._held[key] = _Held(state)
+            self._fill(project, held, matrices)
+
     def _find(self, project: str, state: LabelsState, matrices: MatrixSet) -> _Held:
         """The project's labels in memory, or on their way there."""
         key = (state.key, matrices.crs)
@@ -169,12 +193,30 @@ class LabelTiles:
 
     def _fill(self, project: str, held: _Held, matrices: MatrixSet) -> None:
         try:
-            found = self._read(project, held, [None], matrices, self._memory)
+            kept = self._kept(project, held, matrices)
+            found = (kept, True) if kept else self._read(project, held, [None], matrices, self._memory)
         except BaseException as error:  # noqa: BLE001 (whoever waits for it raises it)
             held.layer.set_exception(error)
             return
+        state = held.state  # edits are laid over it as soon as it is there
         held.layer.set_result(found)
         self._make_room()
+        layer, complete = found
+        if self._saved and complete and not kept and len(layer) >= _FEW:
+            self._saved.save(state, matrices.crs, list(held.classes.known), list(held.statuses.known), layer.shapes)
+
+    def _kept(self, project: str, held: _Held, matrices: MatrixSet) -> Layer | None:
+        """What an earlier server saved, when the changes since then can be laid over it."""
+        kept = self._saved.load(held.state, matrices.crs) if self._saved else None
+        if kept is None or kept.shapes.nbytes > self._memory:
+            return None
+        if self._feed.tile_changes(project, kept.state, limit=_MOST_CHANGES) is None:
+            return None
+        from geolabel.labeltiles.layer import make_layer  # noqa: PLC0415 (numba takes a second to load)
+
+        held.state = kept.state
+        held.classes, held.statuses = _Words(kept.classes), _Words(kept.statuses)
+        return make_layer([kept.shapes])
 
     def _make_room(self) -> None:
         """Let go of the labels of projects that nobody has looked at for longest."""

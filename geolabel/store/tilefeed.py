@@ -33,8 +33,16 @@ _LAST = [
         (changesets.c.seen_from, [changesets.c.seen_from > 0, changesets.c.project + 0 == projects.c.key]),
     )
 ]
+_LAST_AT = (
+    sa.select(changesets.c.at)
+    .where(changesets.c.project == projects.c.key, changesets.c.published)
+    .order_by(changesets.c.number.desc())
+    .limit(1)
+    .correlate(projects)
+    .scalar_subquery()
+)
 _STATE = (
-    sa.select(projects.c.key, projects.c.created_at, projects.c.crs, *_LAST, _STAGED.c.number)
+    sa.select(projects.c.key, projects.c.created_at, projects.c.crs, *_LAST, _LAST_AT, _STAGED.c.number)
     .select_from(
         projects.outerjoin(_STAGED, sa.and_(_STAGED.c.project == projects.c.key, _STAGED.c.published == sa.false()))
     )
@@ -77,10 +85,10 @@ class TileFeed(ABC):
             yield from _batches(connection, layer, _wanted(connection, layer, bbox), size)
 
     def tile_changes(self, project: str, since: LabelsState, *, limit: int) -> LabelChanges | None:
-        """What happened since a state; None when it is another project by now, or when more than `limit` annotations changed."""
+        """What happened since a state; None when it did not come out of that state, or when more than `limit` annotations changed."""
         with self._read() as connection:
             state = _state(connection, project)
-            if state.key != since.key:
+            if not _follows(connection, state, since):
                 return None
             layer = layers.find(connection, project)
             # An import that was at work then has a lower number than what was written meanwhile.
@@ -109,9 +117,27 @@ def _state(connection: Connection, project: str) -> LabelsState:
     rows = connection.execute(_STATE, {"project": project}).all()
     if not rows:
         raise NotFound(f"There is no project {project!r} in this workspace.")
-    key, created_at, crs, number, seen_from = rows[0][:-1]
+    key, created_at, crs, number, seen_from, at = rows[0][:-1]
     hidden = tuple(row[-1] for row in rows if row[-1] is not None)
-    return LabelsState(key, created_at, crs, max(number or 0, seen_from or 0), hidden)
+    return LabelsState(key, created_at, crs, max(number or 0, seen_from or 0), at, hidden)
+
+
+def _follows(connection: Connection, state: LabelsState, since: LabelsState) -> bool:
+    """Whether a state came out of an earlier one, and not out of a backup from before that."""
+    if (state.key, state.created_at, state.crs) != (since.key, since.created_at, since.crs):
+        return False
+    last = (
+        sa.select(changesets.c.at)
+        .where(
+            changesets.c.project == state.key,
+            changesets.c.number <= since.changes,
+            changesets.c.number.not_in(since.hidden),
+            changesets.c.published,
+        )
+        .order_by(changesets.c.number.desc())
+        .limit(1)
+    )
+    return connection.execute(last).scalar_one_or_none() == since.changed_at
 
 
 def _wanted(connection: Connection, layer: Layer, bbox: Bounds | None) -> list[ColumnElement[bool]]:
