@@ -14,6 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from geolabel import __version__, plugins
 from geolabel.api import (
+    basemaps,
     batch,
     changesets,
     collections,
@@ -118,6 +119,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
         events,
         operations,
         scenes,
+        basemaps,
         projects,
         positions,
         collections,

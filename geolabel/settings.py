@@ -14,6 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from geolabel.basemaps import Basemap
 from geolabel.errors import InvalidInput
 
 
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
         imagery_roots: folders under which rasters may be registered over HTTP; none by default.
         imagery_hosts: hosts, buckets and prefixes of which rasters may be registered over HTTP; none by default.
         public_url: `https://labels.example.org/geolabel`, when a proxy stands in front; its host is then accepted.
+        basemaps: backdrops that the web map offers, from other servers; none by default.
         cors_origins: origins of other web pages that may call the API.
         max_body_mb: largest request body.
         max_vertices: most vertices of one label that comes over HTTP.
@@ -52,6 +54,7 @@ class Settings(BaseSettings):
     imagery_roots: tuple[Path, ...] = ()
     imagery_hosts: tuple[str, ...] = ()
     public_url: str | None = None
+    basemaps: tuple[Basemap, ...] = ()
     cors_origins: tuple[str, ...] = ()
     max_body_mb: int = Field(default=64, ge=1)
     max_vertices: int = Field(default=200_000, ge=4)

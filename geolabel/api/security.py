@@ -19,6 +19,7 @@ from geolabel.api.errors import problem
 from geolabel.api.wire import BYTES, JSON_MEDIA_TYPES, ZIP, media_type_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from urllib.parse import SplitResult
 
     from starlette.responses import Response
@@ -34,12 +35,20 @@ _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _WITH_ARCHIVES = ("/predictions",)
 _WITH_FILES = ("/uploads",)
 
-# The map draws from workers and blobs, and sets style attributes; everything else comes from this server.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; style-src 'self'; "
-    "style-src-attr 'unsafe-inline'; font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
+
+def content_security_policy(tile_origins: Iterable[str] = ()) -> str:
+    """What our pages may load: what comes from this server, and pictures of the backdrops that were named.
+
+    Args:
+        tile_origins: `https://tiles.example.org`, each once.
+    """
+    others = "".join(f" {origin}" for origin in tile_origins)
+    # The map draws from workers and blobs, and sets style attributes; it fetches tiles like data.
+    return (
+        f"default-src 'self'; img-src 'self' data: blob:{others}; connect-src 'self'{others}; worker-src 'self' blob:; "
+        "style-src 'self'; style-src-attr 'unsafe-inline'; font-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    )
 
 
 class Guard:
@@ -47,7 +56,7 @@ class Guard:
 
     Args:
         app: what is guarded.
-        settings: `host`, `public_url` and `cors_origins` say who may call.
+        settings: `host`, `public_url` and `cors_origins` say who may call; `basemaps`, whose tiles the web map may show.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -59,7 +68,9 @@ class Guard:
         if self._public:
             self._origins.add(f"{self._public.scheme}://{self._public.netloc}".lower())
         self._headers = {
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "Content-Security-Policy": content_security_policy(
+                dict.fromkeys(origin for basemap in settings.basemaps for origin in basemap.origins)
+            ),
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "cross-origin" if settings.cors_origins else "same-origin",
             "Referrer-Policy": "same-origin",

@@ -2,6 +2,7 @@
 import type { Positions } from "./places";
 import type { BatchAnswer } from "./sync/entry";
 import type {
+  Basemap,
   Bounds,
   ChannelStatistics,
   ExportPreview,
@@ -161,6 +162,8 @@ export async function addScene(href: string): Promise<Scene> {
 
 export const previewUrl = (scene: string): string => `/api/scenes/${segment(scene)}/preview.png?max_size=112`;
 
+export const basemaps = async (): Promise<Basemap[]> => (await get<{ basemaps: Basemap[] }>("/api/basemaps")).basemaps;
+
 export const project = (id: string): Promise<Project> => get(`/api/projects/${segment(id)}`);
 
 export async function startExport(project: string, request: ExportRequest): Promise<Job> {
@@ -227,9 +230,10 @@ export class Items {
     this.#root = `/api/collections/${segment(project)}/items`;
   }
 
-  /** One page of the labels that meet a box, in order of id, after the one given. */
-  page(bounds: Bounds, after: number, limit: number, signal?: AbortSignal): Promise<LabelPage> {
-    const query = new URLSearchParams({ bbox: bounds.join(","), limit: String(limit) });
+  /** One page of the labels that meet a box, or of all, in order of id, after the one given. */
+  page(bounds: Bounds | null, after: number, limit: number, signal?: AbortSignal): Promise<LabelPage> {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (bounds) query.set("bbox", bounds.join(","));
     if (after > 0) query.set("after", String(after));
     return get(`${this.#root}?${query}`, signal);
   }

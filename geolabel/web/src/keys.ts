@@ -98,6 +98,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   tool("freehand", "Freehand", "f"),
   tool("line", "Line", "l"),
   tool("point", "Point", "d"),
+  tool("measure", "Measure", "m"),
   { group: "Drawing", does: "Close outline, done", command: "finish", keys: ["Enter"] },
   { group: "Drawing", does: "Remove last vertex", command: "back", keys: ["Backspace"] },
   { group: "Drawing", does: "Cancel, then unselect", command: "escape", keys: ["Escape"] },

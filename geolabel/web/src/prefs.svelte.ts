@@ -10,6 +10,7 @@ interface Kept {
   welcomed: boolean;
   snapping: boolean;
   sharing: boolean;
+  basemap: string | null;
   keys: Changes;
 }
 
@@ -22,6 +23,7 @@ const DEFAULTS: Kept = {
   welcomed: false,
   snapping: true,
   sharing: true,
+  basemap: null,
   keys: {},
 };
 
@@ -84,6 +86,14 @@ class Prefs {
   }
   set sharing(sharing: boolean) {
     this.#keep({ sharing });
+  }
+
+  /** Address of the backdrop that is shown; null for none. */
+  get basemap() {
+    return this.#kept.basemap;
+  }
+  set basemap(basemap: string | null) {
+    this.#keep({ basemap });
   }
 
   /** Which keys were changed. */

@@ -1,9 +1,8 @@
 /** One project on the screen: its labels, what is selected, and every edit, which goes to the map, the history and the queue. */
 import * as api from "./api";
 import { type Draft, isDrawing, KIND_OF, type Tool } from "./editor/draft";
-import { boundsOf, type Path, unite, unrolled, vertices, within } from "./editor/geometry";
+import { boundsOf, type Path, unite, unrolled } from "./editor/geometry";
 import { Hand } from "./editor/hand.svelte";
-import { insideRing } from "./editor/parts";
 import { Work } from "./editor/work.svelte";
 import { inSentence, plural } from "./format";
 import { hatchedOf } from "./hatch";
@@ -16,18 +15,7 @@ import { LabelLoader } from "./sync/loader";
 import { Others } from "./sync/others";
 import { People } from "./sync/people.svelte";
 import { saving } from "./sync/saving.svelte";
-import type {
-  Attribute,
-  Attributes,
-  AttributeValue,
-  Bounds,
-  Geometry,
-  Job,
-  LabelClass,
-  Position,
-  Project,
-  Scene,
-} from "./types";
+import type { Attribute, Attributes, AttributeValue, Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
 
 export interface Toast {
   text: string;
@@ -63,6 +51,8 @@ export class Session {
   /** What a drag would make of the selected labels. */
   preview = $state.raw<ReadonlyMap<number, Geometry> | null>(null);
   draft = $state.raw<Draft | null>(null);
+  /** What was measured last, until another tool is taken in hand. */
+  measured = $state.raw<Draft | null>(null);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
   toast = $state.raw<Toast | null>(null);
   /** Grows with every change of the labels. */
@@ -211,7 +201,7 @@ export class Session {
   add(geometry: Geometry, scene: string | null, neighbours: ReadonlyMap<number, Geometry> = new Map()): void {
     const attributes = { ...fitting(this.project.attributes, this.className, this.nextAttributes), scene };
     const after: Content = { geometry, class: this.className, note: null, attributes };
-    this.#reveal(this.className);
+    this.reveal(this.className);
     const edits = [{ key: this.labels.newKey(), after }, ...this.#reshaped(neighbours)];
     this.labels.commit(edits, `Draw ${this.className}`);
   }
@@ -228,7 +218,7 @@ export class Session {
   }
 
   setClass(name: string): void {
-    this.#reveal(name);
+    this.reveal(name);
     const edits = this.selected()
       .filter((label) => label.content.class !== name)
       .map(({ key, content }) => ({
@@ -249,18 +239,6 @@ export class Session {
         after: { ...content, attributes: { ...content.attributes, [name]: value } },
       }));
     this.labels.commit(edits, `Change ${titleOf(attribute)}${edits.length > 1 ? ` of ${edits.length} labels` : ""}`);
-  }
-
-  /** Select labels by their numbers, also those that are not loaded; gives the box of those that are there. */
-  async selectIds(ids: number[]): Promise<Bounds | null> {
-    const missing = ids.filter((id) => this.labels.keyOf(id) === undefined);
-    const features = await Promise.all(missing.map((id) => this.items.one(id)));
-    this.labels.load(features, [0, 0, 0, 0], false);
-    if (this.tool !== "select") this.pickTool("select");
-    const keys = ids.map((id) => this.labels.keyOf(id)).filter((key) => key !== undefined);
-    this.select(keys.filter((key) => this.labels.get(key)?.content));
-    for (const { content } of this.selected()) this.#reveal(content.class);
-    return this.bounds();
   }
 
   setNote(key: number, text: string): void {
@@ -328,63 +306,6 @@ export class Session {
     if (next !== undefined) this.select([next]);
   }
 
-  /** All labels that lie wholly in a box. */
-  pickInside(box: Bounds, add: boolean): void {
-    const inside = this.visible()
-      .filter((label) => within(boundsOf(label.content.geometry), box))
-      .map((label) => label.key);
-    this.select(add ? [...new Set([...this.selection, ...inside])] : inside);
-  }
-
-  /** All labels that lie wholly in a ring. */
-  pickInRing(ring: Position[], add: boolean): void {
-    const inside = this.visible()
-      .filter(({ content }) => vertices(content.geometry).every(({ position }) => insideRing(ring, position)))
-      .map((label) => label.key);
-    this.select(add ? [...new Set([...this.selection, ...inside])] : inside);
-    if (inside.length === 0) this.say("No label lies wholly inside the lasso.");
-  }
-
-  /** All labels of a class that are here: of the selected label's, or of the picked one. */
-  pickClassmates(): void {
-    const name = this.selected()[0]?.content.class ?? this.className;
-    const all = this.visible().filter(({ content }) => content.class === name);
-    this.select(all.map((label) => label.key));
-    this.say(
-      all.length > 0 ? `${plural(all.length, "label", "labels")} of ${name} selected.` : `There is no ${name} here.`,
-    );
-  }
-
-  /** The next label, in order of id, that waits for a review, wherever it lies; null when none does. */
-  async nextToReview(): Promise<LiveLabel | null> {
-    const after = this.selected()[0]?.id ?? 0;
-    try {
-      const found = (await this.items.first("suggested", after)) ?? (await this.items.first("suggested", 0));
-      if (!found) this.say("No label waits for a review.");
-      if (!found) return null;
-      this.labels.take([found]);
-      const key = this.labels.keyOf(found.id);
-      const label = key === undefined ? undefined : this.labels.get(key);
-      if (!label?.content) return null;
-      this.select([label.key]);
-      return label as LiveLabel;
-    } catch (error) {
-      this.say(error instanceof Error ? error.message : String(error));
-      return null;
-    }
-  }
-
-  /** The next or previous label in order, from the one that was selected last; `add` keeps those that are selected. */
-  step(by: 1 | -1, add = false): LiveLabel | undefined {
-    const all = this.visible();
-    const last = this.selection.at(-1);
-    const open = add ? all.filter(({ key }) => key === last || !this.selection.includes(key)) : all;
-    const at = open.findIndex((label) => label.key === last);
-    const next = open[at === -1 ? (by === 1 ? 0 : open.length - 1) : (at + by + open.length) % open.length];
-    if (next && next.key !== last) this.select(add ? [...this.selection, next.key] : [next.key]);
-    return next;
-  }
-
   /** Pick a class: of what is drawn next, of the draft, and of the selection. */
   pickClass(name: string): void {
     const kind = isDrawing(this.tool) ? KIND_OF[this.tool] : null;
@@ -397,6 +318,7 @@ export class Session {
 
   pickTool(tool: Tool): void {
     this.hand.end();
+    this.measured = null;
     if (isDrawing(tool)) {
       const allowed = this.classNamed(this.className)?.geometries ?? [];
       const kind = KIND_OF[tool];
@@ -418,7 +340,7 @@ export class Session {
   }
 
   /** What is drawn or made of a hidden class would vanish under the hand: show it. */
-  #reveal(name: string): void {
+  reveal(name: string): void {
     if (this.hidden.has(name)) this.toggleClass(name);
   }
 

@@ -192,4 +192,17 @@ export interface TileJson {
   tiles: string[];
 }
 
+/** A backdrop of somebody else's server, which whoever runs this one has named. */
+export interface Basemap {
+  url: string;
+  name: string;
+  attribution: string;
+  /** Where the attribution leads to. */
+  link: string | null;
+  min_zoom: number;
+  max_zoom: number;
+  tile_size: number;
+  hosts: string[];
+}
+
 export type { Geometry, Position };

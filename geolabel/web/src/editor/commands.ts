@@ -3,6 +3,7 @@ import type { Command } from "../keys";
 import type { MapView } from "../map/view";
 import type { LiveLabel, Session } from "../session.svelte";
 import type { Tool } from "./draft";
+import { pickClassmates, pickToReview, step, stepFar } from "./picking";
 import { duplicate, explode, fillHoles, rejoin, smooth, square } from "./whole";
 
 export interface Stage {
@@ -41,7 +42,7 @@ export function work(command: Command, stage: Stage): boolean {
     }),
     "label:merge": selected(() => session.work.merge()),
     "label:square": selected(() => square(session)),
-    "label:duplicate": selected(() => duplicate(session, stage.view?.pixel ?? 0)),
+    "label:duplicate": selected(() => duplicate(session, stage.view?.frame.pixel ?? 0)),
     "label:smooth": selected(() => smooth(session)),
     "label:simplify": selected(() => session.work.simplify()),
     "label:fill": selected(() => fillHoles(session)),
@@ -62,14 +63,14 @@ export function work(command: Command, stage: Stage): boolean {
     delete: () => remove(session),
     undo: () => undo(stage),
     redo: () => stage.view?.forward() || stage.view?.drawing || session.redo(),
-    next: () => step(1, stage),
-    previous: () => step(-1, stage),
-    "next:add": () => step(1, stage, true),
-    "previous:add": () => step(-1, stage, true),
+    next: () => go(1, stage),
+    previous: () => go(-1, stage),
+    "next:add": () => go(1, stage, true),
+    "previous:add": () => go(-1, stage, true),
     review: () => review(stage),
     "class:all": () => {
       if (session.tool !== "select") session.pickTool("select");
-      session.pickClassmates();
+      void classmates(stage);
     },
   };
   const act = acts[command];
@@ -109,14 +110,18 @@ function leave({ session, view, closePanel, endComparing }: Stage): void {
   else session.select([]);
 }
 
-function step(by: 1 | -1, { session, reveal }: Stage, add = false): void {
+async function go(by: 1 | -1, { session, view, reveal }: Stage, add = false): Promise<void> {
   if (session.tool !== "select") session.pickTool("select");
-  const label = session.step(by, add);
+  const label = view && !view.labels.exact ? await stepFar(session, by, add) : step(session, by, add);
   if (label) reveal(label);
+}
+
+async function classmates({ session, view }: Stage): Promise<void> {
+  if (!view || (await view.labels.learn(view.frame.bounds(), "view"))) pickClassmates(session);
 }
 
 async function review({ session, reveal }: Stage): Promise<void> {
   if (session.tool !== "select") session.pickTool("select");
-  const label = await session.nextToReview();
+  const label = await pickToReview(session);
   if (label) reveal(label);
 }

@@ -4,8 +4,8 @@ import { along, between, cross, fromPlane, minus, plus, size, times, toPlane, ty
 
 /** Tools that draw new labels. */
 export type Drawing = "polygon" | "rectangle" | "angled" | "circle" | "freehand" | "line" | "point";
-/** Tools that draw over labels that are there: to cut them, or to select them. */
-export type Pen = Drawing | "split" | "hole" | "lasso";
+/** Tools that draw and make no label: they cut labels, select them, or measure the ground. */
+export type Pen = Drawing | "split" | "hole" | "lasso" | "measure";
 export type Tool = "select" | Pen;
 
 /** What kind of shape a tool makes. */
@@ -28,6 +28,8 @@ interface Plan {
   closed: boolean;
   /** Drawn in one stroke of the pointer. */
   stroke: boolean;
+  /** A line that the first place again makes a ring. */
+  closable?: boolean;
 }
 
 const many = Number.POSITIVE_INFINITY;
@@ -41,6 +43,7 @@ export const PLANS: Record<Pen, Plan> = {
   lasso: { least: 3, most: many, closed: true, stroke: true },
   line: { least: 2, most: many, closed: false, stroke: false },
   split: { least: 2, most: many, closed: false, stroke: false },
+  measure: { least: 2, most: many, closed: false, stroke: false, closable: true },
   point: { least: 1, most: 1, closed: false, stroke: false },
 };
 
@@ -62,6 +65,13 @@ export const begin = (tool: Pen): Draft => ({ tool, fixed: [], way: [], cursor: 
 export function fix(draft: Draft, at: Position): Draft {
   return { ...draft, fixed: [...draft.fixed, ...draft.way, at], way: [], cursor: null, undone: [] };
 }
+
+/** Would the first place again close it? */
+export const canClose = ({ tool, fixed }: Draft): boolean => PLANS[tool].closable === true && fixed.length >= 3;
+
+/** Was it closed by its first place? */
+export const isClosed = ({ tool, fixed }: Draft): boolean =>
+  PLANS[tool].closable === true && fixed.length > 3 && fixed[0] === fixed.at(-1);
 
 /** Are there as many places as the tool takes? */
 export const full = (draft: Draft): boolean => draft.fixed.length >= PLANS[draft.tool].most;

@@ -7,7 +7,21 @@
 import { TerraDrawExtend, type TerraDrawMouseEvent } from "terra-draw";
 import type { Geometry, Position } from "../types";
 import { trace } from "./borders";
-import { back, begin, constrained, type Draft, fix, forward, full, type Pen, PLANS, shapeOf, thinned } from "./draft";
+import {
+  back,
+  begin,
+  canClose,
+  constrained,
+  type Draft,
+  fix,
+  forward,
+  full,
+  isClosed,
+  type Pen,
+  PLANS,
+  shapeOf,
+  thinned,
+} from "./draft";
 import type { Snap } from "./snap";
 
 /** What the mode needs of the page. */
@@ -144,6 +158,8 @@ export class DrawMode extends TerraDrawExtend.TerraDrawBaseDrawMode<TerraDrawExt
 
   #aim(event: TerraDrawMouseEvent): { at: Position; snap: Snap | null } {
     const at = [event.lng, event.lat];
+    const [first] = this.#draft?.fixed ?? [];
+    if (this.#draft && first && canClose(this.#draft) && this.#near(first, event)) return { at: first, snap: null };
     if (this.#draft && this.host.shift() && !this.host.tracing())
       return { at: constrained(this.#draft, at), snap: null };
     const snap = this.host.snap(at);
@@ -163,7 +179,7 @@ export class DrawMode extends TerraDrawExtend.TerraDrawBaseDrawMode<TerraDrawExt
     this.#dropped = null;
     if (snap?.kind === "edge") this.#edges.push({ key: snap.key, at });
     this.#show(fix(draft, at));
-    if (this.#draft && full(this.#draft)) this.finish();
+    if (this.#draft && (full(this.#draft) || isClosed(this.#draft))) this.finish();
   }
 
   #stroke(event: TerraDrawMouseEvent): void {

@@ -4,7 +4,7 @@ import { prefs } from "../prefs.svelte";
 import type { Session } from "../session.svelte";
 import type { Bounds, Geometry, Position } from "../types";
 import { insertOnEdge, insertShared, moveShared, removeShared } from "./borders";
-import { outline } from "./draft";
+import { outline, type Tool } from "./draft";
 import type { Shapes } from "./editMode";
 import { edgeAt, insertVertex, moveVertex, type Path, removeVertex, samePath, unrolled, vertices } from "./geometry";
 import type { Handle } from "./hit";
@@ -17,6 +17,8 @@ import { closeGap, type Surroundings, type Warning, warningsOf } from "./warning
 const METRES_PER_DEGREE = 111_319.49;
 /** Labels further away than this many pixels are no neighbours. */
 const NEAR_PX = 4;
+/** Tools of whose drafts nothing is odd. */
+const UNJUDGED: ReadonlySet<Tool> = new Set(["lasso", "split", "freehand", "measure"]);
 
 /** How far two boxes lie apart, along the axis on which they do more. */
 const apart = (a: Bounds, b: Bounds): number => Math.max(a[0] - b[2], b[0] - a[2], a[1] - b[3], b[1] - a[3]);
@@ -236,7 +238,7 @@ export class Hand {
     if (draft) {
       const corners = outline(draft);
       const [first] = corners;
-      if (tool === "lasso" || tool === "split" || tool === "freehand" || !first || corners.length < 3) return [];
+      if (UNJUDGED.has(tool) || !first || corners.length < 3) return [];
       const shape: Geometry =
         tool === "line"
           ? { type: "LineString", coordinates: corners }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Geometry } from "../types";
+import type { Geometry, Position } from "../types";
 import { groundArea, groundLength } from "./measure";
 
 // The expected numbers are geodesic ones of pyproj's Geod (WGS 84).
@@ -59,6 +59,15 @@ test("length of a line, and of all rings", () => {
   expect(off(groundLength(LINE), 2890.579012)).toBeLessThan(1e-6);
   expect(off(groundLength(WITH_HOLE), 155.398526)).toBeLessThan(1e-6);
   expect(off(groundLength(NORTH), 3698.396437)).toBeLessThan(1e-6);
+});
+
+test("long edges are geodesics, also across the antimeridian", () => {
+  const far = (from: Position, to: Position) => groundLength({ type: "LineString", coordinates: [from, to] });
+  expect(off(far([10, 60], [12, 61]), 156496.16988268227)).toBeLessThan(1e-9);
+  expect(off(far([-84.4, 33.7], [-74, 40.7]), 1205089.5452063605)).toBeLessThan(1e-9);
+  expect(off(far([170, -10], [185, 20]), 3703100.9971715338)).toBeLessThan(1e-9);
+  expect(off(far([0, 0], [0, 80]), 8885139.871936874)).toBeLessThan(1e-9);
+  expect(far([0, 0], [360, 0])).toBeCloseTo(0, 3);
 });
 
 test("a line has no area, a point has neither", () => {

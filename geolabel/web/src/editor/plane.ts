@@ -36,6 +36,21 @@ export function along(p: XY, a: XY, b: XY): number {
 
 export const between = (a: XY, b: XY, share: number): XY => plus(a, times(minus(b, a), share));
 
+/**
+ * Longitude and latitude of a tile of the web's common matrix: west, south, east, north.
+ *
+ * @param margin how far it reaches over its edges, in its own size.
+ */
+export function tileBounds(z: number, x: number, y: number, margin = 0): [number, number, number, number] {
+  const side = 360 / 2 ** z;
+  const west = x * side - 180 - margin * side;
+  const north = 180 - y * side + margin * side;
+  const span = side * (1 + 2 * margin);
+  const [, south = 0] = fromPlane([0, north - span]);
+  const [, top = 0] = fromPlane([0, north]);
+  return [west, south, west + span, top];
+}
+
 /** Every position of a shape through a function of the plane. */
 export function mapPlane(geometry: Geometry, change: (at: XY) => XY): Geometry {
   if (geometry.type === "GeometryCollection") return geometry;

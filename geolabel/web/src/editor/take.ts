@@ -1,8 +1,9 @@
-/** What becomes of a finished drawing: a label, a cut, a hole, a selection. */
+/** What becomes of a finished drawing: a label, a cut, a hole, a selection, a measurement. */
 import type { Session } from "../session.svelte";
 import type { Geometry, Position } from "../types";
-import type { Pen } from "./draft";
+import { begin, fix, type Pen } from "./draft";
 import { boundsOf, nearLongitude, unrolled, within } from "./geometry";
+import { pickInRing } from "./picking";
 
 /**
  * Do what a finished drawing is for.
@@ -17,10 +18,15 @@ export function take(
   edges: { key: number; at: Position }[],
   add: boolean,
 ): void {
+  if (tool === "measure") {
+    const places = geometry.type === "LineString" ? geometry.coordinates : [];
+    session.measured = places.reduce(fix, begin("measure"));
+    return;
+  }
   if (tool === "lasso") {
     const ring = geometry.type === "Polygon" ? (geometry.coordinates[0] ?? []) : [];
     session.pickTool("select");
-    return session.pickInRing(ring, add);
+    return pickInRing(session, ring, add);
   }
   if (tool === "split" || tool === "hole") {
     session.pickTool("select");

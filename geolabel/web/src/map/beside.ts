@@ -1,10 +1,11 @@
 /** A second map beside the first: another rendering of the same place, with the same labels. */
 import type { Map as MapLibre } from "maplibre-gl";
 import * as api from "../api";
-import type { Session } from "../session.svelte";
 import { createMap } from "./create";
+import { addIcons } from "./icons";
 import { addScene, removeScene, styleScene } from "./imagery";
-import { LabelLayers, LOWEST } from "./labelLayers";
+import { LOWEST } from "./labelLayers";
+import type { LabelView } from "./labelView";
 import type { Side } from "./swipe";
 
 const LAYER = "compare:beside";
@@ -12,7 +13,7 @@ const LAYER = "compare:beside";
 export class Beside {
   readonly #map: MapLibre;
   readonly #stop: (() => void)[] = [];
-  #labels: LabelLayers | null = null;
+  #ready = false;
   #shown: string | null = null;
   #wanted: Side | null = null;
 
@@ -20,7 +21,7 @@ export class Beside {
   constructor(
     container: HTMLElement,
     private readonly first: MapLibre,
-    private readonly session: Session,
+    private readonly labels: LabelView,
     pointer: (at: { x: number; y: number } | null) => void,
   ) {
     this.#map = createMap(container);
@@ -39,11 +40,9 @@ export class Beside {
   }
 
   #loaded(): void {
-    this.#labels = new LabelLayers(this.#map, (name) => this.session.colorOf(name));
-    this.#labels.classes(this.session.project.classes);
-    const sync = () => this.#labels?.sync(this.session.labels);
-    sync();
-    this.#stop.push(this.session.labels.listen(sync));
+    addIcons(this.#map);
+    this.#stop.push(this.labels.mirror(this.#map));
+    this.#ready = true;
     if (this.#wanted) void this.show(this.#wanted);
   }
 
@@ -64,7 +63,7 @@ export class Beside {
 
   async show(side: Side): Promise<void> {
     this.#wanted = side;
-    if (!this.#labels) return;
+    if (!this.#ready) return;
     const { scene, look } = side;
     if (this.#shown === scene.id) return styleScene(this.#map, scene, look, LAYER);
     this.#shown = scene.id;
@@ -72,10 +71,6 @@ export class Beside {
     if (this.#shown !== scene.id) return;
     removeScene(this.#map, LAYER);
     addScene(this.#map, scene, tiles, look, LOWEST, LAYER);
-  }
-
-  showLabels(visible: boolean): void {
-    this.#labels?.show(visible);
   }
 
   /** Its box on the screen changed. */

@@ -30,6 +30,8 @@ export function createMap(container: HTMLElement): MapLibre {
     doubleClickZoom: false, // clicks place vertices
     clickTolerance: DRAG,
     fadeDuration: 0,
+    // Other servers may want to know which site asks; they need not know which page of it.
+    transformRequest: (url) => (url.startsWith(location.origin) ? undefined : { url, referrerPolicy: "origin" }),
     locale: { "Map.Title": "Map" },
   });
   map.touchZoomRotate.disableRotation();

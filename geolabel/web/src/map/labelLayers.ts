@@ -1,10 +1,10 @@
-/** All labels but the selected ones on the map: from the page's own labels, and from tiles where there are very many. */
+/** All labels but the selected ones on a map: from the page's own labels, and from tiles where there are very many. */
 import type { GeoJSONSource, Map as MapLibre } from "maplibre-gl";
 import { boundsOf, chains, drawable } from "../editor/geometry";
-import type { Content, Labels, LiveLabel } from "../sync/labels";
-import type { LabelClass } from "../types";
+import type { Labels, LiveLabel } from "../sync/labels";
+import type { Bounds, LabelClass } from "../types";
 import type { Drawn } from "./drawn";
-import { LabelStyle } from "./labelStyle";
+import { LabelStyle, loaded } from "./labelStyle";
 import { colorsOf, type LabelTiles } from "./labelTiles";
 
 export { CASING, LOWEST } from "./labelStyle";
@@ -12,7 +12,10 @@ export { CASING, LOWEST } from "./labelStyle";
 const SOURCE = "labels";
 
 export class LabelLayers {
-  #shown = new Map<number, Content>();
+  #shown = new Map<number, LiveLabel["content"]>();
+  /** Labels that the tiles have taken over, as long as the page's own may still be on the screen. */
+  #left = new Set<number>();
+  #syncs = 0;
   readonly #style: LabelStyle;
 
   /** @param tiles which then show all labels that were not changed in this page; made before these. */
@@ -36,21 +39,52 @@ export class LabelLayers {
 
   /** Bring the map up to date with the labels: only what changed is sent. */
   sync(labels: Labels): void {
-    const source = this.map.getSource(SOURCE) as GeoJSONSource | undefined;
-    if (!source) return;
-    const all = this.tiles
-      ? labels.changed().filter((label): label is LiveLabel => label.content !== null)
-      : labels.all();
-    const now = new Map(all.map((label) => [label.key, label.content]));
-    const remove = [...this.#shown.keys()].filter((key) => now.get(key) !== this.#shown.get(key));
-    const add = [...now].filter(([key, content]) => this.#shown.get(key) !== content);
-    this.#shown = now;
-    this.tiles?.changed(labels.changed().map(({ id }) => id));
-    if (remove.length === 0 && add.length === 0) return;
-    source.updateData({ remove, add: add.map(([key, content]) => this.#feature(key, content)) });
+    this.#send([...this.#shown.keys()], labels);
   }
 
-  #feature(key: number, content: Content): GeoJSON.Feature {
+  /** @param there the keys of the page's own labels that the map has. */
+  #send(there: number[], labels: Labels): void {
+    const source = this.map.getSource(SOURCE) as GeoJSONSource | undefined;
+    if (!source) return;
+    const changed = labels.changed();
+    const all = this.tiles ? changed.filter((label): label is LiveLabel => label.content !== null) : labels.all();
+    const now = new Map(all.map((label) => [label.key, label]));
+    const remove = there.filter((key) => now.get(key)?.content !== this.#shown.get(key));
+    const add = [...now.values()].filter(({ key, content }) => this.#shown.get(key) !== content);
+    this.#shown = new Map(all.map(({ key, content }) => [key, content]));
+    const sent =
+      remove.length > 0 || add.length > 0
+        ? source.updateData({ remove, add: add.map((label) => this.#feature(label)) })
+        : null;
+    if (this.tiles) this.#handOver(this.tiles, changed, remove, sent);
+  }
+
+  /**
+   * A label is drawn from the page's own from the very frame on in which those are there, and from the tiles again from
+   * that on in which they are: never by neither, never by both.
+   */
+  #handOver(
+    tiles: LabelTiles,
+    changed: readonly { key: number; id: number | null }[],
+    removed: number[],
+    sent: Promise<void> | null,
+  ): void {
+    this.#syncs += 1;
+    const sync = this.#syncs;
+    for (const key of removed) if (!this.#shown.has(key)) this.#left.add(key);
+    for (const key of this.#shown.keys()) this.#left.delete(key);
+    this.#style.mark("stale", this.#left);
+    tiles.changed(changed.map(({ id }) => id));
+    const settle = () => {
+      if (sync !== this.#syncs) return; // a later one does
+      this.#left.clear();
+      tiles.hide();
+    };
+    if (sent) void sent.then(() => loaded(this.map, SOURCE)).then(settle);
+    else settle();
+  }
+
+  #feature({ key, content, info }: LiveLabel): GeoJSON.Feature {
     const [w, s, e, n] = boundsOf(content.geometry);
     return {
       type: "Feature",
@@ -58,11 +92,17 @@ export class LabelLayers {
       properties: {
         key,
         class: content.class,
+        status: info?.status ?? "labelled",
         color: this.colorOf(content.class),
         kind: chains(content.geometry)[0]?.kind ?? "point",
         order: -Math.max(e - w, 0) * Math.max(n - s, 0), // the small above the large
       },
     };
+  }
+
+  /** Ask for the tiles anew that touch some boxes, or for all of them. Resolves when they are drawn. */
+  async refresh(touched: Bounds[] | null): Promise<void> {
+    await this.tiles?.refresh(touched);
   }
 
   /** Is all that was sent on the screen? */
@@ -91,9 +131,12 @@ export class LabelLayers {
   }
 
   /** The classes that there are: their colours, and which are hatched. */
-  classes(classes: LabelClass[]): void {
+  classes(classes: LabelClass[], labels: Labels): void {
     this.tiles?.style.recolor(colorsOf(classes));
     for (const style of this.#styles) style.hatch(classes);
+    const known = [...this.#shown.keys()];
+    this.#shown = new Map();
+    this.#send(known, labels);
   }
 
   hide(classes: ReadonlySet<string>): void {

@@ -11,7 +11,7 @@ export const CASING = "#0b0c0e";
 export const LOWEST = "labels-lowest";
 
 export interface LabelSource {
-  /** The layers are called `{name}-fill`, `-hatch`, `-casing`, `-line` and `-point`. */
+  /** The layers are called `{name}-fill`, `-hatch`, `-casing`, `-line`, `-dashed` and `-point`. */
   name: string;
   source: string;
   /** Of vector tiles. */
@@ -31,6 +31,25 @@ const HOVER = state("hover");
 const ELSEWHERE: ExpressionSpecification = ["any", state("selected"), state("stale")];
 
 const unless = (hover: number, plain: number): ExpressionSpecification => ["case", ELSEWHERE, 0, HOVER, hover, plain];
+
+/** A fill: strong where a label stands, faint where one is suggested, none where it was rejected. */
+const filled = (hover: number, plain: number): ExpressionSpecification => [
+  "case",
+  ELSEWHERE,
+  0,
+  HOVER,
+  hover,
+  ["match", ["get", "status"], "suggested", plain * SUGGESTED_FILL, "rejected", 0, plain],
+];
+
+// A dash tells what a model suggests, and dots what was rejected, whatever the colour.
+const SUGGESTED: ExpressionSpecification = ["==", ["get", "status"], "suggested"];
+const REJECTED: ExpressionSpecification = ["==", ["get", "status"], "rejected"];
+const DASHED: ExpressionSpecification = ["any", SUGGESTED, REJECTED];
+const SUGGESTED_FILL = 5 / 18;
+const GREY = "#9098a3";
+const LINE = 1.75;
+const inWidths = (...pixels: number[]): ExpressionSpecification => ["literal", pixels.map((px) => px / LINE)];
 
 const lineWidth = (far: number, near: number, hover: number, threshold: number): ExpressionSpecification => [
   "step",
@@ -91,6 +110,14 @@ export class LabelStyle {
       { id: `${name}-casing`, type: "line", ...own, filter: outlined, layout: line, paint: { "line-color": CASING } },
       { id: `${name}-line`, type: "line", ...own, filter: outlined, layout: line, paint: { "line-color": color } },
       {
+        id: `${name}-dashed`,
+        type: "line",
+        ...own,
+        filter: outlined,
+        layout: { "line-join": "round", ...order },
+        paint: { "line-dasharray": ["case", REJECTED, inWidths(2, 3), inWidths(6, 4)] },
+      },
+      {
         id: `${name}-point`,
         type: "circle",
         ...own,
@@ -105,13 +132,14 @@ export class LabelStyle {
     ];
     if (!map.getLayer(LOWEST)) map.addLayer({ id: LOWEST, type: "background", layout: { visibility: "none" } });
     for (const layer of layers) map.addLayer(layer);
+    this.recolor(color);
     this.#filter();
     this.fill(18, 100);
     this.thinBelow(0);
   }
 
   get layers(): string[] {
-    return ["fill", "hatch", "casing", "line", "point"].map((part) => `${this.from.name}-${part}`);
+    return ["fill", "hatch", "casing", "line", "dashed", "point"].map((part) => `${this.from.name}-${part}`);
   }
 
   #set(id: number, states: Record<string, boolean>): void {
@@ -139,6 +167,7 @@ export class LabelStyle {
     this.map.setPaintProperty(`${name}-fill`, "fill-color", color);
     this.map.setPaintProperty(`${name}-hatch`, "fill-pattern", pattern(color));
     this.map.setPaintProperty(`${name}-line`, "line-color", color);
+    this.map.setPaintProperty(`${name}-dashed`, "line-color", ["case", REJECTED, GREY, color]);
     this.map.setPaintProperty(`${name}-point`, "circle-color", color);
   }
 
@@ -161,7 +190,8 @@ export class LabelStyle {
     this.map.setFilter(`${name}-fill`, filter(polygon));
     this.map.setFilter(`${name}-hatch`, filter(polygon, among(this.#hatched)));
     this.map.setFilter(`${name}-casing`, filter(outlined));
-    this.map.setFilter(`${name}-line`, filter(outlined));
+    this.map.setFilter(`${name}-line`, filter(outlined, ["!", DASHED]));
+    this.map.setFilter(`${name}-dashed`, filter(outlined, DASHED));
     this.map.setFilter(`${name}-point`, filter(point));
   }
 
@@ -181,10 +211,12 @@ export class LabelStyle {
     const line = (opacity: ExpressionSpecification): ExpressionSpecification =>
       drawn === "fill" ? ["case", polygon as ExpressionSpecification, 0, opacity] : opacity;
     const hatch = (opacity: number) => Math.min(HATCH * opacity, STRONGEST_HATCH);
-    this.map.setPaintProperty(`${name}-fill`, "fill-opacity", unless(hover, plain));
-    this.map.setPaintProperty(`${name}-hatch`, "fill-opacity", unless(hatch(hover), hatch(plain)));
+    this.map.setPaintProperty(`${name}-fill`, "fill-opacity", filled(hover, plain));
+    this.map.setPaintProperty(`${name}-hatch`, "fill-opacity", filled(hatch(hover), hatch(plain)));
     this.map.setPaintProperty(`${name}-casing`, "line-opacity", line(unless(0.8, 0.7 * share)));
-    this.map.setPaintProperty(`${name}-line`, "line-opacity", line(unless(1, share)));
+    for (const part of ["line", "dashed"]) {
+      this.map.setPaintProperty(`${name}-${part}`, "line-opacity", line(unless(1, share)));
+    }
     this.map.setPaintProperty(`${name}-point`, "circle-opacity", unless(1, share));
     this.map.setPaintProperty(`${name}-point`, "circle-stroke-opacity", unless(0.9, 0.8 * share));
   }
@@ -192,6 +224,22 @@ export class LabelStyle {
   /** Lines are thinner where a pixel of the imagery is less than 0.75 pixel of the screen. */
   thinBelow(zoom: number): void {
     this.map.setPaintProperty(`${this.from.name}-casing`, "line-width", lineWidth(2.5, 4, 5, zoom));
-    this.map.setPaintProperty(`${this.from.name}-line`, "line-width", lineWidth(1.25, 1.75, 2.5, zoom));
+    this.map.setPaintProperty(`${this.from.name}-line`, "line-width", lineWidth(1.25, LINE, 2.5, zoom));
+    this.map.setPaintProperty(`${this.from.name}-dashed`, "line-width", LINE);
   }
+}
+
+/** Resolves when all of a source that the view needs is on the screen. */
+export function loaded(map: MapLibre, source: string): Promise<void> {
+  return new Promise((resolve) => {
+    const check = () => {
+      if (map.getSource(source) && !map.isSourceLoaded(source)) return;
+      map.off("sourcedata", check);
+      map.off("idle", check);
+      resolve();
+    };
+    map.on("sourcedata", check);
+    map.on("idle", check);
+    check();
+  });
 }

@@ -1,6 +1,6 @@
 /** What is being worked on: the selected labels, their handles, the draft, and the place of a problem. */
 import type { ExpressionSpecification, GeoJSONSource, Map as MapLibre, SymbolLayerSpecification } from "maplibre-gl";
-import { type Draft, outline, PLANS } from "../editor/draft";
+import { type Draft, isClosed, outline, PLANS } from "../editor/draft";
 import { chains, midpoints, type Path, samePath, type Vertex, vertices, within } from "../editor/geometry";
 import { hasRoom } from "../editor/hit";
 import type { Snap } from "../editor/snap";
@@ -193,7 +193,8 @@ export class Overlay {
       return this.#set("handles", []);
     }
     const { tool, fixed, way, cursor } = draft;
-    const { closed, stroke, most } = PLANS[tool];
+    const { stroke, most } = PLANS[tool];
+    const closed = PLANS[tool].closed || isClosed(draft);
     const all = outline(draft);
     const [first] = all;
     const line = (coordinates: Position[], role: string) =>

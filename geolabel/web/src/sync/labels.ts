@@ -1,6 +1,7 @@
 /** The labels that this page knows: what the server has, and over it what waits to be saved. */
 import { boundsOf, within } from "../editor/geometry";
 import type { Bounds, LabelFeature, LabelProperties } from "../types";
+import { Changes } from "./changes";
 import { type Content, contentOf, sameContent } from "./content";
 import type { Change, Result } from "./entry";
 
@@ -37,6 +38,11 @@ export interface Label {
 
 export type LiveLabel = Label & { readonly content: Content };
 
+/** Boxes of labels as they were before a change, by id; null where it is not known. */
+export type Before = ReadonlyMap<number, Bounds | null>;
+
+const boxOf = (content: Content | null | undefined): Bounds | null => (content ? boundsOf(content.geometry) : null);
+
 const isLive = (label: Label): label is LiveLabel => label.content !== null;
 
 export class Labels {
@@ -44,9 +50,7 @@ export class Labels {
   readonly #keyOfId = new Map<number, number>();
   readonly #listeners = new Set<() => void>();
   #pending: ReadonlyMap<number, Change> = new Map();
-  /** Labels that came to be something else while this page was open, with the moment of it. */
-  readonly #changes = new Map<number, number>();
-  #moment = 0;
+  readonly #changes = new Changes();
   /** Keeps what was committed; set by who owns the labels. */
   onCommit: (name: string, steps: Step[]) => void = () => {};
   /** When a write of a label was last answered, in writes. */
@@ -91,23 +95,33 @@ export class Labels {
 
   /** Labels that came to be something else while this page was open, by whomever; deleted ones, too. */
   changed(): Label[] {
-    return [...this.#changes.keys()].map((key) => this.#byKey.get(key)).filter((label) => label !== undefined);
+    return this.#changes.keys.map((key) => this.#byKey.get(key)).filter((label) => label !== undefined);
   }
 
   /** A moment, for `settled`. */
   get moment(): number {
-    return this.#moment;
+    return this.#changes.moment;
+  }
+
+  /** The boxes of what has changed and is saved, as it was and as it is; null when nobody knows all of them. */
+  touched(): Bounds[] | null {
+    return this.#changes.boxes((key) => !this.waits(key));
+  }
+
+  /** Is there a change that is saved, and that whatever shows labels from elsewhere may not have? */
+  get unsettled(): boolean {
+    return this.#changes.keys.some((key) => !this.waits(key));
   }
 
   /** Whatever shows labels from elsewhere has those of a moment now: what changed before is not different any more. */
   settled(moment: number): void {
-    for (const [key, at] of this.#changes) if (at <= moment && !this.waits(key)) this.#changes.delete(key);
+    this.#changes.settle(moment, (key) => !this.waits(key));
     this.#tell();
   }
 
-  #note(key: number): void {
-    this.#moment += 1;
-    this.#changes.set(key, this.#moment);
+  /** @param before where it was; undefined when nobody knows. */
+  #note(key: number, ...before: (Bounds | null | undefined)[]): void {
+    this.#changes.note(key, ...before, boxOf(this.#byKey.get(key)?.content));
   }
 
   /** A key for a label that is about to be drawn: negative, so that it never meets an id, and no other tab's. */
@@ -146,7 +160,7 @@ export class Labels {
       const known = this.#byKey.get(key);
       this.#byKey.set(key, known ? { ...known, content } : { key, id, version, saved, info: null, content });
       if (id !== null) this.#keyOfId.set(id, key);
-      this.#note(key);
+      this.#note(key, boxOf(known ? known.content : saved));
       changed = true;
     }
     for (const key of before.keys()) {
@@ -154,7 +168,7 @@ export class Labels {
       if (here.has(key) || !label) continue;
       if (label.id === null) this.#byKey.delete(key);
       else this.#byKey.set(key, { ...label, content: label.saved });
-      this.#note(key);
+      this.#note(key, boxOf(label.content));
       changed = true;
     }
     if (changed) this.#tell();
@@ -172,7 +186,6 @@ export class Labels {
       if (other !== undefined && other !== key) this.#byKey.delete(other); // it was heard of before the answer came
       this.#writes += 1;
       this.#written.set(key, this.#writes);
-      this.#note(key);
       this.#keyOfId.set(id, key);
       const saved = feature ? this.contentOf(feature) : null;
       const label = this.#byKey.get(key);
@@ -184,6 +197,7 @@ export class Labels {
         info: feature?.properties ?? label?.info ?? null,
         content: this.#pending.get(key)?.after ?? saved,
       });
+      this.#note(key, boxOf(label?.content ?? label?.saved));
     }
     this.#tell();
   }
@@ -191,14 +205,20 @@ export class Labels {
   /**
    * Take what the server has of labels, where it is newer than what is known.
    *
-   * @param news when they have just changed.
+   * @param news when they have just changed: where those were that were there before.
    */
-  take(features: LabelFeature[], news = false): void {
+  take(features: LabelFeature[], news?: Before): void {
     for (const feature of features) {
+      const was = this.#byKey.get(this.#keyOfId.get(feature.id) ?? feature.id);
       const key = this.#take(feature);
-      if (news) this.#note(key);
+      if (news) this.#note(key, was ? boxOf(was.content) : this.#told(feature.id, news));
     }
     this.#tell();
+  }
+
+  /** Where somebody says that a label was: null when it was not there, undefined when they do not know. */
+  #told(id: number, news: Before): Bounds | null | undefined {
+    return news.has(id) ? (news.get(id) ?? undefined) : null;
   }
 
   #take(feature: LabelFeature): number {
@@ -220,8 +240,12 @@ export class Labels {
     return key;
   }
 
-  /** Somebody deleted labels, with the version of the delete. */
-  gone(deleted: { id: number; version: number }[]): void {
+  /**
+   * Somebody deleted labels, with the version of the delete.
+   *
+   * @param news where they were.
+   */
+  gone(deleted: { id: number; version: number }[], news: Before): void {
     for (const { id, version } of deleted) {
       const key = this.#keyOfId.get(id) ?? id;
       const label = this.#byKey.get(key);
@@ -229,7 +253,7 @@ export class Labels {
       const content = this.#pending.get(key)?.after ?? null;
       this.#keyOfId.set(id, key);
       this.#byKey.set(key, { info: null, ...label, key, id, version, saved: null, content });
-      this.#note(key);
+      this.#note(key, label ? boxOf(label.content) : (news.get(id) ?? undefined));
     }
     this.#tell();
   }

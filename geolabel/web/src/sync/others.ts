@@ -54,8 +54,9 @@ export class Others {
     const lost = gone.filter(({ id, version }) => known(id) < version);
     for (const { id, properties } of news) this.#count(was.get(id), properties.class);
     for (const { id } of lost) this.#count(was.get(id), undefined);
-    labels.take(news, true);
-    labels.gone(lost);
+    const places = new Map(before.map(({ id, bbox }) => [id, bbox]));
+    labels.take(news, places);
+    labels.gone(lost, places);
   }
 
   #count(before: string | undefined, after: string | undefined): void {

@@ -36,7 +36,7 @@ export function run(command: Command, bench: Workbench, showHelp: () => void): v
     case "show:ndwi":
       return void bench.look(command.slice(5) as Show);
     case "stretch":
-      if (session.scene) void seeing.stretch(session.scene, "view", bench.view?.bounds() ?? null);
+      if (session.scene) void seeing.stretch(session.scene, "view", bench.view?.frame.bounds() ?? null);
       return;
     case "help":
       return showHelp();

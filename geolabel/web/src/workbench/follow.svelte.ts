@@ -7,12 +7,20 @@ import type { Workbench } from "./workbench.svelte";
 export function follow(bench: Workbench): void {
   const { session, seeing } = bench;
   followSession(bench);
-  $effect(() => bench.view?.classes(session.project.classes));
-  $effect(() => bench.view?.hideClasses(session.hidden));
-  $effect(() => bench.view?.showLabels(seeing.labelsShown));
-  $effect(() => bench.view?.fill(prefs.fill, prefs.labels, seeing.drawn));
+  $effect(() => bench.view?.labels.classes(session.project.classes));
+  $effect(() => bench.view?.labels.hide(session.hidden));
+  $effect(() => bench.view?.labels.show(seeing.labelsShown));
+  $effect(() => bench.view?.labels.fill(prefs.fill, prefs.labels, seeing.drawn));
   $effect(() => {
-    for (const s of bench.scenes) bench.view?.styleScene(s, $state.snapshot(seeing.look(s.id)));
+    const { backdrop } = bench.view?.pictures ?? {};
+    if (!backdrop) return;
+    backdrop.onFailure = (sentence) => {
+      bench.backdrops.failure = sentence;
+    };
+    backdrop.show(bench.backdrops.shown, bench.backdrops.opacity);
+  });
+  $effect(() => {
+    for (const s of bench.scenes) bench.view?.pictures.style(s, $state.snapshot(seeing.look(s.id)));
   });
 }
 
@@ -44,8 +52,8 @@ function followSession(bench: Workbench): void {
   });
   $effect(() => {
     if (session.reloads > 0) {
-      void bench.view?.refreshTiles(true);
-      void bench.view?.load();
+      void bench.view?.labels.refresh(true);
+      void bench.view?.labels.load();
     }
   });
   $effect(() => {
@@ -55,6 +63,7 @@ function followSession(bench: Workbench): void {
   });
   $effect(() => {
     session.draft;
+    session.measured;
     session.className;
     bench.view?.drawDraft();
   });
@@ -64,6 +73,6 @@ function followSession(bench: Workbench): void {
     bench.view?.drawTroubles();
   });
   $effect(() => {
-    if (bench.view) void places.around(bench.view.bounds(), session.scene);
+    if (bench.view) void places.around(bench.view.frame.bounds(), session.scene);
   });
 }

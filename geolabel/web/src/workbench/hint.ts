@@ -16,6 +16,7 @@ const HINTS: Record<Tool | "vertex" | "vertices" | "turning", string> = {
   lasso: "Drag round whole labels · Shift at the end adds to the selection · hold Space to pan",
   line: "Enter or the last vertex ends the line · Backspace removes the last vertex · Esc drops it",
   split: "Enter or the last place cuts · the line goes right across · Esc drops it",
+  measure: "Click along it · the first place again gives an area · Enter ends · Esc puts the tool away",
   point: "Click places a point · drag pans",
 };
 

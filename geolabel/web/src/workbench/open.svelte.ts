@@ -35,12 +35,12 @@ export function openMap(bench: Workbench, container: HTMLElement): () => void {
     made = opened;
     goToPlace(bench, opened);
     opened.map.on("moveend", () => {
-      void bench.places.around(opened.bounds(), bench.session.scene);
+      void bench.places.around(opened.frame.bounds(), bench.session.scene);
     });
     await addScenes(bench, opened);
     if (gone) return;
     bench.view = opened;
-    await opened.load();
+    await opened.labels.load();
   };
   void open();
   return () => {
@@ -55,12 +55,12 @@ function goToPlace(bench: Workbench, view: MapView): void {
   const here = place.project === bench.project.id;
   if (here) bench.seeing.take(place.looks);
   if (place.at && here) view.map.jumpTo(place.at);
-  else view.fitScenes(bench.padding());
+  else view.frame.fitScenes(bench.padding());
 }
 
 async function addScenes({ scenes, seeing }: Workbench, view: MapView): Promise<void> {
   const added = scenes.map((scene) =>
-    view.addScene(scene, $state.snapshot(seeing.look(scene.id))).catch((error: Error) => {
+    view.pictures.add(scene, $state.snapshot(seeing.look(scene.id))).catch((error: Error) => {
       seeing.failures[scene.id] = error.message;
     }),
   );

@@ -1,11 +1,15 @@
 /** The editor of one project as a whole: what is open over the map, and what was asked of it. */
+import { Backdrops } from "../backdrops.svelte";
 import { Comparing, type Way } from "../comparing.svelte";
 import type { Stage } from "../editor/commands";
+import { isDrawing } from "../editor/draft";
 import type { Box } from "../editor/editMode";
 import { boundsOf } from "../editor/geometry";
+import { pickIds } from "../editor/picking";
+import type { Camera, Padding } from "../map/frame";
 import { type Show, showsOf } from "../map/look";
 import type { Point } from "../map/steer";
-import type { Camera, MapView, Padding } from "../map/view";
+import type { MapView } from "../map/view";
 import { Places } from "../places.svelte";
 import { prefs } from "../prefs.svelte";
 import { isFor } from "../schema";
@@ -19,6 +23,7 @@ export class Workbench {
   readonly seeing: Seeing;
   readonly places: Places;
   readonly comparing: Comparing;
+  readonly backdrops = new Backdrops();
   /** Null until the map can be drawn on. */
   view = $state.raw<MapView | null>(null);
   root = $state.raw<HTMLElement | null>(null);
@@ -47,7 +52,7 @@ export class Workbench {
   readonly wide = $derived(this.exporting || this.dropped !== null || this.deciding !== undefined);
   readonly asking = $derived.by(() => {
     const { tool, className } = this.session;
-    return tool !== "select" && this.project.attributes.some((a) => isFor(a, className)) && !this.wide;
+    return isDrawing(tool) && this.project.attributes.some((a) => isFor(a, className)) && !this.wide;
   });
   readonly inspecting = $derived.by(
     () => (this.session.tool === "select" && this.session.selection.length > 0 && !this.wide) || this.asking,
@@ -68,6 +73,8 @@ export class Workbench {
     this.places = new Places(project.id);
     this.comparing = new Comparing(this.seeing);
     this.stage = this.#stage();
+    // Where nothing lies on the Earth, no map of it fits.
+    if (scenes.some((scene) => scene.bounds)) void this.backdrops.load();
   }
 
   #stage(): Stage {
@@ -77,7 +84,7 @@ export class Workbench {
       get view() {
         return view();
       },
-      reveal: (label) => view()?.reveal(boundsOf(label.content.geometry), this.padding()),
+      reveal: (label) => view()?.frame.reveal(boundsOf(label.content.geometry), this.padding()),
       closePanel: () => {
         const was = this.exporting;
         this.exporting = false;
@@ -108,8 +115,8 @@ export class Workbench {
   /** To what is selected, or to the scenes. */
   zoom(): void {
     const bounds = this.session.bounds();
-    if (bounds) this.view?.fit(bounds, this.padding());
-    else this.view?.fitScenes(this.padding());
+    if (bounds) this.view?.frame.fit(bounds, this.padding());
+    else this.view?.frame.fitScenes(this.padding());
   }
 
   pickScene(id: string): void {
@@ -118,8 +125,8 @@ export class Workbench {
     const found = this.scenes.find((s) => s.id === id);
     if (!found) return;
     this.seeing.change(id, { visible: true });
-    this.view?.orderScenes();
-    this.view?.fitScenes(this.padding(), found);
+    this.view?.pictures.order();
+    this.view?.frame.fitScenes(this.padding(), found);
   }
 
   /** Show a place or a shape that was asked for; Esc takes the mark away. */
@@ -128,12 +135,12 @@ export class Workbench {
     view?.flag(geometry);
     const [w, s, e, n] = boundsOf(geometry);
     if (w === e && s === n) view?.map.jumpTo({ center: [w, s], zoom: Math.max(view.map.getZoom(), 16) });
-    else view?.fit([w, s, e, n], this.padding(), false);
+    else view?.frame.fit([w, s, e, n], this.padding(), false);
   }
 
   async goToLabel(id: number): Promise<void> {
-    const bounds = await this.session.selectIds([id]);
-    if (bounds) this.view?.fit(bounds, this.padding());
+    const bounds = await pickIds(this.session, [id]);
+    if (bounds) this.view?.frame.fit(bounds, this.padding());
   }
 
   /** Show a change that was not saved, and decide it when the label was changed twice. */
@@ -147,7 +154,7 @@ export class Workbench {
     this.exporting = false;
     const there = trouble.kind === "refused" && session.labels.get(trouble.key)?.content;
     session.select(there ? [trouble.key] : []);
-    if (content) this.view?.fit(boundsOf(content.geometry), this.padding());
+    if (content) this.view?.frame.fit(boundsOf(content.geometry), this.padding());
   }
 
   endDeciding(): void {
@@ -167,7 +174,7 @@ export class Workbench {
     this.dropped = null;
     this.comparing.stop();
     if (!this.exporting) return;
-    this.view?.fitScenes(
+    this.view?.frame.fitScenes(
       this.padding(),
       this.scenes.find((s) => s.id === this.session.scene),
     );
@@ -182,11 +189,11 @@ export class Workbench {
   /** Show what is in a file before it is imported. */
   previewed(look: FileLook | null): void {
     this.view?.flag(look && { type: "GeometryCollection", geometries: look.shapes });
-    if (look?.bounds) this.view?.fit(look.bounds, this.padding());
+    if (look?.bounds) this.view?.frame.fit(look.bounds, this.padding());
   }
 
   imported(): void {
-    void this.session.refresh().then(() => this.view?.load());
+    void this.session.refresh().then(() => this.view?.labels.load());
   }
 
   // Seeing
