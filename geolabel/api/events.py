@@ -30,7 +30,7 @@ EVENT_STREAM = "text/event-stream"
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Server-sent events, without end: `hello`, `changes`, `reset`, `people`, `gone`.",
+        "description": "Server-sent events, without end: `hello`, `changes`, `reset`, `project`, `people`, `gone`.",
         "content": {EVENT_STREAM: {}},
     }
 }
@@ -66,7 +66,7 @@ async def follow(
     """What happens to a project's labels, whoever does it and wherever, and who is at work on it.
 
     `changes` tells one change set; `features` is null when it is large: read what you show again. `reset` says the same
-    after too long an absence.
+    after too long an absence. `project` says that its classes, attributes, guidelines, title or scenes are others now.
     """
     if last_event_id is not None and last_event_id != "":
         if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 20):

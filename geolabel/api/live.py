@@ -1,6 +1,7 @@
 """What happens in projects, told to everybody who has them open: one look at the database for all of them.
 
-A process looks twice a second, as long as somebody listens, at one number: the change sequence of the workspace. Only when
+A process looks twice a second, as long as somebody listens, at one number: the change sequence of the workspace, and at the
+one row of each project that is open. Only when
 it has grown are changes read, once for all listeners of a project. So whoever writes is seen, also from another process,
 on the command line, or in QGIS.
 """
@@ -28,7 +29,7 @@ from geolabel.model import CRS84
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
-    from geolabel.model import Annotation, Changeset
+    from geolabel.model import Annotation, Changeset, Project
     from geolabel.store.presence import Person, Presence
     from geolabel.store.store import Store
 
@@ -54,11 +55,13 @@ class _Channel:
 
     Attributes:
         seen: the last change that was told.
+        project: as it was told last: its classes, attributes, guidelines, scenes.
         people: as they were told last.
         queues: of the listeners; None ends one.
     """
 
     seen: int
+    project: Project
     people: list[Person] = field(default_factory=list)
     queues: set[asyncio.Queue[bytes | None]] = field(default_factory=set)
 
@@ -105,8 +108,8 @@ class Live:
             NotFound: no such project.
         """
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        now, missed = await anyio.to_thread.run_sync(self._missed, project, since)
-        channel = self._channels.setdefault(project, _Channel(now))
+        now, missed, found = await anyio.to_thread.run_sync(self._missed, project, since)
+        channel = self._channels.setdefault(project, _Channel(now, found))
         if channel.seen != now and since is None:
             now = channel.seen
         channel.queues.add(queue)
@@ -115,11 +118,11 @@ class Live:
         first = [*missed, event("hello", {"seen": now}, now), _told(channel.people)]
         return self._stream(project, channel, queue, first)
 
-    def _missed(self, project: str, since: int | None) -> tuple[int, list[bytes]]:
+    def _missed(self, project: str, since: int | None) -> tuple[int, list[bytes], Project]:
         with self._store.one_moment():
-            self._store.project(project)
+            found = self._store.project(project)
             now = self._store.changes()
-            return now, [] if since is None or since >= now else self._read(project, since)[0]
+            return now, [] if since is None or since >= now else self._read(project, since)[0], found
 
     async def _stream(
         self, project: str, channel: _Channel, queue: asyncio.Queue[bytes | None], first: list[bytes]
@@ -150,25 +153,34 @@ class Live:
                 # Whatever it is, those who listen are to hear of what comes after it.
                 log.exception("What happens in the workspace cannot be seen")
                 found = {}
-            for project, (events, seen, people) in found.items():
+            for project, (events, seen, people, now) in found.items():
                 channel = self._channels.get(project)
                 if channel is None or channel.seen != cursors[project]:
                     continue
                 channel.seen = seen
+                if now is not None and now != channel.project:
+                    channel.project = now
+                    events.append(event("project", {}))
                 if people != channel.people:
                     channel.people = people
                     events.append(_told(people))
                 channel.tell(events)
             await asyncio.sleep(LOOK_S)
 
-    def _look(self, cursors: dict[str, int]) -> dict[str, tuple[list[bytes], int, list[Person]]]:
+    def _look(self, cursors: dict[str, int]) -> dict[str, tuple[list[bytes], int, list[Person], Project | None]]:
         people = self._presence.people(list(cursors))
         changes = self._store.changes()
         found = {}
         for project, seen in cursors.items():
             events, last = ([], seen) if changes <= seen else self._read_new(project, seen)
-            found[project] = (events, max(changes, last), people[project])
+            found[project] = (events, max(changes, last), people[project], self._now(project))
         return found
+
+    def _now(self, project: str) -> Project | None:
+        try:
+            return self._store.project(project)
+        except NotFound:
+            return None
 
     def _read_new(self, project: str, seen: int) -> tuple[list[bytes], int]:
         try:

@@ -137,6 +137,18 @@ def test_people_come_select_and_leave(server: httpx.Client, stream: Stream) -> N
     assert stream.wait("people", 3)[-1]["data"] == []
 
 
+def test_a_change_of_the_classes_is_told_and_that_of_a_label_is_none(server: httpx.Client, stream: Stream) -> None:
+    url = "/api/projects/atlanta"
+    classes = server.get(url).json()["classes"]
+    server.post(ITEMS, json=feature()).raise_for_status()
+    stream.wait("changes")
+    assert stream.heard("project") == []
+    server.patch(url, json={"classes": [{**c, "color": "#123456"} for c in classes]}).raise_for_status()
+    stream.wait("project")
+    server.patch(url, json={"guidelines": "Roofs, not walls."}).raise_for_status()
+    stream.wait("project", 2)
+
+
 def test_what_cannot_be(server: httpx.Client) -> None:
     assert server.get("/api/collections/nowhere/events").status_code == 404
     assert server.get(EVENTS, headers={"Last-Event-ID": "x"}).status_code == 400

@@ -154,3 +154,25 @@ def test_edits_from_elsewhere_appear_and_undo_leaves_them_alone(editor: Editor) 
     page.keyboard.press("Control+z")
     expect(page.get_by_test_id("toast")).to_contain_text("somebody else has changed it since")
     assert editor.labels("building")[-1]["id"] == made["id"]
+
+
+def test_classes_that_somebody_changes_are_others_at_once(editor: Editor) -> None:
+    page, server = editor.page, editor.server
+
+    def roof() -> NDArray[np.float64]:
+        shot = page.screenshot(clip={"x": 611, "y": 212, "width": 10, "height": 10})
+        mean: NDArray[np.float64] = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), float).mean(axis=(0, 1))
+        return mean
+
+    before = roof()
+    classes = server.get("api/projects/kampala")["classes"]
+    green = [{**c, "color": "#00ff00"} if c["name"] == "building" else c for c in classes]
+    new = {"classes": [*green, {"name": "water"}], "guidelines": "Roofs, *not* walls."}
+    httpx.patch(f"{server.url}api/projects/kampala", json=new, timeout=30).raise_for_status()
+    expect(page.locator("[data-testid=class-row][data-class=water]")).to_be_visible()
+    swatch = page.locator("[data-testid=class-row][data-class=building] .swatch")
+    expect(swatch).to_have_attribute("style", re.compile("#00ff00"))
+    expect(page.get_by_test_id("toast")).to_have_text("Somebody has changed the classes.")
+    editor.until(lambda: bool((roof() - before)[1] > 8))
+    page.get_by_test_id("guide-toggle").click()
+    expect(page.get_by_test_id("guidelines")).to_contain_text("Roofs, not walls.")

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import io
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import geopandas
 import httpx
+import numpy as np
 import pytest
 import shapely
+from PIL import Image
 from playwright.sync_api import expect
 
 import geolabel
 from tests.web.conftest import opened, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from playwright.sync_api import Browser
+
+    from tests.web.conftest import Editor
 
 pytestmark = pytest.mark.web
 
 SIDE = 80
 
 
-def test_labels_are_drawn_from_tiles_and_edited_exactly(browser: Browser, tmp_path: Path, data: Path) -> None:
-    folder = tmp_path / "many"
+@contextmanager
+def many(browser: Browser, folder: Path, data: Path, asked: list[str]) -> Iterator[Editor]:
+    """Kampala under 6,400 boxes, numbered from the south-west to the north, column by column."""
     with geolabel.open(folder, create=True) as workspace:
         scene = workspace.add_scene(data / "pairs/kampala_rgb_buildings/kampala_z20_rgb.tif")
         project = workspace.create_project("Kampala", scenes=[scene], classes=["building", "road"])
@@ -36,24 +46,59 @@ def test_labels_are_drawn_from_tiles_and_edited_exactly(browser: Browser, tmp_pa
             for j in range(SIDE)
         ]
         project.add(geopandas.GeoDataFrame(geometry=boxes, crs="OGC:CRS84"), class_name="building")
-    asked: list[str] = []
     with serving(folder) as server, opened(browser, server, asked=asked) as editor:
-        page = editor.page
+        yield editor
+
+
+def tiles_in(asked: list[str]) -> set[tuple[int, int, int]]:
+    """Zoom, column and row of the label tiles that were asked for."""
+    found = [re.search(r"/(\d+)/(\d+)/(\d+)\.mvt", url) for url in asked]
+    return {(int(m[1]), int(m[2]), int(m[3])) for m in found if m}
+
+
+def touched(tile: tuple[int, int, int], box: tuple[float, ...]) -> bool:
+    """Whether a tile, with its margin, meets a box in degrees (near the equator, where Mercator is straight)."""
+    z, x, y = tile
+    side = 360 / 2**z
+    west, north = x * side - 180, 180 - y * side
+    margin = side * 64 / 4096
+    ring = shapely.box(west - margin, north - side - margin, west + side + margin, north + margin)
+    return bool(ring.intersects(shapely.box(*box)))
+
+
+def look(editor: Editor, x: int, y: int) -> NDArray[np.float64]:
+    """The mean colour of a label and of the ground at its edges."""
+    shot = editor.page.screenshot(clip={"x": x - 4, "y": y - 4, "width": 8, "height": 8})
+    mean: NDArray[np.float64] = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=float).mean(axis=(0, 1))
+    return mean
+
+
+def find_label(editor: Editor) -> tuple[int, int]:
+    """Click until a label is selected: its number, and where on the screen."""
+    page = editor.page
+    page.keyboard.press("v")
+    for x in range(700, 720, 2):
+        page.mouse.click(x, 400)
+        page.wait_for_timeout(150)
+        if page.get_by_test_id("inspector").is_visible():
+            break
+    expect(page.get_by_test_id("inspector")).to_be_visible()
+    return int(page.get_by_test_id("editor").get_attribute("data-selected") or 0), x
+
+
+def test_labels_are_drawn_from_tiles_and_edited_exactly(browser: Browser, tmp_path: Path, data: Path) -> None:
+    asked: list[str] = []
+    with many(browser, tmp_path / "many", data, asked) as editor:
+        page, server = editor.page, editor.server
         assert any(".mvt" in url for url in asked)
         assert not any("/items?" in url for url in asked)
         assert editor.count("building") == f"{SIDE * SIDE:,}"
+        shown = tiles_in(asked)
 
-        # A click reads the one label exactly, and a change asks for no tile.
-        page.keyboard.press("v")
-        page.wait_for_timeout(0)
-        for x in range(700, 720, 2):
-            page.mouse.click(x, 400)
-            page.wait_for_timeout(150)
-            if page.get_by_test_id("inspector").is_visible():
-                break
-        expect(page.get_by_test_id("inspector")).to_be_visible()
-        id_ = int(page.get_by_test_id("editor").get_attribute("data-selected") or 0)
+        # A click reads the one label exactly; a change asks for the tiles anew that it touches, and for no others.
+        id_, x = find_label(editor)
         assert [url for url in asked if f"/items/{id_}" in url and "history" not in url] != []
+        box = shapely.geometry.shape(server.get(f"api/collections/kampala/items/{id_}")["geometry"]).bounds
         asked.clear()
         page.keyboard.press("2")
         editor.saved()
@@ -63,13 +108,16 @@ def test_labels_are_drawn_from_tiles_and_edited_exactly(browser: Browser, tmp_pa
         page.keyboard.press("Delete")
         editor.saved()
         expect(page.get_by_test_id("editor")).to_have_attribute("data-selected", "")
-        page.mouse.click(x, 400)  # it is not there any more, though the tiles still have it
+        page.mouse.click(x, 400)  # it is not there any more, whatever the tiles have
         page.wait_for_timeout(300)
         assert page.get_by_test_id("editor").get_attribute("data-selected") != str(id_)
         page.keyboard.press("Control+z")
         editor.saved()
         assert editor.labels("road")[0]["id"] == id_
-        assert [url for url in asked if ".mvt" in url] == []
+        editor.until(lambda: tiles_in(asked) != set())
+        assert tiles_in(asked) == {tile for tile in shown if touched(tile, box) and tile in tiles_in(asked)}
+        assert len(tiles_in(asked)) < len(shown)
+        page.keyboard.press("Escape")
 
         # Somebody else's change of what no exact shape is known of shows, too.
         other = next(n for n in (1, 2, 3) if n != id_)
@@ -84,3 +132,77 @@ def test_labels_are_drawn_from_tiles_and_edited_exactly(browser: Browser, tmp_pa
             page.wait_for_timeout(200)
         editor.until(lambda: any("/items?" in url for url in asked))
         editor.ready()
+
+
+def test_a_label_that_changes_never_leaves_the_screen(browser: Browser, tmp_path: Path, data: Path) -> None:
+    asked: list[str] = []
+    with many(browser, tmp_path / "many", data, asked) as editor:
+        page, server = editor.page, editor.server
+        id_, x = find_label(editor)
+        page.keyboard.press("Escape")
+        page.mouse.move(640, 700)
+        editor.ready()
+        before = look(editor, x, 400)
+        page.keyboard.down("Alt")
+        page.keyboard.down("h")
+        editor.until(lambda: bool(np.abs(look(editor, x, 400) - before).max() > 8))
+        bare = look(editor, x, 400)
+        page.keyboard.up("h")
+        page.keyboard.up("Alt")
+        editor.until(lambda: bool(np.abs(look(editor, x, 400) - before).max() < 2))
+
+        # Somebody makes it a road: over the tiles first, then in the tile that comes anew.
+        asked.clear()
+        url = f"{server.url}api/collections/kampala/items/{id_}"
+        httpx.patch(url, json={"properties": {"class": "road"}}, timeout=30).raise_for_status()
+        seen = []
+        came = 0
+        while came < 8:
+            seen.append(look(editor, x, 400))
+            came += bool(tiles_in(asked))
+        editor.ready()
+        after = look(editor, x, 400)
+        assert np.abs(after - before).max() > 8
+        for colour in seen:
+            from_label = min(float(np.abs(colour - one).max()) for one in (before, after))
+            assert from_label < float(np.abs(colour - bare).max()), f"{colour} is bare ground {bare}"
+            assert from_label < 15, f"{colour} is neither {before} nor {after}"
+
+
+def test_labels_that_the_page_has_not_read_are_stepped_to_and_lassoed(
+    browser: Browser, tmp_path: Path, data: Path
+) -> None:
+    asked: list[str] = []
+    with many(browser, tmp_path / "many", data, asked) as editor:
+        page = editor.page
+        selected = page.get_by_test_id("editor")
+        page.keyboard.press("]")
+        expect(selected).to_have_attribute("data-selected", "1")
+        page.keyboard.press("]")
+        expect(selected).to_have_attribute("data-selected", "2")
+        page.keyboard.press("Alt+]")
+        expect(selected).to_have_attribute("data-selected", "2 3")
+        page.keyboard.press("[")
+        expect(selected).to_have_attribute("data-selected", "2")
+        page.keyboard.press("[")
+        page.keyboard.press("[")
+        expect(page.get_by_test_id("toast")).to_contain_text("No label comes before this one.")
+        page.keyboard.press("Escape")
+        page.keyboard.press("[")
+        expect(selected).to_have_attribute("data-selected", str(SIDE * SIDE))
+        page.keyboard.press("Escape")
+        page.keyboard.press("z")
+        editor.ready()
+
+        def lasso(x: int, y: int, reach: int) -> None:
+            page.keyboard.press("Shift+v")
+            page.mouse.move(x, y)
+            page.mouse.down()
+            for dx, dy in ((1, 0), (1, 1), (0, 1), (0, 0.1)):
+                page.mouse.move(x + dx * reach, y + dy * reach, steps=8)
+            page.mouse.up()
+
+        lasso(700, 400, 60)
+        editor.until(lambda: len((selected.get_attribute("data-selected") or "").split()) > 4)
+        lasso(420, 110, 545)
+        expect(page.get_by_test_id("toast")).to_contain_text(re.compile(r"\d,\d{3} labels lie in this lasso"))

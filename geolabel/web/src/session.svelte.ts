@@ -93,6 +93,7 @@ export class Session {
     this.#unfollow = follow(project.id, {
       changes: (told) => this.others.hear(told),
       reset: () => void this.#reload(),
+      project: () => void this.#renew(),
       people: (people) => this.people.hear(people),
     });
     this.labels.listen(() => {
@@ -170,6 +171,20 @@ export class Session {
       this.#counts = { ...(await api.project(this.project.id)).counts };
     } catch {
       // the numbers come right with the next change
+    }
+  }
+
+  /** Somebody has changed the classes, the guidelines or the like. */
+  async #renew(): Promise<void> {
+    const now = await api.project(this.project.id).catch(() => null); // the next change brings it
+    if (!now) return;
+    const before = this.project;
+    this.project = now;
+    if (!this.classNamed(this.className)) this.className = now.classes[0]?.name ?? "";
+    if (now.scenes.join() !== before.scenes.join()) {
+      this.say("This project has other scenes now. Load the page again to see them.");
+    } else if (JSON.stringify(now.classes) !== JSON.stringify(before.classes)) {
+      this.say("Somebody has changed the classes.");
     }
   }
 

@@ -110,10 +110,15 @@ function leave({ session, view, closePanel, endComparing }: Stage): void {
   else session.select([]);
 }
 
-async function go(by: 1 | -1, { session, view, reveal }: Stage, add = false): Promise<void> {
+/** Steps that are under way: each goes on from where the one before it led. */
+let steps: Promise<void> = Promise.resolve();
+
+function go(by: 1 | -1, { session, view, reveal }: Stage, add = false): void {
   if (session.tool !== "select") session.pickTool("select");
-  const label = view && !view.labels.exact ? await stepFar(session, by, add) : step(session, by, add);
-  if (label) reveal(label);
+  steps = steps.then(async () => {
+    const label = view && !view.labels.exact ? await stepFar(session, by, add) : step(session, by, add);
+    if (label) reveal(label);
+  });
 }
 
 async function classmates({ session, view }: Stage): Promise<void> {

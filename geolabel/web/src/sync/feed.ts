@@ -27,12 +27,15 @@ export interface Hearer {
   changes(told: Told): void;
   /** Too much happened: read again what is shown. */
   reset(): void;
+  /** Its classes, attributes, guidelines, title or scenes may be others now. */
+  project(): void;
   people(people: Person[]): void;
 }
 
-type Heard = { name: "changes" | "reset" | "people" | "hello" | "gone"; data: unknown; seen: number };
+const NAMES = ["hello", "changes", "reset", "project", "people", "gone"] as const;
 
-const NAMES = ["hello", "changes", "reset", "people", "gone"] as const;
+type Heard = { name: (typeof NAMES)[number]; data: unknown; seen: number };
+
 const AGAIN_MS = 5000;
 
 /** Listen until told to stop. */
@@ -41,12 +44,15 @@ export function follow(project: string, hearer: Hearer): () => void {
   const address = `/api/collections/${encodeURIComponent(project)}/events`;
   let seen: number | null = null;
   let people: Person[] = [];
+  let greeted = false; // a second time, the line was cut in between
 
   const hear = ({ name, data, seen: number }: Heard) => {
     if (number > 0 || seen === null) seen = Math.max(seen ?? 0, number);
     if (name === "changes") hearer.changes(data as Told);
     else if (name === "reset") hearer.reset();
-    else if (name === "people") {
+    else if (name === "project" || (name === "hello" && greeted)) hearer.project();
+    if (name === "hello") greeted = true;
+    if (name === "people") {
       people = data as Person[];
       hearer.people(people);
     }
