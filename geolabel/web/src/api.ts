@@ -58,7 +58,9 @@ export interface OperationBody {
   other_ids?: number[];
   geometry?: Geometry;
   scene?: string;
+  /** In metres on the ground. */
   tolerance?: number;
+  distance?: number;
   /** False: neighbours are left as they are. */
   borders?: boolean;
 }

@@ -11,6 +11,7 @@ export type Command =
       | "duplicate"
       | "smooth"
       | "simplify"
+      | "buffer"
       | "fill"
       | "explode"
       | "rejoin"
@@ -31,6 +32,8 @@ export type Command =
   | "previous:add"
   | "review"
   | "class:all"
+  | "class:lock"
+  | "list"
   | "zoom"
   | "outline"
   | "panels"
@@ -99,6 +102,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   tool("line", "Line", "l"),
   tool("point", "Point", "d"),
   tool("measure", "Measure", "m"),
+  { group: "Classes and tools", does: "Lock or open the class", command: "class:lock", keys: ["Alt+l"] },
   { group: "Drawing", does: "Close outline, done", command: "finish", keys: ["Enter"] },
   { group: "Drawing", does: "Remove last vertex", command: "back", keys: ["Backspace"] },
   { group: "Drawing", does: "Cancel, then unselect", command: "escape", keys: ["Escape"] },
@@ -122,6 +126,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   label("label:duplicate", "Duplicate", "Ctrl+d"),
   label("label:smooth", "Smooth"),
   label("label:simplify", "Simplify"),
+  label("label:buffer", "Widen or narrow"),
   label("label:subtract", "Subtract neighbours"),
   label("label:union", "Unite with neighbours"),
   label("label:clip", "Clip to neighbours"),
@@ -157,6 +162,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   seeing("stretch", "Stretch to view", "s"),
   seeing("outline", "Outline or fill", "i"),
   seeing("zoom", "Zoom to selection, or scene", "z"),
+  seeing("list", "List the labels in view", "Shift+l"),
   seeing("panels", "Panels on or off", "\\"),
   everywhere("undo", "Undo", "Ctrl+z"),
   everywhere("redo", "Redo", "Ctrl+Shift+z", "Ctrl+y"),

@@ -1,5 +1,6 @@
 /** One project on the screen: its labels, what is selected, and every edit, which goes to the map, the history and the queue. */
 import * as api from "./api";
+import { Amount } from "./editor/amount.svelte";
 import { type Draft, isDrawing, KIND_OF, type Tool } from "./editor/draft";
 import { boundsOf, type Path, unite, unrolled } from "./editor/geometry";
 import { Hand } from "./editor/hand.svelte";
@@ -36,6 +37,7 @@ export class Session {
   readonly #unfollow: () => void;
   readonly hand = new Hand(this);
   readonly work = new Work(this);
+  readonly amount = new Amount(this);
 
   project: Project = $state.raw() as Project;
   /** The scene in hand: on top of the others, and where new labels belong. */
@@ -54,6 +56,8 @@ export class Session {
   /** What was measured last, until another tool is taken in hand. */
   measured = $state.raw<Draft | null>(null);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
+  /** Classes whose labels cannot be picked or changed. */
+  locked = $state.raw<ReadonlySet<string>>(new Set());
   toast = $state.raw<Toast | null>(null);
   /** Grows with every change of the labels. */
   revision = $state(0);
@@ -96,6 +100,8 @@ export class Session {
       project: () => void this.#renew(),
       people: (people) => this.people.hear(people),
     });
+    this.labels.locks = (content) => this.locked.has(content.class);
+    this.labels.onLocked = ({ class: name }) => this.say(`${name} is locked. Its lock, or Alt+L, opens it.`);
     this.labels.listen(() => {
       this.revision += 1;
       const there = this.selection.filter((key) => this.labels.get(key)?.content);
@@ -142,6 +148,11 @@ export class Session {
   /** Labels on screen in order of key, the hidden classes left out. */
   visible(): LiveLabel[] {
     return this.labels.all().filter((label) => !this.hidden.has(label.content.class));
+  }
+
+  /** Of those, what may be picked and changed. */
+  open(): LiveLabel[] {
+    return this.visible().filter((label) => !this.locked.has(label.content.class));
   }
 
   bounds(): Bounds | null {
@@ -298,6 +309,7 @@ export class Session {
 
   select(keys: number[]): void {
     if (keys.length !== this.selection.length || keys.some((key, i) => key !== this.selection[i])) this.hand.end();
+    this.amount.end();
     this.vertex = null;
     this.preview = null;
     this.selection = keys;
@@ -368,6 +380,19 @@ export class Session {
         .filter((label) => !next.has(label.content.class))
         .map((label) => label.key),
     );
+  }
+
+  /** Keep the labels of a class as they are, or no more: they are seen, and snapped to. */
+  toggleLock(name: string): void {
+    const next = new Set(this.locked);
+    if (!next.delete(name)) next.add(name);
+    this.locked = next;
+    this.select(
+      this.selected()
+        .filter((label) => !next.has(label.content.class))
+        .map((label) => label.key),
+    );
+    this.say(next.has(name) ? `${name} is locked: its labels cannot be picked or changed.` : `${name} is open again.`);
   }
 
   say(text: string, undo = false): void {

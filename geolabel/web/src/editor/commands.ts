@@ -44,7 +44,8 @@ export function work(command: Command, stage: Stage): boolean {
     "label:square": selected(() => square(session)),
     "label:duplicate": selected(() => duplicate(session, stage.view?.frame.pixel ?? 0)),
     "label:smooth": selected(() => smooth(session)),
-    "label:simplify": selected(() => session.work.simplify()),
+    "label:simplify": selected(() => session.amount.ask("simplify")),
+    "label:buffer": selected(() => session.amount.ask("buffer")),
     "label:fill": selected(() => fillHoles(session)),
     "label:explode": selected(() => explode(session)),
     "label:rejoin": selected(() => rejoin(session)),
@@ -68,6 +69,7 @@ export function work(command: Command, stage: Stage): boolean {
     "next:add": () => go(1, stage, true),
     "previous:add": () => go(-1, stage, true),
     review: () => review(stage),
+    "class:lock": () => session.toggleLock(session.selected()[0]?.content.class ?? session.className),
     "class:all": () => {
       if (session.tool !== "select") session.pickTool("select");
       void classmates(stage);
@@ -104,7 +106,7 @@ function undo({ session, view }: Stage): void {
 }
 
 function leave({ session, view, closePanel, endComparing }: Stage): void {
-  if (view?.cancel() || closePanel() || session.hand.cancel() || endComparing()) return;
+  if (session.amount.end() || view?.cancel() || closePanel() || session.hand.cancel() || endComparing()) return;
   if (session.vertex) session.vertex = null;
   else if (session.tool !== "select") session.pickTool("select");
   else session.select([]);

@@ -1,7 +1,7 @@
 /** What the hand does with the selected labels: vertices, borders, turning; and what is odd about what it makes. */
 import type { Scope } from "../keys";
 import { prefs } from "../prefs.svelte";
-import type { Session } from "../session.svelte";
+import type { LiveLabel, Session } from "../session.svelte";
 import type { Bounds, Geometry, Position } from "../types";
 import { insertOnEdge, insertShared, moveShared, removeShared } from "./borders";
 import { outline, type Tool } from "./draft";
@@ -56,7 +56,7 @@ export class Hand {
   withVertex(key: number, { kind, path, position }: Pick<Handle, "kind" | "path" | "position">, to: Position): Shapes {
     const geometry = this.session.labels.get(key)?.content?.geometry;
     if (!geometry) return new Map();
-    const all = prefs.sharing ? this.session.labels.all() : [];
+    const all = prefs.sharing ? this.#shared() : [];
     if (kind === "midpoint") {
       const edge = edgeAt(geometry, path);
       const shared = edge ? insertShared(all, edge, to) : new Map<number, Geometry>();
@@ -75,7 +75,14 @@ export class Hand {
       this.session.say(`${kind === "vertex" ? "Moved" : "Added"} a vertex of ${all.size} labels.`, true);
   }
 
+  /** The labels that a vertex may be moved, put in or taken out of together. */
+  #shared(): LiveLabel[] {
+    const { labels, locked } = this.session;
+    return labels.all().filter(({ content }) => !locked.has(content.class));
+  }
+
   #insert(shapes: Map<number, Geometry>, key: number, at: Position): void {
+    if (this.session.locked.has(this.session.labels.get(key)?.content?.class ?? "")) return;
     const geometry = shapes.get(key) ?? this.session.labels.get(key)?.content?.geometry;
     const more = geometry && insertOnEdge(geometry, at);
     if (more && more !== geometry) shapes.set(key, more);
@@ -96,7 +103,7 @@ export class Hand {
     const own = removeVertex(geometry, path);
     if (!own) return session.say("Nothing would be left of this shape. Delete the label to remove it.");
     const at = vertices(geometry).find((vertex) => samePath(vertex.path, path))?.position;
-    const shapes = prefs.sharing && at ? removeShared(session.labels.all(), at) : new Map<number, Geometry>();
+    const shapes = prefs.sharing && at ? removeShared(this.#shared(), at) : new Map<number, Geometry>();
     session.reshape("Delete vertex", shapes.set(label.key, own));
     if (shapes.size > 1) session.say(`Deleted a vertex of ${shapes.size} labels.`, true);
   }

@@ -14,7 +14,7 @@ const union = (session: Session, keys: number[], add: boolean): number[] =>
 /** All labels that lie wholly in a box. */
 export function pickInside(session: Session, box: Bounds, add: boolean): void {
   const inside = session
-    .visible()
+    .open()
     .filter((label) => within(boundsOf(label.content.geometry), box))
     .map((label) => label.key);
   session.select(union(session, inside, add));
@@ -23,7 +23,7 @@ export function pickInside(session: Session, box: Bounds, add: boolean): void {
 /** All labels that lie wholly in a ring. */
 export function pickInRing(session: Session, ring: Position[], add: boolean): void {
   const inside = session
-    .visible()
+    .open()
     .filter(({ content }) => vertices(content.geometry).every(({ position }) => insideRing(ring, position)))
     .map((label) => label.key);
   session.select(union(session, inside, add));
@@ -33,7 +33,7 @@ export function pickInRing(session: Session, ring: Position[], add: boolean): vo
 /** All labels of a class that are here: of the selected label's, or of the picked one. */
 export function pickClassmates(session: Session): void {
   const name = session.selected()[0]?.content.class ?? session.className;
-  const all = session.visible().filter(({ content }) => content.class === name);
+  const all = session.open().filter(({ content }) => content.class === name);
   session.select(all.map((label) => label.key));
   session.say(
     all.length > 0 ? `${plural(all.length, "label", "labels")} of ${name} selected.` : `There is no ${name} here.`,
@@ -64,7 +64,7 @@ export async function pickToReview(session: Session): Promise<LiveLabel | null> 
 
 /** The next or previous label of those that are here, from the one that was selected last; `add` keeps those that are. */
 export function step(session: Session, by: 1 | -1, add = false): LiveLabel | undefined {
-  const all = session.visible();
+  const all = session.open();
   const last = session.selection.at(-1);
   const open = add ? all.filter(({ key }) => key === last || !session.selection.includes(key)) : all;
   const at = open.findIndex((label) => label.key === last);
@@ -78,7 +78,8 @@ export async function stepFar(session: Session, by: 1 | -1, add = false): Promis
   const last = session.labels.get(session.selection.at(-1) ?? 0)?.id ?? null;
   const none = by === 1 ? "No label comes after this one." : "No label comes before this one.";
   const taken = new Set(add ? session.selection.map((key) => session.labels.get(key)?.id) : []);
-  const open = ({ id, properties }: LabelFeature) => !session.hidden.has(properties.class) && !taken.has(id);
+  const open = ({ id, properties }: LabelFeature) =>
+    !session.hidden.has(properties.class) && !session.locked.has(properties.class) && !taken.has(id);
   return await asked(session, add, none, () => nextOf(session.items, last, by, open));
 }
 

@@ -1,8 +1,9 @@
 /** Exact operations on labels: the server works them out on the stored doubles, and the answer is one edit. */
 import { type OperationBody, type OperationName, Unreachable } from "../api";
-import { inSentence, plural } from "../format";
+import { count, inSentence, plural } from "../format";
 import type { Edit, LiveLabel, Session } from "../session.svelte";
 import type { Geometry, OperationAnswer } from "../types";
+import type { Kind } from "./amount.svelte";
 import { boundsOf, within } from "./geometry";
 import type { Warning } from "./warnings";
 
@@ -84,15 +85,37 @@ export class Work {
     });
   }
 
-  simplify(): Promise<void> {
+  /** @param metres how far an outline may move; how much wider a label gets. */
+  reshape(operation: Kind, metres: number): Promise<void> {
     const subjects = this.session.selected();
+    const verb = { simplify: "Simplify", buffer: metres < 0 ? "Narrow" : "Widen" }[operation];
+    const done = { simplify: "Simplified to", buffer: `${metres < 0 ? "Narrowed" : "Widened"}, to` }[operation];
     return this.#run({
-      operation: "simplify",
-      title: subjects.length > 1 ? `Simplify ${subjects.length} labels` : "Simplify",
+      operation,
+      title: subjects.length > 1 ? `${verb} ${subjects.length} labels` : verb,
       subjects,
-      says: ({ features }) =>
-        `Simplified to ${plural(countOf(features.map((f) => f.geometry)), "vertex", "vertices")}.`,
+      more: amountOf(operation, metres),
+      says: ({ features }) => `${done} ${plural(countOf(features.map((f) => f.geometry)), "vertex", "vertices")}.`,
     });
+  }
+
+  /** What that would make of the selected labels. */
+  async look(operation: Kind, metres: number): Promise<{ shapes: ReadonlyMap<number, Geometry>; says: string }> {
+    const { session } = this;
+    const subjects = session.selected();
+    const shapes = new Map<number, Geometry>();
+    try {
+      const answer = await session.items.operate(operation, { ...bodyOf(subjects), ...amountOf(operation, metres) });
+      const made = answer.features.filter(({ from }) => from === undefined);
+      for (const feature of made) {
+        const key = feature.id === undefined ? subjects[0]?.key : session.labels.keyOf(feature.id);
+        if (key !== undefined) shapes.set(key, session.labels.contentOf({ ...feature, id: feature.id ?? 0 }).geometry);
+      }
+      const [before, after] = [subjects.map(({ content }) => content.geometry), made.map(({ geometry }) => geometry)];
+      return { shapes, says: `${count(countOf(before))} → ${plural(countOf(after), "vertex", "vertices")}` };
+    } catch (error) {
+      return { shapes, says: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   /** Do away with what is odd about the selected label. */
@@ -131,7 +154,7 @@ export class Work {
   /** The labels on screen whose box a shape meets. */
   #met(shape: Geometry): LiveLabel[] {
     const [w, s, e, n] = boundsOf(shape);
-    return this.session.visible().filter(({ content }) => {
+    return this.session.open().filter(({ content }) => {
       const box = boundsOf(content.geometry);
       return box[0] <= e && box[2] >= w && box[1] <= n && box[3] >= s;
     });
@@ -144,12 +167,7 @@ export class Work {
     this.doing = title;
     try {
       const known = operation === "repair" ? subjects : await this.#saved(subjects);
-      const body: OperationBody = { ids: [], features: [], ...more };
-      for (const label of known) {
-        if (label.id !== null && label.content === label.saved) body.ids.push(label.id);
-        else body.features.push(featureOf(label));
-      }
-      const answer = await session.items.operate(operation, body);
+      const answer = await session.items.operate(operation, { ...bodyOf(known), ...more });
       this.#apply(answer, title, known);
       session.say(says(answer), true);
     } catch (error) {
@@ -184,7 +202,7 @@ export class Work {
   }
 
   #apply({ features, neighbours, deleted }: OperationAnswer, title: string, subjects: LiveLabel[]): void {
-    const { labels } = this.session;
+    const { labels, locked } = this.session;
     const edits: Edit[] = [];
     const made: number[] = [];
     for (const feature of [...features, ...neighbours]) {
@@ -192,6 +210,7 @@ export class Work {
       const key = feature.id === undefined ? (fresh ? labels.newKey() : subjects[0]?.key) : labels.keyOf(feature.id);
       const before = key === undefined ? undefined : labels.get(key)?.content;
       if (key === undefined || (!fresh && !before)) continue;
+      if (before && locked.has(before.class)) continue;
       const after = labels.contentOf({ ...feature, id: feature.id ?? 0 });
       edits.push({ key, after: before ? { ...before, geometry: after.geometry } : after });
       if (!neighbours.includes(feature)) made.push(key);
@@ -203,6 +222,18 @@ export class Work {
     labels.commit(edits, title);
     this.session.select(made);
   }
+}
+
+const amountOf = (operation: Kind, metres: number): Partial<OperationBody> =>
+  operation === "simplify" ? { tolerance: metres } : { distance: metres };
+
+/** Labels by their numbers where the server has them as they are here, else as they are here. */
+function bodyOf(labels: LiveLabel[]): OperationBody {
+  const stored = (label: LiveLabel) => label.id !== null && label.content === label.saved;
+  return {
+    ids: labels.filter(stored).flatMap(({ id }) => id ?? []),
+    features: labels.filter((label) => !stored(label)).map(featureOf),
+  };
 }
 
 function featureOf({ id, content }: LiveLabel): OperationBody["features"][number] {

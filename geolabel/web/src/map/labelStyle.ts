@@ -65,7 +65,7 @@ const among = (classes: ReadonlySet<string>): ExpressionSpecification => [
   ["literal", [...classes]],
 ];
 
-const pattern = (color: ExpressionSpecification): ExpressionSpecification => [
+export const pattern = (color: ExpressionSpecification): ExpressionSpecification => [
   "image",
   ["concat", hatchNamed(""), color],
 ];

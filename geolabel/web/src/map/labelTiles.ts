@@ -27,6 +27,7 @@ const REACH = 4;
 
 export interface Hit {
   id: number;
+  className: string;
 }
 
 export function colorsOf(classes: LabelClass[]): ExpressionSpecification {
@@ -131,10 +132,10 @@ export class LabelTiles {
     const layers = this.style.layers.filter((layer) => !/-(casing|hatch)$/.test(layer));
     const found = box ? this.map.queryRenderedFeatures(box, { layers }) : this.map.queryRenderedFeatures({ layers });
     const hits = new Map<number, Hit & { size: number }>();
-    for (const { id, geometry } of found) {
+    for (const { id, geometry, properties } of found) {
       if (typeof id !== "number" || this.#stale.has(id) || hits.has(id)) continue;
       const size = box ? area(boundsOf(geometry as Geometry)) : 0;
-      hits.set(id, { id, size });
+      hits.set(id, { id, className: String(properties.class), size });
     }
     return [...hits.values()].sort((one, other) => one.size - other.size || other.id - one.id);
   }

@@ -211,10 +211,11 @@ export class LabelView {
     const { lng, lat } = this.map.unproject([x, y]);
     const degree = (256 * 2 ** (this.map.getZoom() + ZOOM_OFFSET)) / 360;
     const scale = { x: degree, y: degree / Math.cos((lat * Math.PI) / 180) };
-    const known = labelsAt(this.session.visible(), [lng, lat], scale);
+    const known = labelsAt(this.session.open(), [lng, lat], scale);
     if (!this.#tiles || this.session.loader.holds(this.frame.bounds())) return known;
-    const { labels } = this.session;
-    return [...new Set([...known, ...this.#tiles.at(x, y).map(({ id }) => labels.keyOf(id) ?? id)])];
+    const { labels, locked } = this.session;
+    const hits = this.#tiles.at(x, y).filter(({ className }) => !locked.has(className));
+    return [...new Set([...known, ...hits.map(({ id }) => labels.keyOf(id) ?? id)])];
   }
 
   remove(): void {

@@ -5,11 +5,13 @@ import { chains, midpoints, type Path, samePath, type Vertex, vertices, within }
 import { hasRoom } from "../editor/hit";
 import type { Snap } from "../editor/snap";
 import type { Bounds, Geometry, Position } from "../types";
-import { CASING } from "./labelLayers";
+import { CASING, pattern as hatch } from "./labelStyle";
 
 export interface Shown {
   geometry: Geometry;
   color: string;
+  /** Does another class have its colour? */
+  hatched: boolean;
   /** As it was before the drag that is under way. */
   before: Geometry | null;
   /** It is not selected, and changes with what is. */
@@ -54,6 +56,16 @@ export class Overlay {
         source: "selection",
         filter: ["all", selected, ["==", ["get", "kind"], "ring"]],
         paint: { "fill-color": ["get", "color"], "fill-opacity": 0.1, "fill-antialias": false },
+      },
+      "selection-casing",
+    );
+    map.addLayer(
+      {
+        id: "selection-hatch",
+        type: "fill",
+        source: "selection",
+        filter: ["all", selected, ["==", ["get", "hatched"], true]],
+        paint: { "fill-pattern": hatch(["get", "color"]), "fill-opacity": 0.3, "fill-antialias": false },
       },
       "selection-casing",
     );
@@ -161,9 +173,14 @@ export class Overlay {
   selection(shown: Shown[]): void {
     this.#set(
       "selection",
-      shown.flatMap(({ geometry, color, before, neighbour }) => [
+      shown.flatMap(({ geometry, color, hatched, before, neighbour }) => [
         ...(before ? [feature(before, { role: "before" })] : []),
-        feature(geometry, { role: neighbour ? "neighbour" : "now", color, kind: chains(geometry)[0]?.kind ?? "point" }),
+        feature(geometry, {
+          role: neighbour ? "neighbour" : "now",
+          color,
+          hatched: hatched && chains(geometry)[0]?.kind === "ring",
+          kind: chains(geometry)[0]?.kind ?? "point",
+        }),
       ]),
     );
   }

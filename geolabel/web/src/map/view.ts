@@ -192,6 +192,7 @@ export class MapView {
       [...labels, ...neighbours].map((label) => ({
         geometry: preview?.get(label.key) ?? label.content.geometry,
         color: session.colorOf(label.content.class),
+        hatched: session.isHatched(label.content.class),
         before: preview?.has(label.key) && labels.includes(label) ? label.content.geometry : null,
         neighbour: neighbours.includes(label),
       })),

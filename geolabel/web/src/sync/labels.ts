@@ -53,6 +53,10 @@ export class Labels {
   readonly #changes = new Changes();
   /** Keeps what was committed; set by who owns the labels. */
   onCommit: (name: string, steps: Step[]) => void = () => {};
+  /** Is a label not to be changed for now? */
+  locks: (content: Content) => boolean = () => false;
+  /** Hears of an edit that was not made, as it concerns such a label. */
+  onLocked: (content: Content) => void = () => {};
   /** When a write of a label was last answered, in writes. */
   readonly #written = new Map<number, number>();
   #writes = 0;
@@ -140,7 +144,9 @@ export class Labels {
     const steps = edits
       .map(({ key, after }) => ({ key, before: this.get(key)?.content ?? null, after }))
       .filter(({ before, after }) => !sameContent(before, after));
-    if (steps.length > 0) this.onCommit(name, steps);
+    const locked = steps.find(({ before }) => before && this.locks(before))?.before;
+    if (locked) this.onLocked(locked);
+    else if (steps.length > 0) this.onCommit(name, steps);
   }
 
   /** Does the label have changes that the server does not have? */

@@ -15,6 +15,8 @@ export function run(command: Command, bench: Workbench, showHelp: () => void): v
     case "outline":
       seeing.drawn = nextDrawn(seeing.drawn);
       return;
+    case "list":
+      return bench.toggleList();
     case "panels":
       prefs.panels = !prefs.panels;
       return;

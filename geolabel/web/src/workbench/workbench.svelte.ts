@@ -1,4 +1,5 @@
 /** The editor of one project as a whole: what is open over the map, and what was asked of it. */
+import { tick } from "svelte";
 import { Backdrops } from "../backdrops.svelte";
 import { Comparing, type Way } from "../comparing.svelte";
 import type { Stage } from "../editor/commands";
@@ -14,7 +15,7 @@ import { Places } from "../places.svelte";
 import { prefs } from "../prefs.svelte";
 import { isFor } from "../schema";
 import { Seeing } from "../seeing.svelte";
-import { Session } from "../session.svelte";
+import { type LiveLabel, Session } from "../session.svelte";
 import type { Trouble } from "../sync/saving.svelte";
 import type { FileLook, Geometry, Project, Scene } from "../types";
 
@@ -42,6 +43,8 @@ export class Workbench {
   /** A file of labels that is to be imported. */
   dropped = $state.raw<File | null>(null);
   seeking = $state(false);
+  /** Is the list of the labels in view unfolded? */
+  listing = $state(false);
   queueing = $state(false);
   #decided = $state<{ seq: number; key: number } | null>(null);
   /** The label that was changed twice, and is being decided. */
@@ -161,10 +164,26 @@ export class Workbench {
     this.#decided = null;
   }
 
+  /** Select a label of the list, and bring it onto the screen. */
+  pickLabel(label: LiveLabel): void {
+    if (this.session.locked.has(label.content.class)) return this.session.say(`${label.content.class} is locked.`);
+    if (this.session.tool !== "select") this.session.pickTool("select");
+    this.session.select([label.key]);
+    this.stage.reveal(label);
+  }
+
   /** Pick a class; in the middle of a drawing the keys stay with the map. */
   pickClass(name: string): void {
     this.session.pickClass(name);
     if (this.session.tool !== "select") this.view?.focus();
+  }
+
+  /** Unfold the list of the labels in view, and go there; or fold it. */
+  toggleList(): void {
+    this.listing = !this.listing;
+    if (!this.listing) return this.view?.focus();
+    prefs.panels = true;
+    void tick().then(() => this.root?.querySelector<HTMLElement>("[data-testid=label-item]")?.focus());
   }
 
   // Export and import
