@@ -61,7 +61,7 @@ def chips():
         yield Chip(
             number=number + 1, name=f"big_{col:.0f}_{row:.0f}", scene="big", split="train", window=(int(col), int(row), *size),
             grid=grid, bands=(1,), image=empty, valid=empty[0] == 0, hidden=empty[0] > 0, nodata=None, colors=("gray",), palette=None,
-            labels=labels, columns={}, ignore=255, stored=None, _drawn=None, _background=0,
+            labels=labels, columns={}, ignore=255, stored=None, _drawn=None, _background=0, _all_touched=False,
         )
 
 project = Project("big", "Big", "EPSG:32633", make_classes(CLASSES))

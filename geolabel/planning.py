@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from geolabel.geo import crs as crs_
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from shapely.geometry.base import BaseGeometry
 
@@ -76,23 +77,17 @@ def plan_export(
         scenes = [store.scene(scene) for scene in project.scenes]
         masks = check_clouds(spec, scenes, {s.id: s for s in store.scenes()} if spec.cloud_mask else {})
         coverage = store.coverage(project_id, at=state["changeset"])
-        labels = gather(project, _batches(store, project, state, spec), coverage, spec)
+        with closing(_batches(store, project, state, spec)) as batches:
+            labels = gather(project, batches, coverage, spec)
     progress(0.0, "Planning")
     if not chipped:
         return Planned(plan_without_chips(project, scenes, labels, spec), labels, state)
     return Planned(make_plan(project, scenes, labels, spec, masks), labels, state)
 
 
-def _batches(store: Store, project: Project, state: dict[str, Any], spec: ChipSpec) -> Iterator[LabelBatch]:
-    if spec.filter is None:
-        return store.batches(project.id, at=state["changeset"])
-    now = store.state(project.id)[1]["changeset"]
-    if now != state["changeset"]:
-        raise InvalidSpec(
-            f"filter looks at annotations as they are now, and project {project.id!r} was changed since snapshot "
-            f"{state['name']!r}; leave out the filter or the snapshot, or filter by status and classes."
-        )
-    return store.batches(project.id, where=_where(project, spec.filter))
+def _batches(store: Store, project: Project, state: dict[str, Any], spec: ChipSpec) -> Generator[LabelBatch]:
+    where = None if spec.filter is None else _where(project, spec.filter)
+    return store.batches(project.id, at=state["changeset"], where=where)
 
 
 def _placed(crs: str | None, shape: BaseGeometry, _predicate: Predicate) -> BaseGeometry:

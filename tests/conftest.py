@@ -51,6 +51,18 @@ def data() -> Path:
     return folder
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty file system of 50 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a small disk can be mounted by root on Linux only; a limit for files is tested everywhere")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50m", "geolabel-test", place], check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
 class Cluster:
     """A PostgreSQL server of its own, in a new folder, reached through a socket there and on 127.0.0.1."""
 

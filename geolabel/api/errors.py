@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from geolabel.errors import (
     StoreFailed,
     VersionConflict,
 )
+from geolabel.store.room import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,7 +112,7 @@ def _numbers(error: StoreFailed) -> dict[str, Any]:
 def _disk(_: Request, error: Exception) -> Response:
     """A file of ours that cannot be written: the disk is full; everything else is our mistake."""
     assert isinstance(error, OSError)
-    if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    if error.errno not in FULL:
         raise error
     log.error("%s", error)
     return problem(507, "The server's disk is full: make room and try again; nothing was kept of this request.")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import anyio
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
@@ -16,13 +12,11 @@ from zipstream import ZipStream
 from geolabel import formats
 from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.once import IdempotencyKey, read_once, replayed
-from geolabel.api.wire import BodyDep, Json, Refused, bad_member, bad_parameter, check_length, too_large
+from geolabel.api.wire import BodyDep, Json, Refused, bad_member
 from geolabel.chips.spec import ChipSpec
-from geolabel.errors import GeolabelError, InvalidCRS, InvalidSpec, NotFound, Problem
-from geolabel.geo import crs as crs_
+from geolabel.errors import InvalidSpec, NotFound, Problem
 from geolabel.jobs import export_folder, remove_unneeded
 from geolabel.model import JobState
-from geolabel.store.room import check_room
 
 if TYPE_CHECKING:
     from geolabel.model import Job
@@ -31,10 +25,6 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api", tags=["jobs"], dependencies=[Depends(known_parameters)], default_response_class=Json)
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1, description="Id of the job.")]
-
-
-_GROWTH = 4
-"""Bytes on the disk for a byte of an import: its body, the labels, their index, and the log that they go through."""
 
 
 class NewExport(BaseModel):
@@ -92,108 +82,6 @@ def _check_spec(values: dict[str, Any]) -> None:
         ChipSpec.from_json(values)
     except InvalidSpec as error:
         raise InvalidSpec(str(error), [Problem("/chips", str(error))]) from error
-
-
-@router.post("/projects/{project}/imports", status_code=202)
-async def import_labels(
-    *,
-    request: Request,
-    context: ContextDep,
-    project: str,
-    class_field: Annotated[str | None, Query(description="The property that names the class.")] = None,
-    class_: Annotated[str | None, Query(alias="class", description="One class for all, instead.")] = None,
-    crs: Annotated[str | None, Query(description="CRS of the coordinates; CRS84.")] = None,
-    on_invalid: Annotated[
-        Literal["reject", "repair", "skip"] | None, Query(description="What to do with invalid shapes.")
-    ] = None,
-    source: Annotated[
-        str,
-        Query(
-            min_length=1,
-            max_length=200,
-            description="What the labels come from: a later import of the same name updates them by their ids.",
-        ),
-    ] = "the body",
-    id_field: Annotated[
-        str | None, Query(description="The property with those ids; the `id` of the features when not given.")
-    ] = None,
-    prune: Annotated[
-        bool, Query(description="Delete what an earlier import of that name made and this one does not have.")
-    ] = False,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
-    """Add the labels of a GeoJSON file, all or none; follow the job at the `Location`."""
-    project_ = await anyio.to_thread.run_sync(context.store.project, project)
-    if class_field is not None and class_ is not None:
-        raise bad_parameter("class", "the class comes from class_field or is one for all, not both")
-    if class_ is not None and class_ not in {c.name for c in project_.classes}:
-        known = ", ".join(c.name for c in project_.classes)
-        raise bad_parameter("class", f"the project has {known}; got {class_!r:.80}")
-    try:
-        name = None if crs is None else crs_.normalise(crs)
-    except InvalidCRS as error:
-        raise bad_parameter("crs", str(error)) from error
-    if not source.isprintable():
-        raise bad_parameter("source", f"a name is printable text, got {source!r:.80}")
-    read_once(request, idempotency_key, "")  # refused before the body comes, not after it
-    file, digest = await receive(request, context, ".geojson")
-    once = read_once(request, idempotency_key, digest)
-    # By its place in the workspace, which may be moved, or restored elsewhere, before the job is done.
-    params = {
-        "file": f"imports/{file.name}",
-        "class_field": class_field,
-        "class": class_,
-        "crs": name,
-        "on_invalid": on_invalid,
-        "name": source,
-        "id_field": id_field,
-        "prune": prune,
-        "max_vertices": context.settings.max_vertices,
-    }
-    try:
-        job = await anyio.to_thread.run_sync(partial(context.store.add_job, "import", project, params, once=once))
-    except GeolabelError:
-        await file.unlink(missing_ok=True)
-        raise
-    if once is not None and once.replayed:  # the job has the body of the first request
-        await file.unlink(missing_ok=True)
-    return accepted(context, job, once)
-
-
-async def receive(request: Request, context: Context, suffix: str) -> tuple[anyio.Path, str]:
-    """Write the body to a file of the workspace, up to the limit; the file, and the SHA-256 of the body.
-
-    Raises:
-        Refused: 413 when it is too large, 422 when it is empty.
-    """
-    limit = context.settings.max_body_mb * 1_000_000
-    check_length(request, limit)
-    folder = anyio.Path(context.store.folder) / "imports"
-    await folder.mkdir(parents=True, exist_ok=True)
-    if (length := request.headers.get("content-length", "")).isdigit():
-        check_room(context.store.folder, int(length) * _GROWTH, "The import")
-    file = folder / f"{uuid.uuid4().hex}{suffix}"
-    try:
-        digest = await _write(request, file, limit)
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await file.unlink(missing_ok=True)
-        raise
-    return file, digest
-
-
-async def _write(request: Request, file: anyio.Path, limit: int) -> str:
-    size, digest = 0, hashlib.sha256()
-    async with await file.open("wb") as target:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise too_large(limit)
-            digest.update(chunk)
-            await target.write(chunk)
-    if size == 0:
-        raise Refused(422, "The body is empty; expected a file.")
-    return digest.hexdigest()
 
 
 @router.get("/jobs")

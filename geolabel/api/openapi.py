@@ -49,7 +49,7 @@ _BODIES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("/api/projects/{project}", "patch"): ("ProjectPatch", (JSON, MERGE_PATCH)),
     ("/api/scenes/{scene}", "patch"): ("ScenePatch", (JSON, MERGE_PATCH)),
     ("/api/projects/{project}/exports", "post"): ("NewExport", (JSON,)),
-    ("/api/projects/{project}/imports", "post"): ("FeatureCollection", (GEOJSON, JSON)),
+    ("/api/projects/{project}/imports", "post"): ("Labels", (GEOJSON, JSON, ZIP)),
     ("/api/projects/{project}/uploads/{upload}/import", "post"): ("ImportUpload", (JSON,)),
     ("/api/projects/{project}/predictions", "post"): ("Predictions", (JSON, GEOJSON, ZIP)),
     ("/api/collections/{project}/batch", "post"): ("Batch", (JSON,)),
@@ -92,6 +92,7 @@ _FEATURES = {
 }
 _VERSION = {"id": {"type": "integer"}, "version": {"type": "integer"}}
 _SCHEMAS: dict[str, Any] = {
+    "Labels": {"description": "GeoJSON, or a file in the pixels of chips (see `format`), or a zip of such files."},
     "Predictions": {"description": "COCO results, GeoJSON, or a zip of files in any format that is read."},
     "Geometry": _GEOMETRY,
     "Feature": {"type": "object", "required": ["type", "geometry", "properties"], "properties": _FEATURE},

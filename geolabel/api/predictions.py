@@ -10,17 +10,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from geolabel import formats
 from geolabel.api.context import ContextDep, known_parameters
-from geolabel.api.jobs import accepted, receive
+from geolabel.api.imports import check_dataset, receive
+from geolabel.api.jobs import accepted
 from geolabel.api.once import IdempotencyKey, read_once
 from geolabel.api.wire import ZIP, Json, bad_parameter
-from geolabel.errors import GeolabelError, InvalidInput, NotFound
+from geolabel.errors import GeolabelError, InvalidInput
 from geolabel.geo import crs as crs_
-from geolabel.jobs import export_folder
-from geolabel.model import JobState
 from geolabel.predictions import BackOptions, check_model
 
 if TYPE_CHECKING:
-    from geolabel.api.context import Context
     from geolabel.model import Project
 
 router = APIRouter(prefix="/api", tags=["jobs"], dependencies=[Depends(known_parameters)], default_response_class=Json)
@@ -84,7 +82,7 @@ async def import_predictions(
         "options": options,
     }
     if export is not None:
-        await anyio.to_thread.run_sync(_check_export, context, project, export)
+        await anyio.to_thread.run_sync(check_dataset, context, project, export)
     read_once(request, idempotency_key, "")  # refused before the body comes, not after it
     zipped = request.headers.get("content-type", "").lower() == ZIP
     file, digest = await receive(request, context, ".zip" if zipped else ".json")
@@ -110,17 +108,3 @@ def _checked(name: str, check: partial[Any]) -> Any:
         return check()
     except InvalidInput as error:
         raise bad_parameter(name, str(error)) from error
-
-
-def _check_export(context: Context, project: str, number: int) -> None:
-    """Refuse a job that is no dataset of this project."""
-    try:
-        job = context.store.job(number)
-    except NotFound as error:
-        raise bad_parameter("export", str(error)) from error
-    if job.kind != "export" or job.project != project or job.state is not JobState.DONE:
-        raise bad_parameter("export", f"job {number} is no finished export of project {project!r}")
-    if not (export_folder(context.store, number) / "manifest.json").is_file():
-        raise bad_parameter(
-            "export", f"the dataset of job {number} was removed; send the manifest with the predictions"
-        )

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_WITH_ARCHIVES = ("/predictions",)
+_WITH_ARCHIVES = ("/imports", "/predictions")
 _WITH_FILES = ("/uploads",)
 
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from geolabel import workflows
 from geolabel.api.context import Context, ContextDep, known_parameters
-from geolabel.api.jobs import accepted, receive
+from geolabel.api.imports import receive
+from geolabel.api.jobs import accepted
 from geolabel.api.wire import BYTES, BodyDep, Json, bad_member, bad_parameter
 from geolabel.errors import InvalidCRS, NotFound
 from geolabel.geo import crs as crs_

@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -73,6 +73,7 @@ class Chip:
     stored: Stored | None
     _drawn: Drawn
     _background: int
+    _all_touched: bool
 
     @property
     def _pixels(self) -> Window:
@@ -87,9 +88,7 @@ class Chip:
         """
         dtype = np.uint8 if self.ignore == 255 else np.uint16
         drawn = self._drawn
-        mask: NDArray[np.uint8 | np.uint16] = burn(
-            drawn.geometries, drawn.class_ids, self._pixels, dtype=dtype, background=self._background
-        )
+        mask: NDArray[np.uint8 | np.uint16] = self._burn(drawn.class_ids, dtype, self._background)
         mask[~self.valid | self.hidden] = self.ignore
         return mask
 
@@ -105,9 +104,22 @@ class Chip:
         values[~np.isin(drawn.ids, found)] = 0
         values[(drawn.ids == 0) & (drawn.class_ids == self.ignore)] = -1
         background = -1 if self._background == self.ignore else 0
-        mask = burn(drawn.geometries, values, self._pixels, dtype=np.int32, background=background)
+        mask = self._burn(values, np.int32, background)
         mask[~self.valid | self.hidden] = -1
         return mask
+
+    def _burn(self, values: NDArray[np.int64], dtype: type[Any], background: int) -> NDArray[Any]:
+        drawn = self._drawn
+        touched = drawn.ids > 0 if self._all_touched else None
+        return burn(drawn.geometries, values, self._pixels, dtype=dtype, background=background, touched=touched)
+
+    @property
+    def coverage(self) -> Literal["seen", "partial", "unseen"]:
+        """How much of the ground that has data can be learnt from: all of it, some or none."""
+        if self._background == 0 and (self._drawn.ids > 0).all() and not self.hidden.any():
+            return "seen" if self.valid.any() else "unseen"
+        known = self.semantic[self.valid] != self.ignore
+        return "unseen" if not known.any() else "seen" if known.all() else "partial"
 
 
 class ChipBuilder:
@@ -158,7 +170,7 @@ class ChipBuilder:
             self._open.__exit__(*sys.exc_info())  # `open_scene` says what it means
             raise
         if self._spec.around != "keep":
-            beyond = ~_covered(planned)
+            beyond = ~_covered(planned, all_touched=self._spec.all_touched)
             if self._spec.around == "ignore":
                 hidden |= beyond
             else:
@@ -184,6 +196,7 @@ class ChipBuilder:
             stored=stored,
             _drawn=planned.drawn,
             _background=self._background,
+            _all_touched=self._spec.all_touched,
         )
 
     def _reader(self, frame: Frame) -> FrameReader:
@@ -193,11 +206,13 @@ class ChipBuilder:
         return self._opened[1]
 
 
-def _covered(planned: PlannedChip) -> NDArray[np.bool_]:
+def _covered(planned: PlannedChip, *, all_touched: bool) -> NDArray[np.bool_]:
     """Where annotations are, (height, width)."""
     drawn, grid = planned.drawn, planned.grid
     window = (0, 0, grid.width, grid.height)
-    return burn(drawn.geometries, (drawn.ids > 0).astype(np.int64), window, dtype=np.uint8) > 0
+    there = drawn.ids > 0
+    touched = there if all_touched else None
+    return burn(drawn.geometries, there.astype(np.int64), window, dtype=np.uint8, touched=touched) > 0
 
 
 def _key(frame: Frame) -> tuple[object, ...]:

@@ -42,6 +42,7 @@ def burn(
     *,
     dtype: type[Value],
     background: int = 0,
+    touched: NDArray[np.bool_] | None = None,
 ) -> NDArray[Value]:
     """Burn shapes into a window, later ones over earlier ones.
 
@@ -55,6 +56,7 @@ def burn(
         window: (col, row, width, height).
         dtype: of the mask.
         background: where nothing is burnt.
+        touched: (n,) shapes that own every pixel that they touch; None for none.
 
     Returns:
         (height, width).
@@ -62,6 +64,15 @@ def burn(
     col, row, width, height = window
     mask = np.full((height, width), background, dtype=dtype)
     if not len(geometries):
+        return mask
+    if touched is not None and touched.any():
+        for run in np.split(np.arange(len(touched)), np.flatnonzero(np.diff(touched)) + 1):
+            rasterio.features.rasterize(
+                zip(geometries[run], values[run].tolist(), strict=True),
+                out=mask,
+                transform=Affine.translation(col, row),
+                all_touched=bool(touched[run[0]]),
+            )
         return mask
     _used.count += 1
     if _used.count <= _FEW or not (shapely.get_dimensions(geometries) == 2).all():

@@ -14,6 +14,7 @@ from geolabel.chips.assign import Lost
 from geolabel.chips.burn import mask_type
 from geolabel.chips.lay import in_crs_of
 from geolabel.chips.planned import Near, PlannedChip
+from geolabel.chips.resting import Resting
 from geolabel.geo import crs as crs_
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class PlannedChips(Sequence[PlannedChip]):
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._starts = np.cumsum([0, *(len(kept) for kept in plan.kept)])
-        self._wkb: tuple[int, NDArray[np.object_]] | None = None
+        self._wkb: tuple[int, Resting] | None = None
         self._priorities = {c.id: c.priority for c in plan.project.classes}
         self._ignore = mask_type(plan.project.classes)[1]
 
@@ -171,8 +172,8 @@ class PlannedChips(Sequence[PlannedChip]):
         seen, ignored = laid.cover.on(chip)
         return PlannedChip(number, name, split, plan.frames[of], window, turn, near, seen, ignored, self._ignore)
 
-    def _on_frame(self, of: int) -> NDArray[np.object_]:
-        """(labels,) WKB in the CRS of a frame: that of the project, or made anew for one frame at a time."""
+    def _on_frame(self, of: int) -> Resting:
+        """WKB in the CRS of a frame: that of the project, or made anew for one frame at a time."""
         plan, frame = self._plan, self._plan.frames[of]
         own, crs = plan.project.crs, frame.grid.crs
         if own is None or crs is None or crs_.same(own, crs):
@@ -182,9 +183,10 @@ class PlannedChips(Sequence[PlannedChip]):
         return self._wkb[1]
 
 
-def _transformed(plan: Plan, frame: Frame, rows: NDArray[np.int64]) -> NDArray[np.object_]:
-    wkb = np.full(len(plan.labels), None, dtype=object)
+def _transformed(plan: Plan, frame: Frame, rows: NDArray[np.int64]) -> Resting:
+    wkb = Resting(len(plan.labels))
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
-        wkb[part] = shapely.to_wkb(in_crs_of(plan.labels.shapes(part), plan.project.crs, frame.grid))
+        shapes = in_crs_of(plan.labels.shapes(part), plan.project.crs, frame.grid)
+        wkb.put(part, shapely.to_wkb(shapes).tolist())
     return wkb

@@ -72,6 +72,7 @@ class ChipSpec:
             name of a plugin such as `ukis-csmask`. Clouds are not learnt from.
         max_cloud: a chip of which more than this share of the data is cloud is left out, 0..1.
         around: what becomes of pixels outside of all annotations: `keep`, `black` in the image, or `ignore` in the masks.
+        all_touched: a pixel of a mask belongs to an annotation that touches it anywhere, and not only at its centre.
         classes: what a class is called in the dataset; several may become one, None leaves a class out.
         filter: CQL2 text: only annotations that it chooses.
         status: only annotations that stand there.
@@ -122,6 +123,7 @@ class ChipSpec:
     cloud_mask: str | tuple[tuple[str, str], ...] | None = None
     max_cloud: float = 1.0
     around: Literal["keep", "black", "ignore"] = "keep"
+    all_touched: bool = False
     classes: tuple[tuple[str, str | None], ...] = ()
     filter: str | None = None
     status: tuple[str, ...] = (Status.LABELLED.value, Status.ACCEPTED.value)
@@ -233,6 +235,7 @@ class ChipSpec:
             )
         else:
             knobs.number("negatives", self.negatives, 0, knobs.MOST)
+        knobs.flag("all_touched", self.all_touched)
         if self.classes:
             what = "an object {class: its name in the dataset, or null}"
             self._set("classes", knobs.text_to_text("classes", self.classes, what, nothing=True))

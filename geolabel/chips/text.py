@@ -128,5 +128,6 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "classes": _pairs,
     "cloud_mask": _pairs_or_word,
     "status": _words,
+    "all_touched": _yes_or_no,
     "stratify": _yes_or_no,
 }

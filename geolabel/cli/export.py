@@ -147,6 +147,14 @@ def export_(
             rich_help_panel=_LABELS,
         ),
     ] = None,
+    all_touched: Annotated[
+        bool | None,
+        typer.Option(
+            "--all-touched/--no-all-touched",
+            help="Masks own every pixel that a label touches, not only those whose centres it covers.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None,
     coco_holes: Annotated[
         Text, typer.Option("--coco-holes", help="Polygons with holes as rle or keyhole.", rich_help_panel=_LABELS)
     ] = None,

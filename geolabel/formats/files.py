@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
+BUILD = ".build"
+"""The folder of a dataset that is there only while it is built."""
+
 _BUFFER = 1 << 20
 
 
@@ -38,8 +41,14 @@ class Files(Protocol):
     def folder(self, path: str) -> None:
         """Make a folder that may stay empty; where there are no folders, nothing."""
 
+    def adopt(self, made: Path, path: str) -> None:
+        """Take a whole file that was made in `scratch`; it is gone from there."""
+
     def open(self, path: str) -> BinaryIO:
         """The file of that path, to write it bit by bit: new at the first call, the same one later."""
+
+    def scratch(self) -> Path:
+        """A folder of this machine for what is no part of the dataset; who puts something there removes it."""
 
     def finish(self) -> None:
         """The files that `open` opened are whole."""
@@ -104,12 +113,20 @@ class LocalFiles:
         """Make a folder."""
         (self.root / path).mkdir(parents=True, exist_ok=True)
 
+    def adopt(self, made: Path, path: str) -> None:
+        """Give a file that was made in `scratch` its place."""
+        made.replace(self._place(path))
+
     def open(self, path: str) -> BinaryIO:
         """The file of that path, to write it bit by bit."""
         if path not in self._opened:
             file = self.closing.enter_context(self._place(path).open("wb", buffering=_BUFFER))
             self._opened[path] = file
         return self._opened[path]
+
+    def scratch(self) -> Path:
+        """On the drive of the dataset, which has room for it; what a killed process leaves there goes with the records."""
+        return self._place(f"{BUILD}/scratch").parent
 
     def finish(self) -> None:
         """The files that `open` opened are whole."""

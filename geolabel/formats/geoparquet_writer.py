@@ -6,25 +6,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
+from geolabel.formats.rows import TYPES, rows_of, schema_of
 from geolabel.geo import crs as crs_
-from geolabel.model import CRS84, RARE_COLUMNS
+from geolabel.model import CRS84
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import ExitStack
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from geolabel.formats.base import Context
     from geolabel.model import LabelBatch, Project
-
-_NAMES = ("Point", "LineString", "", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon")
-_KINDS = {"enum": pa.string(), "text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 
 
 class GeoParquetWriter:
@@ -54,29 +49,16 @@ class AnnotationTable:
 
     def __init__(self, stream: BinaryIO, project: Project) -> None:
         self._crs = project.crs
-        columns: dict[str, pa.DataType] = {"note": pa.string(), "status": pa.string(), "source": pa.string()}
-        columns |= {"confidence": pa.float64(), "scene": pa.string(), "version": pa.int64()}
-        columns |= dict.fromkeys(RARE_COLUMNS, pa.string())
-        columns |= {a.name: _KINDS[a.kind] for a in project.attributes}
-        self._columns = columns
-        self._schema = pa.schema(
-            [("id", pa.int64()), ("class", pa.string()), *columns.items(), ("geometry", pa.binary())]
-        )
+        self._schema = schema_of(project)
         self._writer = pq.ParquetWriter(stream, self._schema, compression="snappy")
         self._types: set[str] = set()
         self._boxes: list[tuple[float, ...]] = []
 
     def add(self, batch: LabelBatch) -> None:
         """Write annotations, in order of id."""
-        none = [None] * len(batch.ids)
-        arrays = [pa.array(batch.ids), pa.array(batch.class_names, pa.string())]
-        for name, kind in self._columns.items():
-            values = batch.columns.get(name, none)
-            arrays.append(_texts(values) if kind == pa.string() else pa.array(list(values), kind))
-        arrays.append(pa.array(shapely.to_wkb(batch.geometries, output_dimension=3, flavor="iso"), pa.binary()))
-        self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
+        self._writer.write_batch(rows_of(batch, self._schema))
         pairs = zip(shapely.get_type_id(batch.geometries), shapely.has_z(batch.geometries), strict=True)
-        self._types |= {f"{_NAMES[kind]}{' Z' if solid else ''}" for kind, solid in set(pairs)}
+        self._types |= {f"{TYPES[kind]}{' Z' if solid else ''}" for kind, solid in set(pairs)}
         self._boxes.append(tuple(shapely.total_bounds(batch.geometries).tolist()))
 
     def close(self) -> None:
@@ -97,15 +79,6 @@ class AnnotationTable:
         """Close the file as it is, after an error."""
         if self._writer.is_open:
             self._writer.close()
-
-
-def _texts(values: Sequence[Any] | NDArray[np.object_]) -> pa.Array:
-    """Texts as they are; what else a column of texts holds as JSON."""
-    try:
-        return pa.array(values, pa.string())
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        plain = (v if v is None or isinstance(v, str) else orjson.dumps(v).decode() for v in values)
-        return pa.array(plain, pa.string())
 
 
 def write_annotations(files: ExitStack, path: Path, project: Project, batches: Iterator[LabelBatch]) -> int:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.plan import Plan
-    from geolabel.model import Project
 
 FORMAT_VERSION = 1
 
@@ -67,14 +66,11 @@ class ChipTable:
         return stream.getvalue()
 
 
-def chip_row(
-    chip: Chip, project: Project, *, scene_version: str, image: str, content: bytes, masks: Sequence[str]
-) -> bytes:
+def chip_row(chip: Chip, *, scene_version: str, image: str, content: bytes, masks: Sequence[str]) -> bytes:
     """The row of a chip whose files have been written, as JSON.
 
     Args:
         chip: the chip.
-        project: that is exported.
         scene_version: of the chip's scene.
         image: path of its image, relative to the dataset.
         content: the bytes of that file.
@@ -96,8 +92,7 @@ def chip_row(
             "bands": list(chip.bands),
             "value_min": low,
             "value_max": high,
-            # Complete labels mean that all ground was seen; else only labelled ground surely was.
-            "coverage": "seen" if project.unlabelled == "background" else "partial" if len(chip.labels) else "unseen",
+            "coverage": chip.coverage,
             "valid": float(chip.valid.mean()),
             "labels": len(chip.labels),
             "image": image,

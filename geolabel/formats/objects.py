@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
 from geolabel.errors import AlreadyExists, InvalidSpec, NotAllowed
+from geolabel.formats.files import BUILD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMES = ("s3", "gs", "az")
 
-_MARK = ".build/of"
+_MARK = f"{BUILD}/of"
 
 
 class ObjectFiles:
@@ -95,11 +97,23 @@ class ObjectFiles:
     def folder(self, path: str) -> None:
         """There are no folders in object storage."""
 
+    def adopt(self, made: Path, path: str) -> None:
+        """Write a file as an object."""
+        import obstore  # noqa: PLC0415
+
+        with self._said(), made.open("rb") as file:
+            obstore.put(self._store, path, file)
+        made.unlink()
+
     def open(self, path: str) -> BinaryIO:
         """A temporary file that becomes the object of that path in `finish`."""
         if path not in self._opened:
             self._opened[path] = self.closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - `closing` is one
         return self._opened[path]
+
+    def scratch(self) -> Path:
+        """Where this machine keeps temporary files."""
+        return Path(tempfile.gettempdir())
 
     def finish(self) -> None:
         """Write what `open` opened."""
@@ -172,7 +186,7 @@ def uploaded(url: str, *, resume: bool = False) -> Iterator[ObjectFiles]:
         files.remove("")
     try:
         yield files
-        files.remove(".build")
+        files.remove(BUILD)
     except BaseException:
         if not resume:
             files.remove("")

@@ -1,38 +1,81 @@
-"""GeoPackage, FlatGeobuf, Shapefile and KML through GDAL (pyogrio), without a clock: the same labels give the same bytes."""
+"""GeoPackage, FlatGeobuf, Shapefile and KML through GDAL (pyogrio), without a clock: the same labels give the same bytes.
+
+GDAL takes a file as a whole, and Arrow a batch at a time: the rows rest in a temporary file between the two, so that the
+memory is that of one batch.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pyogrio
 import shapely
 
 from geolabel.errors import InvalidSpec
 from geolabel.formats.areas import many
+from geolabel.formats.rows import GEOMETRY, TYPES, rows_of, schema_of
 from geolabel.geo import crs as crs_
 from geolabel.geo.pixels import DENSIFY_PX
 from geolabel.geo.shown import shown
-from geolabel.model import CRS84
+from geolabel.model import CRS84, RARE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from geolabel.formats.base import Context
+    from geolabel.formats.files import Files
     from geolabel.model import LabelBatch
 
 _CLOCK = "OGR_CURRENT_DATE"
 _THEN = "2000-01-01T00:00:00.000Z"
 _NAME_LENGTH = 10
+_NO_ROOM = 1_000_000  # bytes: what GDAL frees of a file that it gives up, at most
 _TEXT_LENGTH = 254
 _SORTS = {0: "points", 1: "lines", 2: "polygons"}
+
+
+class Shelf:
+    """Rows of annotations in a temporary file, until they are taken.
+
+    Attributes:
+        types: of the geometries: names, and whether one has heights.
+        solid: how many have heights.
+        count: of the rows.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._file = files.closing.enter_context(tempfile.TemporaryFile(dir=files.scratch()))  # noqa: SIM115 - `closing` is one
+        self._writer: pa.RecordBatchStreamWriter | None = None
+        self.types: set[str] = set()
+        self.solid = self.count = 0
+
+    def add(self, rows: pa.RecordBatch, shapes: NDArray[np.object_]) -> None:
+        """Keep rows and what is known of their shapes."""
+        if self._writer is None:
+            self._writer = pa.ipc.new_stream(self._file, rows.schema)
+        self._writer.write_batch(rows)
+        self.types |= {TYPES[kind] for kind in np.unique(shapely.get_type_id(shapes)).tolist()}
+        self.solid += int(shapely.has_z(shapes).sum())
+        self.count += len(shapes)
+
+    def take(self, schema: pa.Schema) -> pa.RecordBatchReader:
+        """All rows, a batch at a time; none of that schema when there are none."""
+        if self._writer is None:
+            return pa.RecordBatchReader.from_batches(schema, iter(()))
+        self._writer.close()
+        self._file.seek(0)
+        return pa.ipc.open_stream(self._file)
 
 
 class OgrWriter:
@@ -42,6 +85,7 @@ class OgrWriter:
     suffix: ClassVar[str]
     folder: ClassVar[str]
     options: ClassVar[dict[str, Any]] = {}
+    keeps_z: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         project = context.project
@@ -51,55 +95,41 @@ class OgrWriter:
             )
         self.context = context
         self.crs = project.crs
-        self._batches: list[LabelBatch] = []
+        self._schema = schema_of(project, ())
+        self._shelf = Shelf(context.files)
 
     def add(self, batch: LabelBatch) -> None:
-        """Keep the annotations of one batch: GDAL writes a file as a whole."""
-        self._batches.append(batch)
+        """Keep the annotations of one batch."""
+        self._schema = schema_of(self.context.project, [name for name in RARE_COLUMNS if name in batch.columns])
+        self._shelf.add(rows_of(batch, self._schema), batch.geometries)
 
     def close(self) -> Sequence[str]:
         """Write the file."""
-        frame = self._frame()
-        name = f"{self.folder}/{self.context.project.id}.{self.suffix}"
-        self._write(frame, name)
-        solid = int(shapely.has_z(frame.geometry.array).sum())
-        return (
-            ()
-            if not solid or self.keeps_z
-            else (f"{self.driver} holds no heights: {many(solid, 'annotation')} lost theirs.",)
-        )
+        shelf = self._shelf
+        [kind] = shelf.types if len(shelf.types) == 1 else ["Unknown"]
+        if shelf.solid and kind != "Unknown":
+            kind += " Z"
+        self._write(self.context.project.id, shelf.take(self._schema), kind)
+        lost = shelf.solid and not self.keeps_z
+        return (f"{self.driver} holds no heights: {many(shelf.solid, 'annotation')} lost theirs.",) if lost else ()
 
-    keeps_z: ClassVar[bool] = True
-
-    def _frame(self) -> gpd.GeoDataFrame:
-        kinds = {attribute.name: attribute.kind for attribute in self.context.project.attributes}
-        columns: dict[str, Any] = {"id": _joined([b.ids for b in self._batches], np.int64)}
-        columns["class"] = _joined([b.class_names for b in self._batches], object)
-        for name in dict.fromkeys(name for batch in self._batches for name in batch.columns):
-            values = _joined([b.columns.get(name, np.full(len(b.ids), None)) for b in self._batches], object)
-            columns[name] = pd.Series(values, dtype=_dtype(name, kinds))
-        shapes = _joined([b.geometries for b in self._batches], object)
-        crs = crs_.to_wkt(self.crs) if not self.crs.startswith(("EPSG:", "OGC:")) else self.crs
-        return gpd.GeoDataFrame(columns, geometry=self._shapes(shapes), crs=crs)
-
-    def _shapes(self, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-        return shapes
-
-    def _write(self, frame: gpd.GeoDataFrame, name: str, **options: Any) -> None:
-        """Write a frame, and put the files that come of it into the dataset."""
-        with tempfile.TemporaryDirectory() as folder, _no_clock():
-            path = Path(folder) / Path(name).name
-            types = set(frame.geom_type)
-            pyogrio.write_dataframe(
-                frame,
-                path,
-                driver=self.driver,
-                layer=path.stem,
-                geometry_type=None if len(types) == 1 else "Unknown",
-                **{**self.options, **options},
-            )
-            for file in sorted(Path(folder).iterdir()):
-                self.context.files.write(f"{self.folder}/{file.name}", file.read_bytes())
+    def _write(self, name: str, rows: pa.RecordBatchReader, geometry_type: str) -> None:
+        """Let GDAL make a file, and put what comes of it into the dataset."""
+        files = self.context.files
+        with tempfile.TemporaryDirectory(dir=files.scratch()) as folder, _no_clock():
+            with _told_when_full(Path(folder)):
+                pyogrio.write_arrow(
+                    rows,
+                    Path(folder) / f"{name}.{self.suffix}",
+                    layer=name,
+                    driver=self.driver,
+                    geometry_name=GEOMETRY,
+                    geometry_type=geometry_type,
+                    crs=self.crs if self.crs.startswith(("EPSG:", "OGC:")) else crs_.to_wkt(self.crs),
+                    **self.options,
+                )
+            for made in sorted(Path(folder).iterdir()):
+                files.adopt(made, f"{self.folder}/{made.name}")
 
 
 class GeoPackageWriter(OgrWriter):
@@ -123,17 +153,18 @@ class KmlWriter(OgrWriter):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        if not crs_.on_earth(self.crs):
+        self._stored = self.crs
+        if not crs_.on_earth(self._stored):
             raise InvalidSpec(
-                f"KML is longitude and latitude on the Earth; project {context.project.id!r} lies elsewhere ({crs_.label(self.crs)})."
+                f"KML is longitude and latitude on the Earth; project {context.project.id!r} lies elsewhere ({crs_.label(self._stored)})."
             )
+        self.crs = CRS84
+        finest = min((s.resolution for s in context.scenes if s.resolution), default=0.1)
+        self._tolerance = DENSIFY_PX * finest / crs_.METRES_PER_DEGREE
 
-    def _frame(self) -> gpd.GeoDataFrame:
-        return super()._frame().set_crs(CRS84, allow_override=True)
-
-    def _shapes(self, shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-        finest = min((s.resolution for s in self.context.scenes if s.resolution), default=0.1)
-        return shown(shapes, self.crs, CRS84, tolerance=DENSIFY_PX * finest / crs_.METRES_PER_DEGREE)
+    def add(self, batch: LabelBatch) -> None:
+        """Keep the annotations of one batch, in longitude and latitude."""
+        super().add(replace(batch, geometries=shown(batch.geometries, self._stored, CRS84, tolerance=self._tolerance)))
 
 
 class ShapefileWriter(OgrWriter):
@@ -142,59 +173,60 @@ class ShapefileWriter(OgrWriter):
     driver, suffix, folder = "ESRI Shapefile", "shp", "shapefile"
     options: ClassVar = {"layer_options": {"ENCODING": "UTF-8", "DBF_DATE_LAST_UPDATE": "2000-01-01"}}
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._shelves = {dimension: Shelf(context.files) for dimension in _SORTS}
+        self._names: dict[str, str] = {}
+        self._cut = 0
+
+    def add(self, batch: LabelBatch) -> None:
+        """Keep the annotations of one batch, by the sort of their shapes."""
+        schema = schema_of(self.context.project, [name for name in RARE_COLUMNS if name in batch.columns])
+        self._names = _short_names([name for name in schema.names if name != GEOMETRY]) | {GEOMETRY: GEOMETRY}
+        rows = rows_of(batch, schema)
+        columns = [
+            self._fitting(rows.column(field.name)) if field.type == pa.string() else rows.column(field.name)
+            for field in schema
+        ]
+        rows = pa.record_batch(columns, names=[self._names[name] for name in schema.names])
+        sorts = shapely.get_dimensions(batch.geometries)
+        for dimension in np.unique(sorts).tolist():
+            here = sorts == dimension
+            self._shelves[dimension].add(rows.filter(pa.array(here)), batch.geometries[here])
+
     def close(self) -> Sequence[str]:
         """Write the files; say what the table behind them cannot hold."""
-        frame = self._frame()
-        names = _short_names([c for c in frame.columns if c != "geometry"])
-        cut = 0
-        for column in (c for c in frame.columns if frame[c].dtype == object and c != "geometry"):
-            texts = [_cut(value) for value in frame[column]]
-            cut += sum(1 for old, new in zip(frame[column], texts, strict=True) if old != new)
-            frame[column] = pd.Series(texts, index=frame.index, dtype=object)
-        frame = frame.rename(columns=names)
-        sorts = shapely.get_dimensions(frame.geometry.array)
-        for dimension in np.unique(sorts).tolist():
-            some = frame[sorts == dimension]
-            plain = set(shapely.get_type_id(some.geometry.array)) <= {0, 1, 3}
-            kind = {0: "Point" if plain else "MultiPoint", 1: "LineString", 2: "Polygon"}[dimension]
-            if kind == "MultiPoint":
-                some = some.set_geometry(
-                    [g if "Multi" in g.geom_type else shapely.MultiPoint([g]) for g in some.geometry]
-                )
-            name = f"{self.folder}/{self.context.project.id}-{_SORTS[dimension]}.shp"
-            self._write(some, name, geometry_type=None if plain or dimension == 0 else "Unknown")
-        changed = [f"{old!r} is {new!r}" for old, new in names.items() if old != new]
+        for dimension, shelf in self._shelves.items():
+            if not shelf.count:
+                continue
+            rows, kind = shelf.take(pa.schema([])), TYPES[(0, 1, 3)[dimension]]
+            if "MultiPoint" in shelf.types:  # the one sort that is not of one type in a Shapefile
+                rows, kind = pa.RecordBatchReader.from_batches(rows.schema, _many_points(rows)), "MultiPoint"
+            self._write(f"{self.context.project.id}-{_SORTS[dimension]}", rows, kind + " Z" * (shelf.solid > 0))
+        changed = [f"{old!r} is {new!r}" for old, new in self._names.items() if old != new]
         said = []
         if changed:
             said.append(f"A Shapefile's column names have {_NAME_LENGTH} characters: {', '.join(changed)} there.")
-        if cut:
-            said.append(f"A Shapefile's texts have {_TEXT_LENGTH} bytes: {many(cut, 'text')} cut off.")
+        if self._cut:
+            said.append(f"A Shapefile's texts have {_TEXT_LENGTH} bytes: {many(self._cut, 'text')} cut off.")
         return said
 
-    def _write(self, frame: gpd.GeoDataFrame, name: str, **options: Any) -> None:
-        options.pop("geometry_type", None)
-        with tempfile.TemporaryDirectory() as folder, _no_clock():
-            path = Path(folder) / Path(name).name
-            pyogrio.write_dataframe(frame, path, driver=self.driver, **self.options)
-            for file in sorted(Path(folder).iterdir()):
-                self.context.files.write(f"{self.folder}/{file.name}", file.read_bytes())
+    def _fitting(self, column: pa.Array) -> pa.Array:
+        """Texts of as many bytes as the table behind a Shapefile holds."""
+        texts = column.to_pylist()
+        cut = [t if t is None else t.encode()[:_TEXT_LENGTH].decode(errors="ignore") for t in texts]
+        self._cut += sum(1 for old, new in zip(texts, cut, strict=True) if old != new)
+        return pa.array(cut, pa.string())
 
 
-def _joined(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
-    return np.concatenate([np.empty(0, dtype=dtype), *parts])
-
-
-def _dtype(name: str, kinds: Mapping[str, str]) -> str:
-    if name == "version":
-        return "int64"
-    if name == "confidence" or kinds.get(name) == "number":
-        return "float64"
-    return "boolean" if kinds.get(name) == "boolean" else "object"
-
-
-def _cut(value: Any) -> Any:
-    """A text of as many bytes as a table behind a Shapefile holds."""
-    return value.encode()[:_TEXT_LENGTH].decode(errors="ignore") if isinstance(value, str) else value
+def _many_points(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Points as MultiPoints of one."""
+    for batch in rows:
+        shapes = shapely.from_wkb(batch.column(GEOMETRY).to_pylist())
+        single = shapely.get_type_id(shapes) == 0
+        shapes[single] = shapely.multipoints(shapes[single][:, np.newaxis])
+        wkb = pa.array(shapely.to_wkb(shapes, output_dimension=3, flavor="iso"), pa.binary())
+        yield batch.set_column(batch.schema.get_field_index(GEOMETRY), GEOMETRY, wkb)
 
 
 def _short_names(names: list[str]) -> dict[str, str]:
@@ -208,6 +240,24 @@ def _short_names(names: list[str]) -> dict[str, str]:
             cut = name.encode()[: _NAME_LENGTH - len(f"_{number}")].decode(errors="ignore") + f"_{number}"
         short[name] = cut
     return short
+
+
+@contextmanager
+def _told_when_full(folder: Path) -> Iterator[None]:
+    """Say of a file that GDAL could not write that the disk is full, also where it keeps that to itself (as with KML).
+
+    Raises:
+        OSError: there is no room left where it was written.
+    """
+    error: Exception | None = None
+    try:
+        yield
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, RuntimeError) as caught:
+        error = caught
+    if shutil.disk_usage(folder).free < _NO_ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
+    if error is not None:
+        raise error
 
 
 @contextmanager

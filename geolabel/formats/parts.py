@@ -22,6 +22,7 @@ from geolabel.errors import InvalidSpec, NotFound
 from geolabel.formats.base import Context, Piece
 from geolabel.formats.contact_sheet import draw_cell
 from geolabel.formats.facts import facts_of
+from geolabel.formats.files import BUILD
 from geolabel.formats.images import image_bytes
 from geolabel.formats.manifest import chip_row
 
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from geolabel.chips.planned import PlannedChip
     from geolabel.formats.base import ChipWriter, Format
     from geolabel.formats.files import Files
-
-BUILD = ".build"
-"""The folder of a dataset that is there only while it is built."""
 
 CHIPS = 32
 """In a part: enough that sending one about costs little, few enough that all processes end at about the same time."""
@@ -188,7 +186,7 @@ class _Bench:
         pieces = [writer.write(chip) for writer in self._writers]
         masks = [mask for piece in pieces for mask in piece.masks]
         version = self._versions[chip.scene]
-        row = chip_row(chip, context.project, scene_version=version, image=path, content=content, masks=masks)
+        row = chip_row(chip, scene_version=version, image=path, content=content, masks=masks)
         cell = {"cell": draw_cell(chip, self._colors)} if chip.name in self._shown else {}
         return [Piece(lines={"row": row, "facts": facts_of(chip)}), Piece(lines=cell), *pieces]
 

@@ -90,8 +90,11 @@ def import_pictures(
     voc_base: int,
     author: str | None,
     progress: Progress,
+    job: int | None = None,
+    called: str | None = None,
 ) -> ImportReport:
-    """Import the labels of a pixel format. See `workflows.import_file`."""
+    """Import the labels of a pixel format. See `workflows.import_file`; `called` is what the file is called."""
+    called = called or path.name
     scenes = [store.scene(s) for s in project.scenes]
     with ExitStack() as held:
         file, name, places_file = _entered(held, path, format_name, manifest)
@@ -99,19 +102,31 @@ def import_pictures(
         home = _home(project, scenes, file, name, guide=guide, back=back, progress=progress)
         skip = (options.on_invalid or project.on_invalid) == "skip"
         if guide.count and not skip:
-            raise _refused(path.name, guide)
+            raise _refused(called, guide)
         if not len(home.objects):
-            raise _nothing(path.name, home, guide)
-        own = replace(options, class_field="class", class_name=None)
-        stream = labels_of(home.objects, path.name, project.crs)
-        report = intake.run(store, project, scenes, stream, own, author=author, progress=_later(progress))
-    return replace(
-        report,
-        read=home.read,
-        skipped=report.skipped + home.read - len(home.objects),
-        reasons={**report.reasons, **guide.reasons, **_not_alone(home)},
-        problems=(*guide.refused, *report.problems),
-    )
+            raise _nothing(called, home, guide)
+
+        def report(stored: ImportReport) -> ImportReport:
+            return replace(
+                stored,
+                read=home.read,
+                skipped=stored.skipped + home.read - len(home.objects),
+                reasons={**stored.reasons, **guide.reasons, **_not_alone(home)},
+                problems=(*guide.refused, *stored.problems),
+            )
+
+        stored = intake.run(
+            store,
+            project,
+            scenes,
+            labels_of(home.objects, called, project.crs),
+            replace(options, class_field="class", class_name=None),
+            author=author,
+            progress=_later(progress),
+            job=job,
+            result=lambda stored: report(stored).to_json(),
+        )
+    return report(stored)
 
 
 def suggest(

@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 import sqlalchemy as sa
 
+from geolabel.cql.evaluate import holds
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.geo.areas import Area
 from geolabel.model import BATCH_COLUMNS, LabelBatch
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping
 
+    from geolabel.cql import Where
     from geolabel.model import Annotation, Bounds, Status
     from geolabel.store.layers import Layer
 
@@ -102,6 +104,7 @@ def query(
     after: int,
     limit: int | None,
     areas: Sequence[Area] | None = None,
+    where: Where | None = None,
 ) -> list[Annotation]:
     """Annotations by id, as they were. See Store.query."""
     if limit is not None and limit < 0:
@@ -116,6 +119,7 @@ def query(
         status=status,
         after=after,
         limit=limit,
+        where=where,
     )
     return [to_annotation(row, geometry, layer) for _, row, geometry in hits]
 
@@ -129,12 +133,14 @@ def count(
     class_name: str | None,
     status: Status | None,
     areas: Sequence[Area] | None = None,
+    where: Where | None = None,
 ) -> int:
     """How many annotations a query without a limit would give. See Store.count."""
     layer = layers.find(connection, project)
     areas = _areas(bbox, areas)
-    if areas is not None:
-        return sum(1 for _ in states(connection, layer, at, areas=areas, class_name=class_name, status=status))
+    if areas is not None or where is not None:
+        found = states(connection, layer, at, areas=areas, class_name=class_name, status=status, where=where)
+        return sum(1 for _ in found)
     return sum(
         connection.execute(
             sa.select(sa.func.count()).select_from(table).where(*wanted, *_filters(table, class_name, status))
@@ -177,16 +183,18 @@ def _inside(box: Bounds, outer: Bounds) -> bool:
     return outer[0] < box[0] and outer[1] < box[1] and outer[2] > box[2] and outer[3] > box[3]
 
 
-def batches(connection: Connection, project: str, *, at: int, bbox: Bounds | None, size: int) -> Iterator[LabelBatch]:
+def batches(
+    connection: Connection, project: str, *, at: int, bbox: Bounds | None, size: int, where: Where | None = None
+) -> Iterator[LabelBatch]:
     """Annotations as arrays, as they were. See Store.batches."""
     if size < 1:
         raise InvalidInput(f"A batch holds at least one annotation, got the size {size}.")
     layer = layers.find(connection, project)
     if last_changeset(connection, project) <= at:
-        yield from search.batches(connection, project, bbox=bbox, size=size)
+        yield from search.batches(connection, project, bbox=bbox, size=size, where=where)
         return
     part: list[Hit] = []
-    for hit in states(connection, layer, at, areas=_areas(bbox, None)):
+    for hit in states(connection, layer, at, areas=_areas(bbox, None), where=where):
         part.append(hit)
         if len(part) == size:
             yield _batch(part, layer)
@@ -219,8 +227,9 @@ def states(
     status: Status | None = None,
     after: int = 0,
     limit: int | None = None,
+    where: Where | None = None,
 ) -> Iterator[Hit]:
-    """Every state that was there, in order of id; areas are tested on the exact geometry."""
+    """Every state that was there, in order of id; areas are tested on the exact geometry, and a filter on the whole state."""
     if limit == 0 or after >= MAX_KEY:
         return
     size = _ROWS_AT_ONCE if limit is None else min(limit, _ROWS_AT_ONCE)
@@ -233,9 +242,10 @@ def states(
         # The little that history has since then is found by `until` and put in order, not by going through all of it.
         order = table.c.id + 0 if table is history else table.c.id
         select = sa.select(*columns).where(*chosen).order_by(order)
-        if areas is None and limit is not None:
+        if areas is None and where is None and limit is not None:
             select = select.limit(limit)
-        sources.append(_hits(connection, select, areas, size))
+        hits = _hits(connection, select, areas, size)
+        sources.append(hits if where is None else _chosen(hits, where, layer))
     for number, hit in enumerate(heapq.merge(*sources, key=itemgetter(0))):
         if number == limit:
             break
@@ -260,6 +270,14 @@ def _hits(connection: Connection, select: sa.Select[Any], areas: Sequence[Area] 
         yield from (
             (row["id"], row, geometry) for row, geometry, is_hit in zip(rows, geometries, hit, strict=True) if is_hit
         )
+
+
+def _chosen(hits: Iterator[Hit], where: Where, layer: Layer) -> Iterator[Hit]:
+    """Those that a filter chooses: attributes that have gone since are in no column, so that no database can say."""
+    for number, row, geometry in hits:
+        attributes = attributes_in(row, layer)
+        if holds(where, lambda name, row=row, own=attributes: row[name] if name in row else own.get(name), geometry):
+            yield number, row, geometry
 
 
 def _sources(

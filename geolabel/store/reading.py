@@ -11,10 +11,9 @@ import numpy as np
 from geolabel.model import COVERAGE, Coverage, Status
 from geolabel.store import annotations as labels
 from geolabel.store import past, search
-from geolabel.store.timeline import refuse_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -74,12 +73,11 @@ class Reading(ABC):
 
         Raises:
             NotFound: no such project.
-            InvalidInput: a box that is none; a filter of the past.
+            InvalidInput: a box that is none.
             TooSlow: the time was over.
         """
         with self._read() as connection:
             if at is not None:
-                refuse_filter(where)
                 return past.query(
                     connection,
                     project,
@@ -90,6 +88,7 @@ class Reading(ABC):
                     after=after,
                     limit=limit,
                     areas=areas,
+                    where=where,
                 )
             return search.query(
                 connection,
@@ -162,9 +161,15 @@ class Reading(ABC):
         """How many annotations `query` would give without a limit."""
         with self._read() as connection:
             if at is not None:
-                refuse_filter(where)
                 return past.count(
-                    connection, project, at=at, bbox=bbox, class_name=class_name, status=status, areas=areas
+                    connection,
+                    project,
+                    at=at,
+                    bbox=bbox,
+                    class_name=class_name,
+                    status=status,
+                    areas=areas,
+                    where=where,
                 )
             return search.count(
                 connection,
@@ -205,7 +210,7 @@ class Reading(ABC):
         size: int = 10_000,
         at: int | None = None,
         where: Where | None = None,
-    ) -> Iterator[LabelBatch]:
+    ) -> Generator[LabelBatch]:
         """Annotations as arrays, in order of id, from one snapshot: changes made meanwhile are not seen.
 
         Args:
@@ -213,7 +218,7 @@ class Reading(ABC):
             bbox: in the project's CRS; only those whose exact geometry touches it.
             size: at most so many in a batch.
             at: number of a change set: as they were then (`changeset_at`).
-            where: only those that this is true for; not of the past.
+            where: only those that this is true for.
 
         Raises:
             NotFound: no such project.
@@ -221,6 +226,6 @@ class Reading(ABC):
         """
         with self._read() as connection:
             if at is not None:
-                yield from past.batches(connection, project, at=at, bbox=bbox, size=size)
+                yield from past.batches(connection, project, at=at, bbox=bbox, size=size, where=where)
                 return
             yield from search.batches(connection, project, bbox=bbox, size=size, where=where)

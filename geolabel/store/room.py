@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from geolabel.errors import StorageFull
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when there is no room: on the disk, in a quota, or for a file of that size."""
 
 RESERVE = 8_000_000
 """Bytes that large work leaves free, so that edits go on while somebody makes room."""
@@ -47,3 +53,29 @@ def check_room(place: str | Path, needed: int, what: str) -> None:
     raise StorageFull(
         f"{sentence} on the disk of {place}: make room.", f"{sentence}: make room.", needed=needed, free=free
     )
+
+
+@contextmanager
+def told_when_full(place: str | Path, what: str, advice: str) -> Iterator[None]:
+    """Say in a sentence that work of the block filled a disk.
+
+    Args:
+        place: where it writes.
+        what: begins the sentence: `The export`.
+        advice: ends the sentence for who is at the machine: what became of the work, and what to do.
+
+    Raises:
+        StorageFull: there was no room for a file.
+    """
+    free = free_bytes(place)
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        room = "" if free is None else f": it needs more than the {megabytes(free)} that were free when it began"
+        raise StorageFull(
+            f"{what} was stopped, because the disk of {place} is full{room}. {advice}",
+            f"{what} was stopped, because the disk is full{room}: make room and try again.",
+            free=free_bytes(place),
+        ) from error

@@ -6,7 +6,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from geolabel.errors import InvalidInput
 from geolabel.store import changesets, diff, history, past, revert, snapshots
 
 if TYPE_CHECKING:
@@ -224,13 +223,3 @@ class Timeline(ABC):
         """
         with self._read() as connection:
             return diff.diff(connection, project, a, b, after=after, limit=limit)
-
-
-def refuse_filter(where: object) -> None:
-    """The past is not searched by filters: attributes that have gone since are in no column.
-
-    Raises:
-        InvalidInput: there is a filter.
-    """
-    if where is not None:
-        raise InvalidInput("A filter cannot be combined with 'at'; choose by box, class and status.")

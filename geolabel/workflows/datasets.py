@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from geolabel.formats.dataset import Build, write_dataset
 from geolabel.formats.files import LocalFiles
 from geolabel.formats.report import ExportReport, make_report
 from geolabel.planning import plan_export
-from geolabel.store.room import check_room
+from geolabel.store.room import check_room, told_when_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +60,7 @@ def export(
         NotFound: no such project, snapshot or scene.
         InvalidSpec: an unknown format, or one that cannot hold this project; no chip is left.
         InvalidRaster: a scene's file is gone, damaged or changed.
+        StorageFull: no room on the disk; with `resume` what is done is kept, otherwise nothing is.
     """
     tell = progress or (lambda _share, _message: None)
     wanted = formats.chosen(format_names)
@@ -68,14 +70,23 @@ def export(
     else:
         staging.check_free(Path(out))
     chipped = any(f.space == "pixel" for f in wanted)
-    found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped, progress=tell)
+    scratch = tempfile.gettempdir()
+    with told_when_full(scratch, "The export", "Make room there, or set TMPDIR to a folder of a larger disk."):
+        found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped, progress=tell)
     plan, labels, state = found.plan, found.labels, found.state
     if dry_run:
         names = [f.name for f in wanted]
         return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
+    where = scratch if remote else Path(out).absolute().parent
     if not remote:
-        check_room(Path(out).absolute().parent, _size_of_images(plan), "The export")
-    with objects.uploaded(str(out), resume=resume) if remote else staging.staged(Path(out), resume=resume) as place:
+        check_room(where, _size_of_images(plan), "The export")
+    kept = (
+        "What is done is kept: make room, and go on with --resume." if resume else "Nothing of it was kept: make room."
+    )
+    with (
+        told_when_full(where, "The export", kept),
+        objects.uploaded(str(out), resume=resume) if remote else staging.staged(Path(out), resume=resume) as place,
+    ):
         files = LocalFiles(place) if isinstance(place, Path) else place
         report = write_dataset(plan, labels, wanted, files, Build(engine, resume, tell), snapshot=state)
     tell(1.0, f"Wrote {Path(out).name}")

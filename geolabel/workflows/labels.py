@@ -112,6 +112,8 @@ def import_file(
     options: intake.Options | None = None,
     author: str | None = None,
     progress: Progress | None = None,
+    job: int | None = None,
+    called: str | None = None,
 ) -> intake.ImportReport:
     """Bring the labels of a file of any format into a project, all or none. See `import_labels`.
 
@@ -129,6 +131,8 @@ def import_file(
         options: classes, ids, invalid shapes.
         author: who did it.
         progress: called with a share and a sentence.
+        job: that this import is.
+        called: what to call the file of a pixel format; its own name when None.
     """
     tell = progress or (lambda _share, _message: None)
     chosen = options or intake.Options()
@@ -137,7 +141,7 @@ def import_file(
     if name == "auto" or formats.readable(name).space == "map":
         stream = open_labels(path, format_name=name, crs=crs, layer=layer)
         scenes = [store.scene(s) for s in project.scenes]
-        return intake.run(store, project, scenes, stream, chosen, author=author, progress=tell)
+        return intake.run(store, project, scenes, stream, chosen, author=author, progress=tell, job=job)
     back = predictions.EXACT if outside == "refuse" else replace(predictions.EXACT, outside=outside)
     return predictions.import_pictures(
         store,
@@ -150,6 +154,8 @@ def import_file(
         voc_base=voc_base,
         author=author,
         progress=tell,
+        job=job,
+        called=called,
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geolabel import intake, predictions
@@ -12,11 +15,10 @@ from geolabel.formats.uploads import opened_upload
 from geolabel.intake.mapped import with_classes
 from geolabel.jobs import export_folder, import_file_of
 from geolabel.workflows.datasets import export
-from geolabel.workflows.labels import import_labels, import_predictions
+from geolabel.workflows.labels import import_file, import_labels, import_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from geolabel.jobs import Handler
     from geolabel.model import Job
@@ -78,9 +80,45 @@ def _import_upload(store: Store, job: Job, file: Path, progress: Progress) -> in
         )
 
 
+@contextmanager
+def _as_body(file: Path) -> Iterator[Path]:
+    """The body of a request by a name that may stand in a message."""
+    with tempfile.TemporaryDirectory() as folder:
+        body = Path(folder, f"body{file.suffix}")
+        body.symlink_to(file.absolute())
+        yield body
+
+
+def _import_pixels(store: Store, job: Job, file: Path, progress: Progress) -> intake.ImportReport:
+    params = job.params
+    with _as_body(file) as body:
+        return import_file(
+            store,
+            job.project,
+            body,
+            format_name=params["format"],
+            manifest=None if params["export"] is None else export_folder(store, params["export"]),
+            voc_base=params["voc_base"],
+            outside=params["outside"],
+            options=intake.Options(
+                params["class_field"],
+                params["class"],
+                params["on_invalid"],
+                params["id_field"],
+                params["prune"],
+                params["max_vertices"],
+            ),
+            progress=progress,
+            job=job.id,
+            called=params["name"],
+        )
+
+
 def _import_body(store: Store, job: Job, file: Path, progress: Progress) -> intake.ImportReport:
     if "upload" in job.params:
         return _import_upload(store, job, file, progress)
+    if job.params.get("format", "geojson") != "geojson":
+        return _import_pixels(store, job, file, progress)
     # The body of a request is read strictly, and GDAL, which would follow links in it, never sees it.
     return import_labels(
         store,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
+from shapely.geometry import box
 
 import geolabel
 from geolabel import cli, workflows
@@ -147,7 +148,7 @@ def test_http_takes_no_other_media_type(client: TestClient) -> None:
         "/api/projects/town/predictions?model=a@1", content=b"x", headers={"Content-Type": "text/plain"}
     )
     assert response.status_code == 415
-    response = client.post("/api/projects/town/imports", content=b"x", headers={"Content-Type": "application/zip"})
+    response = client.post("/api/projects/town/exports", content=b"x", headers={"Content-Type": "application/zip"})
     assert response.status_code == 415
 
 
@@ -165,3 +166,58 @@ def test_a_job_that_is_cancelled_places_nothing(lab: Lab) -> None:
     lab.store.cancel_job(job.id)
     assert run_job(lab.store, job, workflows.JOB_HANDLERS).value in {"cancelled", "failed"}
     assert lab.suggestions() == []
+
+
+def test_http_imports_labels_in_the_pixels_of_an_export(lab: Lab, client: TestClient) -> None:
+    """COCO by the number of the export, YOLO as a zip with its manifest: labels, and no suggestions."""
+    at = "/api/projects/town"
+    made = finished(client, client.post(f"{at}/exports", json={"formats": ["coco"], "chips": {"size": 100}}))
+    record = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [30, 20, 10, 15], "area": 150, "iscrowd": 0}
+    body = {"images": [{"id": 1, "file_name": "scene_0_0.tif", "width": 100, "height": 100}], "annotations": [record]}
+    body["categories"] = [{"id": 1, "name": "house"}]
+    address = f"{at}/imports?format=coco&export={made['id']}&source=by%20hand"
+    job = finished(client, client.post(address, json=body))
+    assert (job["state"], job["kind"]) == ("done", "import"), job["message"]
+    assert (job["result"]["imported"], job["result"]["file"]) == (1, "by hand")
+    _, label = lab.store.query("town")
+    assert label.geometry.equals(box(400_060, 4_999_930, 400_080, 4_999_960))
+    assert (label.status.value, label.provenance.source) == ("labelled", "import:by hand")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("manifest.json", "chips.parquet"):
+            archive.write(lab.out / name, name)
+        archive.writestr("labels/scene_80_0.txt", "0 0.5 0.5 0.2 0.1\n")
+    headers = {"Content-Type": "application/zip"}
+    job = finished(client, client.post(f"{at}/imports?format=yolo", content=packed.getvalue(), headers=headers))
+    assert job["state"] == "done", job
+    assert lab.store.query("town")[2].geometry.equals(box(400_240, 4_999_890, 400_280, 4_999_910))
+    body["annotations"] = [{**record, "bbox": [90, 20, 40, 15]}]
+    job = finished(client, client.post(address, json=body))
+    assert job["state"] == "failed"
+    assert "by hand was refused" in job["message"]
+    assert "at body.json/annotations/0" in job["message"]
+    assert not list((lab.store.folder / "imports").iterdir()), "the bodies are gone"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("format=doc", "cannot be read as 'doc'"),
+        ("format=gpkg", "uploaded, looked at and imported at /uploads"),
+        ("format=coco&crs=EPSG:4326", "leave crs out"),
+        ("format=coco&export=99", "99"),
+        ("export=1", "GeoJSON says itself where it lies"),
+        ("format=coco&outside=keep", "outside"),
+    ],
+)
+def test_http_refuses_an_import_at_once(client: TestClient, query: str, words: str) -> None:
+    response = client.post(f"/api/projects/town/imports?{query}", json={"annotations": []})
+    assert response.status_code == 400
+    assert words in response.text
+
+
+def test_a_zip_says_its_format(client: TestClient) -> None:
+    headers = {"Content-Type": "application/zip"}
+    response = client.post("/api/projects/town/imports", content=b"PK", headers=headers)
+    assert response.status_code == 400
+    assert "a zip holds a format in the pixels of chips" in response.text

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,35 +15,15 @@ from geolabel.store import open_store, room
 from geolabel.store.failures import said_in_sentences
 from geolabel.store.room import RESERVE, check_room, megabytes
 from geolabel.store.sums import damage
+from tests.disks import fill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     import httpx
 
 ITEMS = "/api/collections/land/items"
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """An empty file system of 50 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a small disk can be mounted by root on Linux only; a full database is tested everywhere")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=50m", "geolabel-test", place], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
-
-
-def fill(disk: Path, leave: int = 0) -> Path:
-    """Take all the room there is."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        while (free := os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - leave) > 0:
-            file.write(bytes(min(free, 1_000_000)))
-    return filler
 
 
 def test_a_full_disk_and_room_again(

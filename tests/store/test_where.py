@@ -24,7 +24,7 @@ from geolabel.classes import make_classes
 from geolabel.cql import queryables, read_filter
 from geolabel.errors import InvalidInput, TooSlow
 from geolabel.geo.areas import areas_of
-from geolabel.model import NewAnnotation, Project, Provenance, Status
+from geolabel.model import AnnotationPatch, NewAnnotation, Project, Provenance, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -392,6 +392,30 @@ def test_a_filter_chooses_what_a_second_reading_of_it_says(filled: Store) -> Non
         assert filled.count("fields", where=read(text)) == len(expected)
 
     agree()
+
+
+def test_the_past_is_filtered_as_it_was(filled: Store) -> None:
+    everything = filled.query("fields")
+    then = filled.changes("fields")
+    for label in everything[::3]:
+        filled.update("fields", label.id, AnnotationPatch(note="later", attributes={"height": 99.0}))
+    for label in everything[1::3]:
+        filled.delete("fields", label.id)
+
+    @unhurried
+    @given(text=filters)
+    def agree(text: str) -> None:
+        meant = cql2.parse_text(text).to_json()
+        expected = [label.id for label in everything if holds(label, meant) is True]
+        assert [label.id for label in filled.query("fields", at=then, where=read(text))] == expected, text
+
+    agree()
+    where = read("note = 'plain' OR height = 3")
+    expected = [label.id for label in everything if label.note == "plain" or label.attributes.get("height") == 3.0]
+    assert [label.id for label in filled.query("fields", at=then, where=where, limit=2)] == expected[:2]
+    assert filled.count("fields", at=then, where=where) == len(expected)
+    [batch] = filled.batches("fields", at=then, where=where)
+    assert batch.ids.tolist() == expected
 
 
 HOSTILE = [
