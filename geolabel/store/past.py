@@ -7,6 +7,7 @@ the past costs a look at what has changed since, and replays nothing.
 from __future__ import annotations
 
 import heapq
+from collections import ChainMap
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -275,8 +276,7 @@ def _hits(connection: Connection, select: sa.Select[Any], areas: Sequence[Area] 
 def _chosen(hits: Iterator[Hit], where: Where, layer: Layer) -> Iterator[Hit]:
     """Those that a filter chooses: attributes that have gone since are in no column, so that no database can say."""
     for number, row, geometry in hits:
-        attributes = attributes_in(row, layer)
-        if holds(where, lambda name, row=row, own=attributes: row[name] if name in row else own.get(name), geometry):
+        if holds(where, ChainMap(dict(row), attributes_in(row, layer)).get, geometry):
             yield number, row, geometry
 
 
