@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
     from tiles.info import RasterInfo
+    from tiles.reader import Reader
+    from tiles.stack import StackReader
 
 MAX_SIDE: Final = 16_384
 """Longest side of a window that is read pixel by pixel, in pixels; a longer one is thinned by GDAL while it is read."""
@@ -104,13 +106,14 @@ def make_span(wanted: tuple[float, float], length: int, factor: float, anchor: f
 
 
 def read_block(
-    dataset: DatasetReader,
+    dataset: Reader | StackReader,
     info: RasterInfo,
     bands: tuple[int, ...],
     window: tuple[int, int, int, int],
     grid: tuple[tuple[float, float], tuple[float, float]],
     *,
     nearest: bool,
+    picture: bool = False,
 ) -> Block:
     """Read a window, made smaller where many pixels become one.
 
@@ -121,6 +124,7 @@ def read_block(
         window: (col, row, width, height) in pixels of the full resolution.
         grid: how many columns and rows of the full resolution an output pixel spans, and the (col, row) where one begins.
         nearest: whether values must stay as they are: no averages.
+        picture: whether it is to be looked at, and a level more or less does not matter.
     """
     level = (dataset.width / info.width, dataset.height / info.height)
     (steps, anchor) = grid
@@ -142,7 +146,8 @@ def read_block(
         "out_shape": (math.ceil(down.count / thinning), math.ceil(across.count / thinning)),
         "resampling": Thinning.nearest if nearest else Thinning.average,
     }
-    values = read_values(dataset, info, indexes, **options)
+    quick = dataset.read_picture(indexes, options["window"]) if picture and thinning == 1 else None
+    values = read_values(dataset, info, indexes, **options) if quick is None else quick.transpose(2, 0, 1)
     mask = dataset.read_masks(bands[0], **options) if info.has_mask else None
     data, weights = _weigh(values, mask, info, bands)
     if thinning == 1:
@@ -215,6 +220,9 @@ def _opacity(alpha: NDArray[Any] | None, info: RasterInfo) -> NDArray[np.float32
 
 def _interleaved(planes: NDArray[Any]) -> NDArray[Any]:
     """(bands, height, width) to (height, width, bands), contiguous."""
+    turned = planes.transpose(1, 2, 0)
+    if turned.flags.c_contiguous:
+        return turned
     if len(planes) == 1:
         return np.ascontiguousarray(planes[0])[..., np.newaxis]
     if len(planes) > _CHANNELS:

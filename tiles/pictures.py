@@ -139,10 +139,23 @@ class Pictures:
 
         return self._stretches.get(key, look)
 
-    def read(self, source: Source, placement: grid.Placement, tile: Tile, style: Style, size: int) -> Pixels | None:
-        """What a raster shows in a tile, before it is painted; None when that is nothing."""
+    def read(
+        self, source: Source, placement: grid.Placement, tile: Tile, style: Style, size: int, *, exact: bool = False
+    ) -> Pixels | None:
+        """What a raster shows in a tile, before it is painted; None when that is nothing.
+
+        With `exact` the pixels are GDAL's, also where another decoder is faster and differs by a level.
+        """
         return read_tile(
-            source, self.info(source), placement, tile, style, size=size, settings=self._settings, handles=self._handles
+            source,
+            self.info(source),
+            placement,
+            tile,
+            style,
+            size=size,
+            settings=self._settings,
+            handles=self._handles,
+            picture=not exact,
         )
 
     def picture(self, key: tuple[object, ...], draw: Callable[[], bytes]) -> Picture:
@@ -172,7 +185,7 @@ class Pictures:
     def _draw_tile(self, source: Source, tile: Tile, style: Style, fmt: Format | values.Format, scale: int) -> bytes:
         placement = self.placement(source, tile.tms)
         size = placement.matrices.level(tile.z).size * scale
-        pixels = self.read(source, placement, tile, style, size)
+        pixels = self.read(source, placement, tile, style, size, exact=values.is_format(fmt))
         if values.is_format(fmt):
             if pixels is None:
                 pixels = Pixels(*values.empty(self.info(source), style, size))

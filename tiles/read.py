@@ -61,6 +61,7 @@ def read_tile(
     size: int,
     settings: TilesSettings,
     handles: Handles,
+    picture: bool = False,
 ) -> Pixels | None:
     """Read what a raster shows in a tile.
 
@@ -73,6 +74,7 @@ def read_tile(
         size: width and height, in pixels.
         settings: limits for opening.
         handles: open rasters.
+        picture: whether it is to be looked at, and a level more or less of a JPEG does not matter.
 
     Returns:
         None when nothing of the raster shows there.
@@ -94,7 +96,7 @@ def read_tile(
         corner = (float(net.nodes[0, 0, 0]), float(net.nodes[1, 0, 0]))
         with lend_raster(handles, source, overview=level, settings=settings) as dataset:
             nearest = style.resampling == "nearest"
-            block = read_block(dataset, info, style.bands, window, (steps, corner), nearest=nearest)
+            block = read_block(dataset, info, style.bands, window, (steps, corner), nearest=nearest, picture=picture)
         seen = _over(seen, _draw(_computed(block, info, style, source.name), info, net, style))
     return seen if seen is not None and seen.mask.any() else None
 

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rasterio
+from rasterio.enums import Compression
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError, WarpOperationError
 
-from tiles import metrics, stack
+from tiles import jpegs, metrics, stack
 from tiles.allow import is_address, read_address
 from tiles.errors import SourceChanged, SourceNotFound, SourceRefused, SourceUnreadable, TooMuch
 from tiles.info import read_info
@@ -228,6 +229,9 @@ def _opened(source: Source, overview: int | None, settings: TilesSettings) -> It
         if overview is None and dataset.driver == "GTiff":
             check_images(source.name, _bytes_of(source, held, settings), settings)
         dataset.bind(source.name, settings)
+        if held is not None and dataset.driver == "GTiff" and dataset.compression is Compression.jpeg:
+            read, size = _bytes_of(source, held, settings), (dataset.width, dataset.height)
+            dataset.jpegs = lambda window, bands: jpegs.read_window(source, read, size, window, bands)
         yield dataset
     finally:
         metrics.HANDLES.dec()

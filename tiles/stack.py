@@ -144,6 +144,9 @@ class StackReader:
         self._bands = [(member, band) for member in members for band in member.indexes]
         self._first = members[0]
 
+    def read_picture(self, _indexes: tuple[int, ...], _window: Any) -> None:
+        """As of Reader: there is no faster way."""
+
     @property
     def width(self) -> int:
         """In pixels."""

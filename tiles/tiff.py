@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FORMATS: Final = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
+_FORMATS: Final = {1: "u1", 3: "u2", 4: "u4", 7: "u1", 13: "u4", 16: "u8", 18: "u8"}
 _MOST_DIRECTORIES: Final = 64
 _MOST_ENTRIES: Final = 4096
 _MOST_BLOCKS: Final = 4_000_000
 _WIDTH, _HEIGHT, _BITS, _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 258, 277, 278, 284, 322, 323
 _OFFSETS, _COUNTS, _INNER = {324, 273}, {325, 279}, 330
+_COMPRESSION, _MEANING, _JPEG_TABLES = 259, 262, 347
+_JPEG, _GRAY, _YCBCR = 7, 1, 6
 _DAMAGED: Final = (struct.error, ValueError, OverflowError, IndexError)
 
 Reading = Callable[[int, int], bytes]
@@ -42,6 +44,7 @@ class Directory:
         planes: how many times the blocks are there: once, or once per band.
         offsets: of each block in the file; row by row, plane by plane.
         counts: bytes of each block; 0 for one that is not stored.
+        jpeg: what the JPEG of each block has in common, when all bands of a block are one JPEG of 8 bits, gray or YCbCr.
     """
 
     width: int
@@ -50,6 +53,7 @@ class Directory:
     planes: int
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
+    jpeg: bytes | None = None
 
     def ranges(self, window: tuple[int, int, int, int], bands: tuple[int, ...]) -> list[tuple[int, int]]:
         """From where to where the blocks of a window are stored, in the order of the file.
@@ -134,6 +138,18 @@ class _Tags:
         return self.one(_TILE_WIDTH, width), self.one(_TILE_HEIGHT, min(self.one(_ROWS, height), height))
 
     @property
+    def jpeg(self) -> bytes | None:
+        """See `Directory.jpeg`."""
+        samples = self.one(_SAMPLES, 1)
+        bits = self.values(_BITS).tolist() if _BITS in self.entries else []
+        known = {1: _GRAY, 3: _YCBCR}.get(samples)
+        if self.one(_COMPRESSION, 1) != _JPEG or self.one(_PLANES, 1) != 1 or set(bits) != {8}:
+            return None
+        if known is None or self.one(_MEANING, -1) != known:
+            return None
+        return self.values(_JPEG_TABLES).astype(np.uint8).tobytes() if _JPEG_TABLES in self.entries else b""
+
+    @property
     def block_bytes(self) -> int:
         """Bytes of a decoded block; GDAL gives each value a byte at least."""
         columns, rows = self.block
@@ -183,4 +199,4 @@ def _directory(tags: _Tags) -> Directory | None:
     if min(width, height, *block) <= 0:
         return None
     planes = tags.one(_SAMPLES, 1) if tags.one(_PLANES, 1) == 2 else 1
-    return Directory(width, height, block, planes, tags.values(offsets), tags.values(counts))
+    return Directory(width, height, block, planes, tags.values(offsets), tags.values(counts), tags.jpeg)
