@@ -1,8 +1,9 @@
 """Windows of a TIFF whose blocks are JPEGs, decoded with vector instructions, for pictures.
 
-rasterio's wheel carries a decoder without them, which takes more than half of the time of a tile. Decoders may differ
-by a level or two (ITU-T T.83 allows one, the way chroma is brought to full size a little more), so values are always
-GDAL's. What is odd about a block is left to GDAL as well: it knows how to say so.
+rasterio's wheel carries a decoder without them, which takes more than half of the time of a tile. The two agree in
+lightness to a level or two; colors, of which a JPEG mostly holds a quarter, they bring to full size in different ways,
+so that at sharp edges a channel may be ten levels off, and 0.1 on average. Values are always GDAL's for that reason.
+What is odd about a block is left to GDAL as well: it knows how to say so.
 """
 
 from __future__ import annotations
