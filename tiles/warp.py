@@ -278,12 +278,13 @@ def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | 
         return None
     matrix = np.append(solved, 1.0).reshape(3, 3)
     line = np.linspace(-0.5, size - 0.5, nodes.shape[1])
-    off = np.stack(_mapped(matrix, line, line)) + origin[:, np.newaxis, np.newaxis] - nodes
-    # Between the corners, which it meets, it is off to one side: halfway back, it is off by half as much everywhere.
-    back = (off.max(axis=(1, 2)) + off.min(axis=(1, 2))) / 2
-    off -= back[:, np.newaxis, np.newaxis]
-    if not np.hypot(*off).max() <= PROJECTIVE:
-        return None
+    with np.errstate(invalid="ignore"):  # beyond its horizon there is no place, and NaN is not within any bound
+        off = np.stack(_mapped(matrix, line, line)) + origin[:, np.newaxis, np.newaxis] - nodes
+        # Between the corners, which it meets, it is off to one side: moved back by the mean, it is off by less everywhere.
+        back = off.mean(axis=(1, 2))
+        off -= back[:, np.newaxis, np.newaxis]
+        if not np.hypot(*off).max() <= PROJECTIVE:
+            return None
     origin = origin - back
     shift = np.array([[1, 0, origin[0]], [0, 1, origin[1]], [0, 0, 1]])
     placed: NDArray[np.float64] = shift @ matrix
