@@ -281,7 +281,7 @@ def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | 
     with np.errstate(invalid="ignore"):  # beyond its horizon there is no place, and NaN is not within any bound
         off = np.stack(_mapped(matrix, line, line)) + origin[:, np.newaxis, np.newaxis] - nodes
         # Between the corners, which it meets, it is off to one side: moved back by the mean, it is off by less everywhere.
-        back = off.mean(axis=(1, 2))
+        back = _over_all(off)
         off -= back[:, np.newaxis, np.newaxis]
         if not np.hypot(*off).max() <= PROJECTIVE:
             return None
@@ -289,6 +289,13 @@ def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | 
     shift = np.array([[1, 0, origin[0]], [0, 1, origin[1]], [0, 0, 1]])
     placed: NDArray[np.float64] = shift @ matrix
     return placed
+
+
+def _over_all(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means (2,) over an output of what is known at the nodes of its net (2, n + 1, n + 1): a node at the rim has half the room."""
+    lines = (values[:, 1:] + values[:, :-1]) / 2
+    cells: NDArray[np.float64] = ((lines[:, :, 1:] + lines[:, :, :-1]) / 2).mean(axis=(1, 2))
+    return cells
 
 
 def _mapped(
