@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
-from rasterio.enums import Resampling as Thinning
 from rasterio.windows import Window
+
+from tiles import thin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from tiles.stack import StackReader
 
 MAX_SIDE: Final = 16_384
-"""Longest side of a window that is read pixel by pixel, in pixels; a longer one is thinned by GDAL while it is read."""
+"""Longest side of a window that is read at once, in pixels; a longer one is thinned while it is read (`tiles.thin`)."""
 
 MAX_SAMPLES: Final = 32 * 2**20
-"""Most values of a window that are read at once, for the same reason."""
+"""Most values of a window that are read at once."""
 
 SHARP: Final = 1.3
 """Up to so many pixels under one sample, the four that an interpolation looks at are enough."""
@@ -141,24 +142,92 @@ def read_block(
     thinning = max(
         1.0, max(across.count, down.count) / MAX_SIDE, math.sqrt(across.count * down.count * len(indexes) / MAX_SAMPLES)
     )
-    options: dict[str, Any] = {
-        "window": Window(across.first, down.first, across.count, down.count),
-        "out_shape": (math.ceil(down.count / thinning), math.ceil(across.count / thinning)),
-        "resampling": Thinning.nearest if nearest else Thinning.average,
-    }
-    quick = dataset.read_picture(indexes, options["window"]) if picture and thinning == 1 else None
-    values = read_values(dataset, info, indexes, **options) if quick is None else quick.transpose(2, 0, 1)
-    mask = dataset.read_masks(bands[0], **options) if info.has_mask else None
-    data, weights = _weigh(values, mask, info, bands)
     if thinning == 1:
-        data, weights = _shrunk(data, weights, across, down)
+        window_ = Window(across.first, down.first, across.count, down.count)
+        data, weights = _shrunk(*_read_weighed(dataset, info, bands, window_, picture=picture), across, down)
         into = (level[0] / across.factor, level[1] / down.factor)
         first = (across.first - across.before, down.first - down.before)
     else:
-        into = tuple(level[axis] * data.shape[1 - axis] / (across, down)[axis].count for axis in (0, 1))
+        factors = tuple(max(math.ceil(thinning), int(span.factor)) for span in (across, down))
+        data, weights = _thinned(dataset, info, bands, (across, down), (factors[0], factors[1]), nearest=nearest)
+        into = (level[0] / factors[0], level[1] / factors[1])
         first = (across.first, down.first)
     offset = (first[0] / level[0] * into[0], first[1] / level[1] * into[1])
     return Block(data, weights, into, offset, max(steps[0] * into[0], steps[1] * into[1]))
+
+
+def _read_weighed(
+    dataset: Reader | StackReader, info: RasterInfo, bands: tuple[int, ...], window: Window, *, picture: bool = False
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    """Pixels (height, width, bands) of a window as they are stored, and their weights."""
+    indexes = bands if info.alpha is None else (*bands, info.alpha)
+    quick = dataset.read_picture(indexes, window) if picture else None
+    values = read_values(dataset, info, indexes, window=window) if quick is None else quick.transpose(2, 0, 1)
+    mask = dataset.read_masks(bands[0], window=window) if info.has_mask else None
+    return _weigh(values, mask, info, bands)
+
+
+def _thinned(
+    dataset: Reader | StackReader,
+    info: RasterInfo,
+    bands: tuple[int, ...],
+    spans: tuple[Span, Span],
+    factors: tuple[int, int],
+    *,
+    nearest: bool,
+) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+    """The same, smaller by whole factors: the means of cells, or the pixel in the middle of each."""
+    across, down = spans
+    indexes = bands if info.alpha is None else (*bands, info.alpha)
+    window = (across.first, down.first, across.count, down.count)
+    check_amount(dataset, indexes, Window(*window))
+    if not nearest:
+        return thin.average(
+            lambda part: _read_weighed(dataset, info, bands, part),
+            dataset.block_shapes[0],
+            window,
+            factors,
+            len(indexes),
+        )
+    columns, rows = (
+        np.minimum(span.first + np.arange(0, span.count, factor) + factor // 2, span.first + span.count - 1)
+        for span, factor in zip(spans, factors, strict=True)
+    )
+    return _weigh(*pick_values(dataset, info, indexes, rows, columns, masked=info.has_mask), info, bands)
+
+
+def check_amount(dataset: Reader | StackReader, indexes: tuple[int, ...], window: Window) -> None:
+    """Raises TooMuch when all parts of a window together are more than one request may read."""
+    dataset.check(indexes, window=window)
+
+
+def pick_values(
+    dataset: Reader | StackReader,
+    info: RasterInfo,
+    indexes: tuple[int, ...],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    *,
+    masked: bool,
+) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+    """Bands (n, rows, columns) where some rows and columns cross, and the mask of the first of them (rows, columns).
+
+    Args:
+        dataset: the raster, or one of its overviews.
+        info: the raster's header.
+        indexes: 1-based.
+        rows: ascending.
+        columns: ascending.
+        masked: whether the mask is asked for.
+    """
+    block = dataset.block_shapes[0]
+    values = thin.pick(
+        lambda part: read_values(dataset, info, indexes, window=part), block, rows, columns, len(indexes)
+    )
+    if not masked:
+        return values, None
+    mask = thin.pick(lambda part: dataset.read_masks(indexes[:1], window=part), block, rows, columns, 1)
+    return values, mask[0]
 
 
 def read_values(dataset: DatasetReader, info: RasterInfo, indexes: tuple[int, ...], **options: Any) -> NDArray[Any]:

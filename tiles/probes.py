@@ -10,6 +10,7 @@ when the attack must succeed: that is how the tests know that a probe can fail.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import socket
@@ -29,7 +30,7 @@ from unittest import mock
 import numpy as np
 import rasterio
 
-from tiles import connect, limits, memory, pins, sources
+from tiles import connect, limits, memory, pins, sources, workers
 from tiles.allow import read_address
 from tiles.errors import TilesError
 from tiles.reader import Reader
@@ -243,6 +244,45 @@ def _large_block(folder: Path) -> bool:
     return _opens(path)
 
 
+def _large_mask(folder: Path) -> bool:
+    """A mask whose one block has 400 million pixels, behind an image of small ones."""
+    tags = {256: 600, 257: 600, 258: 8, 259: 8, 262: 1, 277: 1, 322: 256, 323: 256, 324: 0, 325: 0}
+    mask = {**tags, 254: 4, 258: 1, 262: 4, 322: 20_480, 323: 20_480}
+    size = 2 + 12 * len(mask) + 4
+    content = b"II" + struct.pack("<HI", 42, 8)
+    for entries, following in ((tags, 8 + size), (mask, 0)):
+        body = struct.pack("<H", len(entries))
+        body += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(entries.items()))
+        content += (body + struct.pack("<I", following)).ljust(size, b"\0")
+    (folder / "a.tif").write_bytes(content)
+    return _opens(folder / "a.tif")
+
+
+def _slow(folder: Path) -> bool:
+    """Work that does not end, as that of a decoder which a file leads in circles; it gets through when it holds who asked."""
+    del folder
+    ended = threading.Event()
+
+    async def wanted() -> bool:
+        return False
+
+    async def ask() -> None:
+        await workers.Workers(1, 0.1).run(lambda: ended.wait(2), wanted)
+
+    try:
+        asyncio.run(ask())
+    except TilesError:
+        return False
+    finally:
+        ended.set()
+    return True
+
+
+async def _for_ever(_: workers.Workers, future: asyncio.Future[Any]) -> bool:
+    await asyncio.wait((future,))
+    return True
+
+
 def _unknown_codec(folder: Path) -> bool:
     return _opens(_raster(folder / "a.tif", compress="LZMA"))
 
@@ -388,6 +428,8 @@ PROBES: Final = (
     Probe("TILES_MAX_PIXELS", "a header that claims 10^12 pixels", _many_pixels, _raised("max_pixels")),
     Probe("TILES_MAX_BANDS", "a header that claims 5,000 bands", _many_bands, _raised("max_bands")),
     Probe("TILES_MAX_BLOCK_MB", "a block that takes a gigabyte", _large_block, _raised("max_block_mb")),
+    Probe("blocks of masks", "a mask whose block takes 400 MB", _large_mask, lambda: mock.patch.object(sources, "check_images")),
+    Probe("TILES_MAX_SECONDS", "a raster that is decoded without end", _slow, lambda: mock.patch.object(workers.Workers, "_in_time", _for_ever)),
     Probe("TILES_MAX_READ_MPX", "a preview that reads 5,000 million pixels", _read_at_once, _raised("max_read_mpx")),
     Probe("codec list", "a codec that takes gigabytes if a file says so", _unknown_codec, lambda: mock.patch.object(limits, "CODECS", limits.CODECS | {"lzma"})),
     Probe("sequential formats", "a PNG of 1.6 thousand million pixels", _in_one_piece, lambda: mock.patch.object(limits, "MAX_SEQUENTIAL", 10**15)),

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from rasterio.windows import Window
 
-from tiles import grid, relief, warp
-from tiles.blocks import SAMPLES, SHARP, fit, read_block, read_values
+from tiles import grid, relief, thin, warp
+from tiles.blocks import SAMPLES, SHARP, check_amount, fit, pick_values, read_block
 from tiles.expression import evaluate
 from tiles.sources import inspect, lend_raster, open_raster
 
@@ -155,15 +155,27 @@ def read_sample(
     if left >= right or top >= bottom:
         empty = np.zeros((len(bands), 0, 0))
         return empty, empty > 0
-    with open_raster(source, settings=settings) as dataset:
-        factor = max(right - left, bottom - top, SAMPLE_SIZE) / SAMPLE_SIZE
-        options: dict[str, Any] = {
-            "window": Window(left, top, right - left, bottom - top),
-            "out_shape": (math.ceil((bottom - top) / factor), math.ceil((right - left) / factor)),
-        }
-        values = read_values(dataset, info, bands, **options)
-        seen = dataset.read_masks(bands, **options) > 0
-    return values, seen & np.isfinite(values)
+    factor = max(right - left, bottom - top, SAMPLE_SIZE) / SAMPLE_SIZE
+    with open_raster(source, overview=_overview(info, factor), settings=settings) as dataset:
+        level = (dataset.width / info.width, dataset.height / info.height)
+        columns, rows = (
+            _picked(low * scale, high * scale, math.ceil((high - low) / factor), length)
+            for low, high, scale, length in (
+                (left, right, level[0], dataset.width),
+                (top, bottom, level[1], dataset.height),
+            )
+        )
+        check_amount(dataset, bands, Window(columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1))
+        values, _ = pick_values(dataset, info, bands, rows, columns, masked=False)
+        block = dataset.block_shapes[0]
+        masks = thin.pick(lambda part: dataset.read_masks(bands, window=part), block, rows, columns, len(bands))
+    return values, (masks > 0) & np.isfinite(values)
+
+
+def _picked(low: float, high: float, count: int, length: int) -> NDArray[np.int64]:
+    """The pixels under the middles of `count` equal stretches."""
+    middles = low + (np.arange(count) + 0.5) * (high - low) / count
+    return np.clip(middles.astype(np.int64), 0, length - 1)
 
 
 def _whole_pixels(box: Bounds, info: RasterInfo) -> tuple[int, int, int, int]:

@@ -183,6 +183,16 @@ class StackReader:
         return tuple(member.mask_flag_enums[band - 1] for member, band in self._bands)
 
     @property
+    def block_shapes(self) -> list[tuple[int, int]]:
+        """(rows, columns) of a block, one per band."""
+        return [member.block_shapes[band - 1] for member, band in self._bands]
+
+    def check(self, indexes: Any, **options: Any) -> None:
+        """Raises TooMuch when a call would read more than the limit (`tiles.reader.Reader.check`)."""
+        for member in {id(member): member for member, _ in self._bands}.values():
+            member.check(tuple(range(1, len(indexes or self.indexes) + 1)), **options)
+
+    @property
     def driver(self) -> str:
         """No name of GDAL's: its files are not one of them."""
         return "stack"

@@ -1,7 +1,8 @@
 """The threads that draw, and the queue before them: as many at once as there are cores, and no endless waiting.
 
-Nothing that a decoder does can be stopped from outside. What takes too long is given up: whoever asked gets an answer, a
-spare thread takes the place of the one that is lost until it ends, and its raster is left alone meanwhile.
+What takes too long is given up: whoever asked gets an answer, and the work ends behind the part that it is at
+(`tiles.stopping`). A decoder cannot be stopped within a part: until it ends, a spare thread takes the place of the one
+that is lost, and its raster is left alone.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tiles import metrics
 from tiles.errors import Busy, TooSlow
+from tiles.stopping import listening
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -78,7 +81,7 @@ class Workers:
             TooSlow: it takes too long, or something else with this key does.
         """
         await self._turn()
-        future = None
+        future, stop = None, threading.Event()
         try:
             if await unwanted():
                 raise Busy("Whoever asked for this tile has gone.")
@@ -86,19 +89,23 @@ class Workers:
                 raise TooSlow(
                     f"This raster is left alone: an earlier request takes longer than {self._longest:g} s to read it, and goes on."
                 )
-            future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            future = asyncio.get_running_loop().run_in_executor(self._threads, listening, stop, work)
         finally:
             if future is None:
                 self._free.release()
         future.add_done_callback(self._end)
-        done, _ = await asyncio.wait((future,), timeout=self._longest)
-        if not done:
+        if not await self._in_time(future):
+            stop.set()
             self._give_up(future, key)
             raise TooSlow(
                 f"Reading this took longer than {self._longest:g} s. Rewrite the raster with tiles and overviews (gdal_translate -of COG INPUT OUTPUT.tif), "
                 "or raise TILES_MAX_SECONDS."
             )
         return future.result()
+
+    async def _in_time(self, future: asyncio.Future[Any]) -> bool:
+        done, _ = await asyncio.wait((future,), timeout=self._longest)
+        return bool(done)
 
     async def _turn(self) -> None:
         if self._waiting >= self._limit:

@@ -85,7 +85,9 @@ def install(app: FastAPI, more: Iterable[tuple[type[Exception], int]]) -> None:
 
     def known(_: Request, error: Exception) -> Response:
         status = next(table[kind] for kind in type(error).__mro__ if kind in table)
-        if status >= 500:
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:  # in a flood there are very many, and they are counted
+            log.info("%s: %s", type(error).__name__, error)
+        elif status >= 500:
             log.error("%s: %s", type(error).__name__, error)
         headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
         if isinstance(error, StoreFailed):  # its own words name paths and what the database said
