@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import geolabel
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.web.conftest import Editor
+    from tests.web.conftest import Editor, Land
 
 pytestmark = pytest.mark.web
 
@@ -65,6 +66,46 @@ def test_axe_finds_nothing_serious_on_any_screen_in_either_theme(editor: Editor)
         page.get_by_role("button", name="Cancel").click()
         editor.ready()
         page.get_by_test_id("guide-toggle").click()
+        page.get_by_test_id("theme").click()
+
+
+def test_axe_finds_nothing_serious_in_bars_lists_and_dialogs(land: Land) -> None:
+    page = land.page
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for theme in ("dark", "light"):
+        expect(page.locator(f"html[data-theme={theme}]")).to_be_attached()
+        page.keyboard.press("m")
+        land.click(1, 1)
+        land.click(4, 1)
+        assert serious(page) == [], f"{theme}: measuring"
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Shift+l")
+        expect(page.get_by_test_id("label-item")).to_have_count(4)
+        land.click(-2.5, -2.5)
+        land.expect_selected(1)
+        page.keyboard.press("Alt+l")
+        land.expect_toast("is locked")
+        assert serious(page) == [], f"{theme}: list of labels, a locked class"
+        page.keyboard.press("Alt+l")
+        land.click(2.5, -2.5)
+        land.expect_selected(2)
+        page.get_by_test_id("more").click()
+        page.get_by_role("menuitem", name=re.compile("Simplify")).click()
+        expect(page.get_by_test_id("amount")).to_be_focused()
+        assert serious(page) == [], f"{theme}: an amount"
+        page.keyboard.press("Escape")
+        page.keyboard.press("e")
+        assert serious(page) == [], f"{theme}: vertices"
+        page.keyboard.press("Escape")
+        page.keyboard.press("w")
+        assert serious(page) == [], f"{theme}: turning"
+        page.keyboard.press("Escape")
+        page.get_by_test_id("save-state").click()
+        assert serious(page) == [], f"{theme}: what waits"
+        page.get_by_test_id("save-state").click()
+        page.keyboard.press("Shift+l")
         page.get_by_test_id("theme").click()
 
 

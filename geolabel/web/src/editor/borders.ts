@@ -3,9 +3,9 @@
  * taken out together, so that a mosaic stays one.
  */
 import type { Geometry, Position } from "../types";
-import { chains, insertVertex, moveVertex, type Path, removeVertex } from "./geometry";
+import { boundsOf, chains, insertVertex, moveVertex, type Path, removeVertex } from "./geometry";
 import { along, between, minus, size, toPlane } from "./plane";
-import { boxOf, type Candidate } from "./snap";
+import type { Candidate } from "./snap";
 
 /** Degrees: a tenth of a millimetre. What is nearer is one place that was written in two ways. */
 export const SAME = 1e-9;
@@ -14,7 +14,7 @@ const same = ([ax = 0, ay = 0]: Position, [bx = 0, by = 0]: Position) =>
   Math.abs(ax - bx) <= SAME && Math.abs(ay - by) <= SAME;
 
 const holds = (geometry: Geometry, [x = 0, y = 0]: Position) => {
-  const [w, s, e, n] = boxOf(geometry);
+  const [w, s, e, n] = boundsOf(geometry);
   return x >= w - SAME && x <= e + SAME && y >= s - SAME && y <= n + SAME;
 };
 

@@ -2,7 +2,7 @@
  * Which labels lie under the pointer: worked out on the geometries themselves, so that a label can be picked the moment it
  * is there, whatever the map has drawn so far.
  */
-import type { Bounds, Geometry, Position } from "../types";
+import type { Geometry, Position } from "../types";
 import { boundsOf, chains } from "./geometry";
 
 /** How many screen pixels a degree is, in x and in y, about the pointer. */
@@ -20,17 +20,6 @@ interface Candidate {
 const NEAR_EDGE = 4;
 const NEAR_POINT = 8;
 
-const boxes = new WeakMap<Geometry, Bounds>();
-
-function boxOf(geometry: Geometry): Bounds {
-  let box = boxes.get(geometry);
-  if (!box) {
-    box = boundsOf(geometry);
-    boxes.set(geometry, box);
-  }
-  return box;
-}
-
 /** Keys of the labels at a place, topmost first: points, then lines, then polygons from the smallest. */
 export function labelsAt(labels: Iterable<Candidate>, at: Position, scale: Scale): number[] {
   const [x = 0, y = 0] = at;
@@ -38,7 +27,7 @@ export function labelsAt(labels: Iterable<Candidate>, at: Position, scale: Scale
   const dy = NEAR_POINT / scale.y;
   const found: { key: number; rank: number; size: number }[] = [];
   for (const { key, content } of labels) {
-    const [w, s, e, n] = boxOf(content.geometry);
+    const [w, s, e, n] = boundsOf(content.geometry);
     if (x < w - dx || x > e + dx || y < s - dy || y > n + dy) continue;
     const rank = hit(content.geometry, at, scale);
     if (rank !== null) found.push({ key, rank, size: (e - w) * (n - s) });

@@ -185,22 +185,35 @@ export function translate(geometry: Geometry, from: Position, to: Position): Geo
   return mapPlane(geometry, (at) => plus(at, step));
 }
 
-export function boundsOf(geometry: Geometry): Bounds {
-  const box: Bounds = [
+/** A function of a shape that is worked out once for each: a shape is never changed in place. */
+export function once<T>(make: (geometry: Geometry) => T): (geometry: Geometry) => T {
+  const made = new WeakMap<Geometry, T>();
+  return (geometry) => {
+    const known = made.get(geometry);
+    if (known !== undefined) return known;
+    const value = make(geometry);
+    made.set(geometry, value);
+    return value;
+  };
+}
+
+export const boundsOf = once((geometry): Bounds => {
+  let [w, s, e, n] = [
     Number.POSITIVE_INFINITY,
     Number.POSITIVE_INFINITY,
     Number.NEGATIVE_INFINITY,
     Number.NEGATIVE_INFINITY,
   ];
-  for (const { position } of vertices(geometry)) {
-    const [x = 0, y = 0] = position;
-    box[0] = Math.min(box[0], x);
-    box[1] = Math.min(box[1], y);
-    box[2] = Math.max(box[2], x);
-    box[3] = Math.max(box[3], y);
+  for (const chain of chains(geometry)) {
+    for (const [x = 0, y = 0] of chain.vertices) {
+      if (x < w) w = x;
+      if (x > e) e = x;
+      if (y < s) s = y;
+      if (y > n) n = y;
+    }
   }
-  return box;
-}
+  return [w, s, e, n];
+});
 
 export function unite(boxes: Bounds[]): Bounds | null {
   const [first, ...rest] = boxes;

@@ -6,11 +6,21 @@ import type { Bounds, Geometry, Position } from "../types";
 import { insertOnEdge, insertShared, moveShared, removeShared } from "./borders";
 import { outline, type Tool } from "./draft";
 import type { Shapes } from "./editMode";
-import { edgeAt, insertVertex, moveVertex, type Path, removeVertex, samePath, unrolled, vertices } from "./geometry";
+import {
+  boundsOf,
+  edgeAt,
+  insertVertex,
+  moveVertex,
+  type Path,
+  removeVertex,
+  samePath,
+  unrolled,
+  vertices,
+} from "./geometry";
 import type { Handle } from "./hit";
 import { fromPlane, plus, toPlane } from "./plane";
 import { middleOf } from "./reshape";
-import { boxOf, type Snap } from "./snap";
+import type { Snap } from "./snap";
 import { type Nudge, nudged, type Turn } from "./turning";
 import { closeGap, type Surroundings, type Warning, warningsOf } from "./warnings";
 
@@ -262,10 +272,10 @@ export class Hand {
     const { session } = this;
     const kind = session.classNamed(className)?.kind ?? "thing";
     const pixel = this.pixelAt(vertices(shape)[0]?.position ?? [0, 0]);
-    const around = boxOf(shape);
+    const around = boundsOf(shape);
     const neighbours = session
       .visible()
-      .filter(({ key, content }) => key !== own && apart(boxOf(content.geometry), around) <= NEAR_PX * pixel)
+      .filter(({ key, content }) => key !== own && apart(boundsOf(content.geometry), around) <= NEAR_PX * pixel)
       .filter(({ content }) => (session.classNamed(content.class)?.kind ?? "thing") === kind)
       .map(({ key, content }) => ({ key, content: { geometry: session.preview?.get(key) ?? content.geometry } }));
     return {

@@ -6,8 +6,8 @@
  * Length: radii of curvature at the middle latitude of each edge; for long edges, which are measured on the ground, the
  * geodesic (Vincenty 1975, Survey Review 23).
  */
-import type { Geometry, Position } from "../types";
-import { chains } from "./geometry";
+import type { Position } from "../types";
+import { chains, once } from "./geometry";
 
 const A = 6378137;
 const E2 = 0.0066943799901413165;
@@ -73,18 +73,18 @@ function geodesic(lon: number, lat1: number, lat2: number): number {
 }
 
 /** In square metres, holes left out; null for lines and points. */
-export function groundArea(geometry: Geometry): number | null {
+export const groundArea = once((geometry): number | null => {
   const rings = chains(geometry).filter((chain) => chain.kind === "ring");
   if (rings.length === 0) return null;
   return rings.reduce((sum, ring) => sum + (ring.hole ? -1 : 1) * ringArea(ring.vertices), 0);
-}
+});
 
 /** In metres: of a line, or of all rings of a polygon; null for points. */
-export function groundLength(geometry: Geometry): number | null {
+export const groundLength = once((geometry): number | null => {
   const all = chains(geometry).filter((chain) => chain.kind !== "point");
   if (all.length === 0) return null;
   return all.reduce((sum, { vertices, kind }) => {
     const path = kind === "ring" ? [...vertices, ...vertices.slice(0, 1)] : vertices;
     return sum + path.slice(1).reduce((length, to, i) => length + edgeLength(path[i] ?? to, to), 0);
   }, 0);
-}
+});

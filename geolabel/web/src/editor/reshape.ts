@@ -1,12 +1,11 @@
 /** Whole shapes changed by hand: turned, scaled, squared, smoothed. */
 import type { Geometry, Position } from "../types";
-import { chains } from "./geometry";
+import { boundsOf, chains } from "./geometry";
 import { fromPlane, mapPlane, minus, plus, size, times, toPlane, type XY } from "./plane";
-import { boxOf } from "./snap";
 
 /** The middle of the box around shapes: what they are turned about. */
 export function middleOf(geometries: Geometry[]): Position {
-  const boxes = geometries.map(boxOf);
+  const boxes = geometries.map(boundsOf);
   const w = Math.min(...boxes.map((b) => b[0]));
   const e = Math.max(...boxes.map((b) => b[2]));
   const s = Math.min(...boxes.map((b) => b[1]));

@@ -1,5 +1,5 @@
 /** Where the pointer snaps to: a vertex of a neighbour, or else an edge. */
-import type { Bounds, Geometry, Position } from "../types";
+import type { Geometry, Position } from "../types";
 import { boundsOf, chains, type Path } from "./geometry";
 import { along, between, fromPlane, minus, size, toPlane } from "./plane";
 
@@ -19,18 +19,6 @@ export interface Snap {
 
 export const SNAP_PX = 10;
 
-const boxes = new WeakMap<Geometry, Bounds>();
-
-/** The box of a shape; worked out once for each. */
-export function boxOf(geometry: Geometry): Bounds {
-  let box = boxes.get(geometry);
-  if (!box) {
-    box = boundsOf(geometry);
-    boxes.set(geometry, box);
-  }
-  return box;
-}
-
 /**
  * The nearest vertex in reach; when there is none, the nearest place on an edge.
  *
@@ -43,7 +31,7 @@ export function snapTo(labels: Iterable<Candidate>, at: Position, reach: number)
   let nearVertex = reach;
   let nearEdge = reach;
   for (const { key, content } of labels) {
-    const [w, s, e, n] = boxOf(content.geometry);
+    const [w, s, e, n] = boundsOf(content.geometry);
     // A degree of latitude is at least a degree of the plane: the box of latitudes is the wider one.
     if (p[0] < w - reach || p[0] > e + reach || (at[1] ?? 0) < s - reach || (at[1] ?? 0) > n + reach) continue;
     for (const { vertices, kind, path } of chains(content.geometry)) {

@@ -5,10 +5,10 @@
 import type { Bounds, Geometry, Position } from "../types";
 import { insertOnEdge, SAME, verticesAt } from "./borders";
 import { crossing } from "./crossing";
-import { chains, moveVertex, type Path, vertices } from "./geometry";
+import { boundsOf, chains, moveVertex, type Path, vertices } from "./geometry";
 import { insideShape } from "./parts";
 import { along, between, cross, fromPlane, minus, size, toPlane, type XY } from "./plane";
-import { boxOf, type Candidate } from "./snap";
+import type { Candidate } from "./snap";
 
 export type Warning =
   | { kind: "crosses"; at: Position }
@@ -60,7 +60,7 @@ const within = ([x = 0, y = 0]: Position, [w, s, e, n]: Bounds) =>
   x >= w - SAME && x <= e + SAME && y >= s - SAME && y <= n + SAME;
 
 function near(one: Geometry, other: Geometry, reach: number): boolean {
-  const [a, b] = [boxOf(one), boxOf(other)];
+  const [a, b] = [boundsOf(one), boundsOf(other)];
   return a[0] - reach <= b[2] && b[0] - reach <= a[2] && a[1] - reach <= b[3] && b[1] - reach <= a[3];
 }
 
