@@ -36,19 +36,20 @@ def main() -> None:
             assert server.stdout is not None
             found = re.search(r"http://\S+", server.stdout.readline())
             assert found
-            web_map(found[0], Path(folder) / "map.png")
+            web_map(found[0], Path(folder))
         finally:
             server.terminate()
             server.wait()
-        small(Image.open(Path(folder) / "map.png").convert("RGB"), IMAGES / "web-map.jpg", 1440)
+        for name in ("web-map", "measuring"):
+            small(Image.open(Path(folder) / f"{name}.png").convert("RGB"), IMAGES / f"{name}.jpg", 1440)
 
 
 def geolabel(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "geolabel", *map(str, arguments)], check=True)
 
 
-def web_map(url: str, path: Path) -> None:
-    """The labelled west of the sample scene, one label selected."""
+def web_map(url: str, folder: Path) -> None:
+    """The labelled west of the sample scene: one label selected; the ground beside it measured."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -65,7 +66,17 @@ def web_map(url: str, path: Path) -> None:
         expect(idle).to_be_visible(timeout=60_000)
         page.mouse.move(900, 850)
         page.wait_for_timeout(1500)
-        page.screenshot(path=path)
+        page.screenshot(path=folder / "web-map.png")
+        page.keyboard.press("Escape")
+        page.keyboard.press("m")
+        for x, y in ((700, 330), (960, 330), (960, 610), (700, 610), (700, 330)):
+            page.mouse.move(x, y, steps=4)
+            page.mouse.click(x, y)
+        expect(page.get_by_test_id("measure-end")).to_be_visible(timeout=30_000)
+        page.mouse.move(900, 850)
+        expect(idle).to_be_visible(timeout=60_000)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=folder / "measuring.png")
         browser.close()
 
 

@@ -83,6 +83,7 @@ export class Session {
         this.vertex = null;
       },
       (before, after) => this.#count(before, after),
+      () => void this.#recount(),
     );
     this.labels = this.desk.labels;
     this.items = new api.Items(project.id);
@@ -178,6 +179,10 @@ export class Session {
   async #reload(): Promise<void> {
     this.loader.reset();
     this.reloads += 1;
+    await this.#recount();
+  }
+
+  async #recount(): Promise<void> {
     try {
       this.#counts = { ...(await api.project(this.project.id)).counts };
     } catch {

@@ -1,7 +1,7 @@
 /** The work on one project: its labels, what was done to them and can be undone, and the wires to the outbox. */
 import { inSentence } from "../format";
 import type { Content } from "./content";
-import { type Change, pendingOf } from "./entry";
+import { type Change, type Entry, pendingOf } from "./entry";
 import { type Done, History, retraced } from "./history";
 import { type Edit, Labels, type Step } from "./labels";
 import { saving, type Trouble, troublesOf } from "./saving.svelte";
@@ -23,6 +23,9 @@ export class Desk {
   readonly labels: Labels;
   readonly #history = new History();
   readonly #unlisten: () => void;
+  /** Labels that were changed in this page. */
+  readonly #own = new Set<number>();
+  #uncertain = false;
   undoTitle = $state<string | null>(null);
   redoTitle = $state<string | null>(null);
   troubles = $derived.by(() => troublesOf(saving.entries, this.project));
@@ -37,12 +40,14 @@ export class Desk {
    * @param home longitude that the labels lie about.
    * @param onChange hears of each change that is made here.
    * @param onSaved hears what the server had of a label before it saved a change, and what it has now.
+   * @param recount is to count anew: the server may have saved a change before this page knew of it.
    */
   constructor(
     private readonly project: string,
     home: number,
     private readonly onChange: () => void,
     onSaved: (before: Content | null, after: Content | null) => void,
+    private readonly recount: () => void,
   ) {
     this.labels = new Labels(home);
     this.labels.onCommit = (name, steps) => {
@@ -56,8 +61,9 @@ export class Desk {
         for (const { key, id, sent, feature } of results) {
           const after = feature && this.labels.contentOf(feature);
           if (sent && after) this.#history.saved(key, sent, after);
-          const label = this.labels.get(key) ?? this.labels.get(this.labels.keyOf(id) ?? id);
-          onSaved(label?.saved ?? null, after);
+          // It may have been heard of before the answer came, as somebody else's.
+          const heard = this.labels.get(this.labels.keyOf(id) ?? id);
+          onSaved(this.labels.get(key)?.saved ?? heard?.saved ?? null, after);
         }
         this.labels.adopt(results);
       },
@@ -66,10 +72,25 @@ export class Desk {
   }
 
   #pend(): void {
+    // What was sent by a page that is gone, or whose answer did not come, may have been counted already.
+    const sentBefore = this.#waiting.some(({ changes }) => changes.every(({ key }) => !this.#own.has(key)));
+    this.#uncertain ||= sentBefore || (this.#waiting.length > 0 && saving.sender.stall !== null);
     this.labels.setPending(pendingOf(saving.outbox.entries, this.project));
+    this.#recount();
+  }
+
+  get #waiting(): Entry[] {
+    return saving.outbox.entries.filter((entry) => entry.project === this.project);
+  }
+
+  #recount(): void {
+    if (!this.#uncertain || this.#waiting.length > 0) return;
+    this.#uncertain = false;
+    this.recount();
   }
 
   #keep(name: string, steps: Step[]): void {
+    for (const { key } of steps) this.#own.add(key);
     const changes = steps.map(({ key, before, after }): Change => {
       const label = this.labels.get(key);
       return { key, id: label?.id ?? null, version: label?.version ?? 0, before, after };
