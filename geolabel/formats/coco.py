@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from geolabel.formats.areas import areas_of, areas_only, left_out
 from geolabel.formats.base import ChipWriter, Piece
 from geolabel.formats.keyhole import keyhole
 from geolabel.geo import crs as crs_
-from geolabel.geo.pixels import PixelGeometry, pixel_to_map
+from geolabel.geo.measure import Rings
+from geolabel.geo.pixels import PixelGeometry, pixel_to_map, pixels_to_map
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,5 +195,9 @@ def _ground_areas(geometries: NDArray[np.object_], grid: Grid) -> list[float | N
     """Area on the ground in m2 of what lies on the chip; None where there is no ground to measure."""
     if grid.crs is None or not len(geometries):
         return [None] * len(geometries)
-    on_ground = pixel_to_map(PixelGeometry(geometries, grid)).geometries
-    return [float(area) for area in crs_.ground_area(on_ground, grid.crs)]
+    rings = Rings.of(geometries)
+    on_ground = replace(rings, xy=pixels_to_map(rings.xy, grid))
+    areas = crs_.ground_area_of(
+        on_ground, lambda rows: pixel_to_map(PixelGeometry(geometries[rows], grid)).geometries, grid.crs
+    )
+    return [float(area) for area in areas]

@@ -8,6 +8,7 @@ speak the authority's order.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,14 @@ from geolabel.errors import InvalidCRS
 from geolabel.geo.antimeridian import unroll
 from geolabel.geo.boxes import image_box
 from geolabel.geo.edges import densify, may_bend
-from geolabel.geo.measure import small_areas
+from geolabel.geo.measure import Rings, small_areas
 from geolabel.geo.operations import way
 from geolabel.geo.seam import end_of
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from geolabel.model import Bounds
@@ -394,8 +397,29 @@ def ground_area(geometries: NDArray[np.object_], crs: str) -> NDArray[np.float64
 
     Source: Karney 2013, through PROJ.
     """
-    ground = _geodesic(geometries, crs)
-    return np.full(len(geometries), np.nan) if ground is None else _areas(*ground)
+    return ground_area_of(Rings.of(geometries), lambda rows: geometries[rows], crs)
+
+
+def ground_area_of(
+    rings: Rings, shapes: Callable[[NDArray[np.int64]], NDArray[np.object_]], crs: str
+) -> NDArray[np.float64]:
+    """The same for rings, which need not become shapes for it unless they are large.
+
+    Args:
+        rings: in the CRS.
+        shapes: gives the shapes of some numbers, in the CRS.
+        crs: of both.
+    """
+    base, geod = geodetic(crs), _crs(crs).get_geod()
+    if base is None or geod is None:
+        return np.full(rings.count, np.nan)
+    degrees = rings.xy if same(crs, base) else transform_coordinates(rings.xy, crs, base)
+    areas = replace(rings, xy=degrees).small_areas(geod.a, geod.f)
+    # What is large, crosses the antimeridian or cannot be there at all.
+    rest = np.flatnonzero(np.isnan(areas))
+    if len(rest):
+        areas[rest] = _areas(transform_geometries(shapes(rest), crs, base), geod)
+    return areas
 
 
 def area_of_degrees(degrees: NDArray[np.object_], crs: str) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ are true, both to the square of size over radius: 500 m are six parts in a thous
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import shapely
@@ -29,29 +30,62 @@ def small_areas(degrees: NDArray[np.object_], semi_major: float, flattening: flo
         semi_major: axis of the ellipsoid, in metres.
         flattening: of the ellipsoid.
     """
-    result = np.zeros(len(degrees))
-    rings, owner, outline = _rings(degrees)
-    if len(rings) == 0:
+    return Rings.of(degrees).small_areas(semi_major, flattening)
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """Rings of polygons as flat arrays.
+
+    Attributes:
+        count: of the shapes that they are of.
+        xy: (v, 2) vertices of all rings, one ring after the other.
+        sizes: (r,) vertices of each ring.
+        owner: (r,) whose ring it is.
+        outline: bool (r,) whether it is an outline, and no hole.
+    """
+
+    count: int
+    xy: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    outline: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, shapes: NDArray[np.object_]) -> Self:
+        """Those of (n,) shapes; lines and points have none."""
+        rings, owner, outline = _rings(shapes)
+        sizes = shapely.get_num_coordinates(rings).astype(np.int64)
+        return cls(len(shapes), shapely.get_coordinates(rings), sizes, owner, outline)
+
+    def small_areas(self, semi_major: float, flattening: float) -> NDArray[np.float64]:
+        """See `small_areas`; the vertices are longitudes and latitudes."""
+        result = np.zeros(self.count)
+        if len(self.sizes) == 0:
+            return result
+        xy, owner = self.xy, self.owner
+        starts = np.cumsum(self.sizes) - self.sizes
+        low, high = np.full((self.count, 2), np.inf), np.full((self.count, 2), -np.inf)
+        np.minimum.at(low, owner, np.minimum.reduceat(xy, starts))
+        np.maximum.at(high, owner, np.maximum.reduceat(xy, starts))
+        # What the ellipsoid has at the middle of each shape, and then at each vertex.
+        longitude, latitude = (0.5 * (low + high)[owner]).T
+        turned = np.radians(latitude)
+        with np.errstate(invalid="ignore"):
+            place = np.stack((longitude, latitude, np.sin(turned), np.cos(turned)))
+        along = np.repeat(place, self.sizes, axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):  # what is nowhere comes out as NaN
+            east, north, turn = _on_the_ground(xy, along, semi_major, flattening)
+        twice = np.zeros(len(xy))
+        twice[:-1] = east[:-1] * north[1:] - east[1:] * north[:-1]
+        twice[starts[1:] - 1] = 0.0  # from one ring to the next
+        areas = 0.5 * np.abs(np.add.reduceat(twice, starts))
+        np.add.at(result, owner, np.where(self.outline, areas, -areas))
+        far = np.maximum(np.maximum(np.abs(east), np.abs(north)) / (SMALL_M / 2), turn / _SMALL_TURN)
+        farthest = np.zeros(self.count)
+        np.maximum.at(farthest, owner, np.maximum.reduceat(far, starts))
+        result[~(farthest < 1.0)] = np.nan
         return result
-    xy = shapely.get_coordinates(rings)
-    counts = shapely.get_num_coordinates(rings)
-    starts = np.cumsum(counts) - counts
-    west, south, east_, north_ = shapely.bounds(degrees).T
-    # What the ellipsoid has at the middle of each shape, and then at each vertex.
-    latitude = np.radians(0.5 * (south + north_))
-    place = np.stack((0.5 * (west + east_), 0.5 * (south + north_), np.sin(latitude), np.cos(latitude)))
-    along = np.repeat(place[:, owner], counts, axis=1)
-    east, north, turn = _on_the_ground(xy, along, semi_major, flattening)
-    twice = np.zeros(len(xy))
-    twice[:-1] = east[:-1] * north[1:] - east[1:] * north[:-1]
-    twice[starts[1:] - 1] = 0.0  # from one ring to the next
-    areas = 0.5 * np.abs(np.add.reduceat(twice, starts))
-    np.add.at(result, owner, np.where(outline, areas, -areas))
-    far = np.maximum(np.maximum(np.abs(east), np.abs(north)) / (SMALL_M / 2), turn / _SMALL_TURN)
-    farthest = np.zeros(len(degrees))
-    np.maximum.at(farthest, owner, np.maximum.reduceat(far, starts))
-    result[~(farthest < 1.0)] = np.nan
-    return result
 
 
 def _rings(

@@ -116,14 +116,19 @@ def _through(affine: Affine, geometries: NDArray[np.object_]) -> NDArray[np.obje
     """Apply an affine to all coordinates of all shapes at once."""
     if len(geometries) == 0:
         return geometries
-    a, b, c, d, e, f = affine[:6]
-
-    def apply(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        x, y = xy[:, 0], xy[:, 1]
-        return np.column_stack((a * x + b * y + c, d * x + e * y + f))
-
-    moved: NDArray[np.object_] = shapely.transform(geometries, apply)
+    moved: NDArray[np.object_] = shapely.transform(geometries, lambda xy: _apply(affine, xy))
     return moved
+
+
+def _apply(affine: Affine, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    a, b, c, d, e, f = affine[:6]
+    x, y = xy[:, 0], xy[:, 1]
+    return np.column_stack((a * x + b * y + c, d * x + e * y + f))
+
+
+def pixels_to_map(xy: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
+    """Coordinates (n, 2) in pixels of a grid, in its CRS."""
+    return _apply(_affine(grid), xy)
 
 
 def footprint(grid: Grid) -> Polygon:
