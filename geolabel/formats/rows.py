@@ -13,7 +13,6 @@ from geolabel.model import RARE_COLUMNS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from geolabel.model import LabelBatch, Project
@@ -51,7 +50,7 @@ def rows_of(batch: LabelBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.record_batch(arrays, schema=schema)
 
 
-def _texts(values: Sequence[Any] | NDArray[np.object_]) -> pa.Array:
+def _texts(values: Sequence[Any] | NDArray[Any]) -> pa.Array:
     """Texts as they are; what else a column of texts holds as JSON."""
     try:
         return pa.array(values, pa.string())
