@@ -9,6 +9,7 @@ What is odd about a block is left to GDAL as well: it knows how to say so.
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -65,9 +66,8 @@ def read_window(
     try:
         for down in range(row // rows, -(-(row + height) // rows)):
             for right in range(col // columns, -(-(col + width) // columns)):
-                block = _blocks.get(
-                    (key, size, right, down), lambda at=down * across + right: _decode(read, level, at, bands)
-                )
+                at = down * across + right
+                block = _blocks.get((key, size, at), partial(_decode, read, level, at, bands))
                 left, top = right * columns - col, down * rows - row
                 x, y = max(left, 0), max(top, 0)
                 part = block[y - top : height - top, x - left : width - left]
