@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from fastapi import Response
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from tiles.catalogue import Catalogue
+    from tiles.errors import Busy
     from tiles.pictures import Picture
     from tiles.settings import TilesSettings
     from tiles.sources import Source
@@ -29,6 +31,9 @@ MEDIA_TYPES: Final[dict[str, str]] = dict((*render.MEDIA_TYPES.items(), *values.
 """Media type of each format."""
 
 _REMOTE_THREADS: Final = 16
+
+_TILES: Final = "/tiles/"
+_MOST_KNOWN: Final = 20_000
 
 # The URL of a tile stays the same when the raster changes: clients keep it, and ask each time whether it still holds.
 _CACHE_CONTROL: Final = "private, no-cache"
@@ -68,6 +73,7 @@ class Desk:
         self.memory = Memory(self.find, saved)
         self._here = Workers(settings.max_waiting, settings.max_seconds, exhausted=exhausted)
         self._elsewhere = Workers(settings.max_waiting, settings.max_seconds, _REMOTE_THREADS)
+        self._drawn_by: OrderedDict[str, tuple[Workers, object]] = OrderedDict()
 
     async def answer(self, scene: str, respond: Callable[[Source], Awaitable[Result]]) -> Result:
         """Answer with what a scene is now; once more from the beginning when its file is replaced meanwhile.
@@ -96,7 +102,22 @@ class Desk:
             TooSlow: it takes too long.
         """
         workers = self._elsewhere if source is not None and source.is_remote else self._here
+        of_tiles, is_tile, _ = request.url.path.rpartition(_TILES)
+        if is_tile:
+            self._drawn_by[of_tiles] = workers, request.scope.get("route")
+            if len(self._drawn_by) > _MOST_KNOWN:
+                self._drawn_by.popitem(last=False)
         return await workers.run(work, request.is_disconnected, source)
+
+    def refusal(self, path: str) -> tuple[Busy, object] | None:
+        """Why a tile is refused that was not looked up yet, and the route it would have taken; None when it may be looked up.
+
+        In a flood, most of the time went into finding out what each tile was that nobody would draw.
+        """
+        of_tiles, is_tile, _ = path.rpartition(_TILES)
+        workers, route = self._drawn_by.get(of_tiles, (None, None)) if is_tile else (None, None)
+        busy = workers.refusal if workers is not None else None
+        return None if busy is None else (busy, route)
 
     async def send(self, request: Request, source: Source | None, picture: Picture, fmt: str) -> Response:
         """An image, made unless it is there or the client has it."""

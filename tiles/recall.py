@@ -6,6 +6,7 @@ scene is the same file, shown in the same way, and the bytes are still in memory
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import OrderedDict
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from tiles.desk import Desk
+    from tiles.errors import Busy
     from tiles.pictures import Picture
     from tiles.sources import Source
 
@@ -104,17 +106,28 @@ class Memory:
 
 
 class Recall:
-    """Answers what is remembered, before anything else is done (pure ASGI)."""
+    """Answers what is remembered, and refuses what nobody would draw, before anything else is done (pure ASGI)."""
 
     def __init__(self, app: ASGIApp, desk: Desk) -> None:
         self._app = app
+        self._desk = desk
         self._memory = desk.memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        found = self._memory.recall(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
-        if found is None:
+        if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
+            return
+        found = self._memory.recall(scope)
+        if found is None:
+            refused = self._desk.refusal(scope["path"])
+            # What the client has already is not drawn: that is found out the long way.
+            if refused is None or any(name == b"if-none-match" for name, _ in scope["headers"]):
+                await self._app(scope, receive, send)
+            else:
+                metrics.REFUSED.inc()
+                busy, scope["route"] = refused
+                await _refuse(busy, send)
             return
         answer, content = found
         metrics.MEMORY_HIT.inc()
@@ -128,3 +141,12 @@ class Recall:
         headers += [(b"content-type", answer.media.encode()), (b"content-length", str(len(content)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+
+async def _refuse(busy: Busy, send: Send) -> None:
+    """The problem (RFC 9457) that the long way ends in."""
+    said = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": str(busy)}
+    body = json.dumps(said, separators=(",", ":")).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 503, "headers": [*headers, (b"retry-after", b"1")]})
+    await send({"type": "http.response.body", "body": body})

@@ -66,6 +66,15 @@ class Workers:
         self._lost: Counter[Hashable] = Counter()
         self._exhausted = exhausted
 
+    @property
+    def refusal(self) -> Busy | None:
+        """Why the next one is refused; None when it may wait."""
+        if self._waiting < self._limit:
+            return None
+        return Busy(
+            f"{self._limit} tiles wait already to be drawn here; try again in a second. TILES_MAX_WAITING sets how many may wait."
+        )
+
     async def run(
         self, work: Callable[[], Result], unwanted: Callable[[], Awaitable[bool]], key: Hashable = None
     ) -> Result:
@@ -108,11 +117,9 @@ class Workers:
         return bool(done)
 
     async def _turn(self) -> None:
-        if self._waiting >= self._limit:
+        if (refusal := self.refusal) is not None:
             metrics.REFUSED.inc()
-            raise Busy(
-                f"{self._limit} tiles wait already to be drawn here; try again in a second. TILES_MAX_WAITING sets how many may wait."
-            )
+            raise refusal
         self._waiting += 1
         metrics.WAITING.inc()
         try:

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tiles.app import create_app
 from tiles.desk import Desk
 from tiles.errors import UnknownScene
 from tiles.recall import Recall
@@ -98,3 +99,38 @@ def test_a_scene_that_is_shown_in_another_way_goes_the_long_way(place: Place) ->
 def test_other_methods_are_not_recalled(place: Place) -> None:
     place.client.get(PATH)
     assert place.client.post(PATH).status_code == 405
+
+
+def test_a_full_queue_is_said_the_short_way(data: Path) -> None:
+    """The same answer as the long way's, which only the first request takes; what the client has is still found out."""
+    raster = data / "pairs/kampala_rgb_buildings/kampala_z19_rgb.tif"
+    app = create_app(TilesSettings(paths=(raster,), cache_mb=8))
+    desk = next(layer.kwargs["desk"] for layer in app.user_middleware if layer.cls is Recall)
+    path = "/scenes/kampala_z19_rgb/tiles/WebMercatorQuad/18/{}/130816.png"
+    client = TestClient(app, raise_server_exceptions=False)
+    drawn = client.get(path.format(154806))
+    assert drawn.status_code == 200
+    looked_up = []
+    original = desk.answer
+
+    async def counted(*arguments):
+        looked_up.append(arguments[0])
+        return await original(*arguments)
+
+    desk.answer = counted
+    desk._here._limit = 0
+    short = client.get(path.format(154807))
+    assert looked_up == []
+    desk._drawn_by.clear()
+    long = client.get(path.format(154807))
+    assert looked_up == ["kampala_z19_rgb"]
+    assert short.status_code == long.status_code == 503
+    assert short.json() == long.json()
+    assert {k: v for k, v in short.headers.items() if k != "x-request-id"} == {
+        k: v for k, v in long.headers.items() if k != "x-request-id"
+    }
+    assert client.get(path.format(154806)).content == drawn.content
+    has = client.get(path.format(154806) + "?gamma=1", headers={"If-None-Match": "*"})
+    assert has.status_code == 304
+    desk._here._limit = 8
+    assert client.get(path.format(154807)).status_code == 200
