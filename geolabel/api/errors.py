@@ -26,6 +26,7 @@ from geolabel.errors import (
     VersionConflict,
 )
 from geolabel.store.room import FULL
+from tiles import errors as tiles_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,7 +86,9 @@ def install(app: FastAPI, more: Iterable[tuple[type[Exception], int]]) -> None:
 
     def known(_: Request, error: Exception) -> Response:
         status = next(table[kind] for kind in type(error).__mro__ if kind in table)
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:  # in a flood there are very many, and they are counted
+        if isinstance(
+            error, (tiles_errors.Busy, tiles_errors.TooSlow)
+        ):  # in a flood there are very many, and they are counted
             log.info("%s: %s", type(error).__name__, error)
         elif status >= 500:
             log.error("%s: %s", type(error).__name__, error)

@@ -69,7 +69,7 @@ class Rings:
         np.minimum.at(low, owner, np.minimum.reduceat(xy, starts))
         np.maximum.at(high, owner, np.maximum.reduceat(xy, starts))
         # What the ellipsoid has at the middle of each shape, and then at each vertex.
-        longitude, latitude = (0.5 * (low + high)[owner]).T
+        longitude, latitude = (0.5 * (low[owner] + high[owner])).T
         turned = np.radians(latitude)
         with np.errstate(invalid="ignore"):
             place = np.stack((longitude, latitude, np.sin(turned), np.cos(turned)))

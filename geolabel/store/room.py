@@ -73,9 +73,13 @@ def told_when_full(place: str | Path, what: str, advice: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        room = "" if free is None else f": it needs more than the {megabytes(free)} that were free when it began"
+        if error.errno == errno.EFBIG:
+            why = where = "a file would have grown beyond the size that is allowed here (File too large; see ulimit -f)"
+        else:
+            room = "" if free is None else f": it needs more than the {megabytes(free)} that were free when it began"
+            why, where = f"the disk is full{room}", f"the disk of {place} is full{room}"
         raise StorageFull(
-            f"{what} was stopped, because the disk of {place} is full{room}. {advice}",
-            f"{what} was stopped, because the disk is full{room}: make room and try again.",
+            f"{what} was stopped, because {where}. {advice}",
+            f"{what} was stopped, because {why}: make room and try again.",
             free=free_bytes(place),
         ) from error

@@ -10,6 +10,7 @@ import rasterio
 from pyproj import CRS
 
 from geolabel import workflows
+from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidInput, InvalidSpec
 from geolabel.geo.crs import PIXELS
 from geolabel.store.store import Store, open_store
@@ -148,6 +149,6 @@ def test_geojson_is_refused_and_pixels_come_out(
     add(api, name, square(name))
     store: Store = api.app.state.store
     with pytest.raises(InvalidSpec, match="GeoJSON is longitude and latitude"):
-        workflows.export(store, name, tmp_path / "out", ["geojson"], workflows.ChipSpec())
-    report = workflows.export(store, name, tmp_path / "out", ["coco"], workflows.ChipSpec(size=64, stride=64))
+        workflows.export(store, name, tmp_path / "out", ["geojson"], ChipSpec())
+    report = workflows.export(store, name, tmp_path / "out", ["coco"], ChipSpec(size=64, stride=64))
     assert report.annotations == 1

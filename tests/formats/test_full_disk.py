@@ -120,6 +120,8 @@ def test_a_limit_for_files_at_the_command_line(workspace: Path, tmp_path: Path) 
         [*command, *options], check=False, capture_output=True, text=True, env={**os.environ, "COLUMNS": "400"}
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: The export was stopped, because the disk of ")
+    assert done.stderr.startswith(
+        "Error: The export was stopped, because a file would have grown beyond the size that is allowed"
+    )
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
