@@ -316,6 +316,6 @@ def test_a_disk_that_is_full_is_a_sentence_and_leaves_nothing(run: Run, data: Pa
     failed = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert failed.stderr.startswith("Error: ")
-    assert "The export was stopped, because" in failed.stderr
+    assert "File too large" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["ws"]

@@ -12,6 +12,7 @@ from tiles.cache import Cache, make_etag
 from tiles.disk import DiskCache
 from tiles.errors import InvalidParameter
 from tiles.handles import Handles
+from tiles.matrix import NATIVE
 from tiles.read import Pixels, read_preview, read_tile, sample_channels
 from tiles.sources import inspect
 from tiles.style import needs_stretch, percentile_range
@@ -185,7 +186,9 @@ class Pictures:
     def _draw_tile(self, source: Source, tile: Tile, style: Style, fmt: Format | values.Format, scale: int) -> bytes:
         placement = self.placement(source, tile.tms)
         size = placement.matrices.level(tile.z).size * scale
-        pixels = self.read(source, placement, tile, style, size, exact=values.is_format(fmt))
+        # In the raster's own grid, what is shown are its pixels.
+        exact = values.is_format(fmt) or tile.tms == NATIVE
+        pixels = self.read(source, placement, tile, style, size, exact=exact)
         if values.is_format(fmt):
             if pixels is None:
                 pixels = Pixels(*values.empty(self.info(source), style, size))

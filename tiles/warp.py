@@ -3,7 +3,7 @@
 Positions are continuous pixel coordinates (corner origin, y down) of the raster at full resolution. They are asked for
 on a coarse net over the output and interpolated between its nodes: by one projective map where that is exact enough, by
 a finer net otherwise, pixel by pixel at the worst. How exact is measured, not assumed: at nodes that the interpolation
-has not seen, `PROJECTIVE` or `TOLERANCE` pixels at the most.
+has not seen, `TOLERANCE` pixels at the most.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOLERANCE: Final = 0.01
-"""How far a position between the nodes of a finer net may be off, in pixels of the level that is read."""
-
-PROJECTIVE: Final = 0.03
-"""How far one projective map may be off, in the same pixels: it takes a third of the time of a net."""
+"""How far an interpolated position may be off, in pixels of the level that is read."""
 
 _INTERPOLATIONS: Final = {"nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _CELLS: Final = 8
@@ -283,7 +280,7 @@ def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | 
         # Between the corners, which it meets, it is off to one side: moved back by the mean, it is off by less everywhere.
         back = _over_all(off)
         off -= back[:, np.newaxis, np.newaxis]
-        if not np.hypot(*off).max() <= PROJECTIVE:
+        if not np.hypot(*off).max() <= TOLERANCE:
             return None
     origin = origin - back
     shift = np.array([[1, 0, origin[0]], [0, 1, origin[1]], [0, 0, 1]])

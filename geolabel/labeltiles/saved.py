@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 import zipfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _FORM = 1
 """To be raised when `Shapes` means something else."""
+
+_LEFT_S = 3600.0
+"""A file that is not whole after so long was left by a server that was killed; a younger one may be another's at work."""
 
 _log = logging.getLogger(__name__)
 
@@ -97,8 +101,9 @@ class Saved:
         arrays = {field.name: getattr(shapes, field.name) for field in fields(Shapes)}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            for left in self._folder.glob(".*.part"):  # of servers that were killed
-                left.unlink(missing_ok=True)
+            for left in self._folder.glob(".*.part"):
+                if left.stat().st_mtime < time.time() - _LEFT_S:
+                    left.unlink(missing_ok=True)
             self._make_room(shapes.nbytes)
             try:
                 with part.open("wb") as out:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from geolabel.errors import Cancelled, InvalidCRS, NotFound
+from geolabel.errors import Cancelled, InvalidCRS, NotFound, StoreFailed
 from geolabel.geo import crs as crs_
 from geolabel.labeltiles.matrix import check_fits, matrix_set, period_of
 from geolabel.labeltiles.placing import place
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from geolabel.labeltiles.saved import Saved
     from geolabel.labeltiles.shapes import Shapes
     from geolabel.model import Bounds, LabelBatch, LabelChanges, LabelsState
+
+_log = logging.getLogger(__name__)
 
 _FEW = 20_000
 """So many labels are read for one tile while not all are in memory."""
@@ -160,24 +164,33 @@ class LabelTiles:
 
     def prepare(self, projects: Iterable[str]) -> None:
         """Bring the labels of large projects into memory before somebody looks at them, as far as there is room."""
-        self._readers.submit(self._prepare, list(projects))
+        waiting = deque(projects)
+        self._readers.submit(self._prepare, waiting)
 
-    def _prepare(self, projects: list[str]) -> None:
+    def _prepare(self, waiting: deque[str]) -> None:
+        """One project, and then the next, behind those that somebody asked for meanwhile."""
+        if self._closed or not waiting or sum(held.nbytes for held in list(self._held.values())) > self._memory // 2:
+            return
+        try:
+            self._prepare_one(waiting.popleft())
+        except (NotFound, InvalidCRS):  # deleted meanwhile, or not on the Earth
+            pass
+        except StoreFailed as error:
+            _log.warning("Label tiles are prepared when they are asked for: %s", error)
+            return
+        with suppress(RuntimeError):  # closed just now
+            self._readers.submit(self._prepare, waiting)
+
+    def _prepare_one(self, project: str) -> None:
         matrices = matrix_set("WebMercatorQuad")
-        for project in projects:
-            if self._closed or sum(held.nbytes for held in list(self._held.values())) > self._memory // 2:
+        state = self.state(project)
+        many = self._feed.tile_count(project, bbox=None, limit=_FEW) >= _FEW
+        key = (state.key, matrices.crs)
+        with self._lock:
+            if not many or key in self._held:
                 return
-            try:
-                state = self.state(project)
-                many = self._feed.tile_count(project, bbox=None, limit=_FEW) >= _FEW
-            except (NotFound, InvalidCRS):  # deleted meanwhile, or not on the Earth
-                continue
-            key = (state.key, matrices.crs)
-            with self._lock:
-                if not many or key in self._held:
-                    continue
-                held = self._held[key] = _Held(state)
-            self._fill(project, held, matrices)
+            held = self._held[key] = _Held(state)
+        self._fill(project, held, matrices)
 
     def _find(self, project: str, state: LabelsState, matrices: MatrixSet) -> _Held:
         """The project's labels in memory, or on their way there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,12 +61,18 @@ def serve(store: Store, folder: Path) -> Iterator[Callable[..., LabelTiles]]:
             tiles.close()
         started.append(LabelTiles(store, memory, Saved(folder, most)))
         started[-1].prepare(["landuse", "gone", "landuse.coverage"])
-        started[-1]._readers.submit(bool).result(60)  # what was to be prepared is
+        settle(started[-1])
         return started[-1]
 
     yield start
     for tiles in started:
         tiles.close()
+
+
+def settle(tiles: LabelTiles) -> None:
+    """Wait until all that was to be prepared is; each project is asked for behind the one before."""
+    for _ in range(5):
+        tiles._readers.submit(bool).result(60)
 
 
 def draw(tiles: LabelTiles) -> bytes:
@@ -133,14 +140,14 @@ def test_a_workspace_that_was_restored_goes_on_with_the_same_numbers(
     store.delete("landuse", 3)
     kept = LabelTiles(store, MEMORY, Saved(folder, MEMORY))
     kept.prepare(["landuse"])
-    kept._readers.submit(bool).result(60)
+    settle(kept)
     kept.close()
     with open_store(copy) as restored:
         restored.delete("landuse", 4)
         restored.delete("landuse", 5)
         tiles = LabelTiles(restored, MEMORY, Saved(folder, MEMORY))
         tiles.prepare(["landuse"])
-        tiles._readers.submit(bool).result(60)
+        settle(tiles)
         assert draw(tiles) == truth(restored) != truth(store)
         tiles.close()
 
@@ -179,9 +186,14 @@ def test_files_unused_for_longest_go_first(store: Store, folder: Path, serve: Ca
     store.create_project(Project("other", "Other", "EPSG:32616", make_classes(["water", "forest"])))
     store.create("other", [label(n) for n in range(600)])
     tiles = LabelTiles(store, MEMORY, Saved(folder, size + size // 2))
-    (folder / ".left.npz.1.part").write_bytes(b"of a server that was killed")
+    left, at_work = folder / ".left.npz.1.part", folder / ".other.npz.2.part"
+    left.write_bytes(b"of a server that was killed")
+    os.utime(left, (0, 0))
+    at_work.write_bytes(b"of another that is writing")
     tiles.prepare(["other"])
-    tiles._readers.submit(bool).result(60)
+    settle(tiles)
     tiles.close()
-    (only,) = folder.iterdir()
+    assert not left.exists()
+    assert at_work.exists()
+    (only,) = folder.glob("*.npz")
     assert only != first

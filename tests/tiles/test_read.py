@@ -143,7 +143,7 @@ def test_positions_are_those_of_proj(ramp: Path, below: int) -> None:
         for band, position in enumerate((columns, rows)):
             assert (abs(nearest.data[band] - position)[inside] / level).max() <= 0.55
             error = ((bilinear.data[band] - position)[inside]) / level
-            assert abs(error.mean()) <= 0.03
+            assert abs(error.mean()) <= 0.01
             assert abs(error).max() <= (0.05 if below < 0 else 0.15)
         compared += inside.sum()
     assert compared
