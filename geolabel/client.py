@@ -22,10 +22,11 @@ from geolabel.store.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from geolabel.changes import Changeset, Snapshot
     from geolabel.formats.report import ExportReport
     from geolabel.geo.policy import InvalidPolicy
     from geolabel.intake import ImportReport
-    from geolabel.model import Annotation, Bounds, Changeset, Snapshot
+    from geolabel.model import Annotation, Bounds
     from geolabel.model import Project as ProjectInfo
     from geolabel.predictions import BackOptions, PredictionReport
     from geolabel.preview import Preview

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
+    from geolabel.batches import LabelBatch
     from geolabel.chips.labels import Labels
     from geolabel.chips.plan import Plan
     from geolabel.chips.spec import ChipSpec
     from geolabel.cql import Where
     from geolabel.cql.nodes import Predicate
-    from geolabel.model import LabelBatch, Project
+    from geolabel.model import Project
     from geolabel.store.store import Store
 
 

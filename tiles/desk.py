@@ -33,6 +33,7 @@ MEDIA_TYPES: Final[dict[str, str]] = dict((*render.MEDIA_TYPES.items(), *values.
 _REMOTE_THREADS: Final = 16
 
 _TILES: Final = "/tiles/"
+_BELOW_TILES: Final = 3
 _MOST_KNOWN: Final = 20_000
 
 # The URL of a tile stays the same when the raster changes: clients keep it, and ask each time whether it still holds.
@@ -73,7 +74,7 @@ class Desk:
         self.memory = Memory(self.find, saved)
         self._here = Workers(settings.max_waiting, settings.max_seconds, exhausted=exhausted)
         self._elsewhere = Workers(settings.max_waiting, settings.max_seconds, _REMOTE_THREADS)
-        self._drawn_by: OrderedDict[str, tuple[Workers, object]] = OrderedDict()
+        self._drawn_by: OrderedDict[str | None, tuple[Workers, object]] = OrderedDict()
 
     async def answer(self, scene: str, respond: Callable[[Source], Awaitable[Result]]) -> Result:
         """Answer with what a scene is now; once more from the beginning when its file is replaced meanwhile.
@@ -102,9 +103,9 @@ class Desk:
             TooSlow: it takes too long.
         """
         workers = self._elsewhere if source is not None and source.is_remote else self._here
-        of_tiles, is_tile, _ = request.url.path.rpartition(_TILES)
-        if is_tile:
-            self._drawn_by[of_tiles] = workers, request.scope.get("route")
+        scene = _scene_of_tile(request.url.path)
+        if scene is not None:
+            self._drawn_by[scene] = workers, request.scope.get("route")
             if len(self._drawn_by) > _MOST_KNOWN:
                 self._drawn_by.popitem(last=False)
         return await workers.run(work, request.is_disconnected, source)
@@ -114,8 +115,7 @@ class Desk:
 
         In a flood, most of the time went into finding out what each tile was that nobody would draw.
         """
-        of_tiles, is_tile, _ = path.rpartition(_TILES)
-        workers, route = self._drawn_by.get(of_tiles, (None, None)) if is_tile else (None, None)
+        workers, route = self._drawn_by.get(_scene_of_tile(path), (None, None))
         busy = workers.refusal if workers is not None else None
         return None if busy is None else (busy, route)
 
@@ -128,3 +128,9 @@ class Desk:
         if content is None:
             content = await self.run(request, source, picture.content)
         return Response(content, media_type=MEDIA_TYPES[fmt], headers=headers)
+
+
+def _scene_of_tile(path: str) -> str | None:
+    """The address before `/tiles/{tms}/{z}/{x}/{y}`; None for what is no tile."""
+    scene, _, tile = path.rpartition(_TILES)
+    return scene if tile.count("/") == _BELOW_TILES else None

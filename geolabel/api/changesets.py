@@ -13,15 +13,16 @@ from geolabel.api.negotiate import requested
 from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.past import link_to
 from geolabel.api.wire import JSON, BodyDep, Json, Refused, bad_parameter
+from geolabel.changes import ChangesetKind
 from geolabel.errors import Conflicts
-from geolabel.model import ChangesetKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from geolabel.api.features import View
+    from geolabel.changes import Changeset
     from geolabel.errors import Conflict
-    from geolabel.model import Annotation, Changeset
+    from geolabel.model import Annotation
     from geolabel.store.changesets import Touch
 
 router = APIRouter(

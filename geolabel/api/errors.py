@@ -86,9 +86,8 @@ def install(app: FastAPI, more: Iterable[tuple[type[Exception], int]]) -> None:
 
     def known(_: Request, error: Exception) -> Response:
         status = next(table[kind] for kind in type(error).__mro__ if kind in table)
-        if isinstance(
-            error, (tiles_errors.Busy, tiles_errors.TooSlow)
-        ):  # in a flood there are very many, and they are counted
+        # In a flood there are very many of these, and they are counted.
+        if isinstance(error, (tiles_errors.Busy, tiles_errors.TooSlow)):
             log.info("%s: %s", type(error).__name__, error)
         elif status >= 500:
             log.error("%s: %s", type(error).__name__, error)

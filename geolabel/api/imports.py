@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -20,6 +20,9 @@ from geolabel.geo import crs as crs_
 from geolabel.jobs import export_folder
 from geolabel.model import JobState
 from geolabel.store.room import check_room
+
+if TYPE_CHECKING:
+    from geolabel.store.idempotency import Once
 
 router = APIRouter(prefix="/api", tags=["jobs"], dependencies=[Depends(known_parameters)], default_response_class=Json)
 
@@ -105,8 +108,15 @@ async def import_labels(
         "prune": prune,
         "max_vertices": context.settings.max_vertices,
     }
+    return await queue(context, "import", project, params, file=file, once=once)
+
+
+async def queue(
+    context: Context, kind: str, project: str, params: dict[str, Any], *, file: anyio.Path, once: Once | None
+) -> Response:
+    """Leave work on a body that was received to a job; without a job of its own, the body goes."""
     try:
-        job = await anyio.to_thread.run_sync(partial(context.store.add_job, "import", project, params, once=once))
+        job = await anyio.to_thread.run_sync(partial(context.store.add_job, kind, project, params, once=once))
     except GeolabelError:
         await file.unlink(missing_ok=True)
         raise

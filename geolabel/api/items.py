@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from geolabel.api.negotiate import EdgeCRS
-    from geolabel.model import Annotation, Change, NewAnnotation, Project
+    from geolabel.changes import Change
+    from geolabel.model import Annotation, NewAnnotation, Project
 
 router = APIRouter(
     prefix="/api/collections/{project}/items",

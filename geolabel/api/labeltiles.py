@@ -19,7 +19,7 @@ from geolabel.model import CRS84
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from geolabel.model import LabelsState
+    from geolabel.batches import LabelsState
     from geolabel.settings import Settings
 
 router = APIRouter(prefix="/api/collections/{project}/tiles", tags=["label tiles"])

@@ -29,7 +29,8 @@ from geolabel.model import CRS84
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
-    from geolabel.model import Annotation, Changeset, Project
+    from geolabel.changes import Changeset
+    from geolabel.model import Annotation, Project
     from geolabel.store.presence import Person, Presence
     from geolabel.store.store import Store
 

@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from geolabel import formats
 from geolabel.api.context import ContextDep, known_parameters
-from geolabel.api.imports import check_dataset, receive
-from geolabel.api.jobs import accepted
+from geolabel.api.imports import check_dataset, queue, receive
 from geolabel.api.once import IdempotencyKey, read_once
 from geolabel.api.wire import ZIP, Json, bad_parameter
-from geolabel.errors import GeolabelError, InvalidInput
+from geolabel.errors import InvalidInput
 from geolabel.geo import crs as crs_
 from geolabel.predictions import BackOptions, check_model
 
@@ -88,14 +87,7 @@ async def import_predictions(
     file, digest = await receive(request, context, ".zip" if zipped else ".json")
     once = read_once(request, idempotency_key, digest)
     params["file"] = f"imports/{file.name}"
-    try:
-        job = await anyio.to_thread.run_sync(partial(context.store.add_job, "predictions", project, params, once=once))
-    except GeolabelError:
-        await file.unlink(missing_ok=True)
-        raise
-    if once is not None and once.replayed:  # the job has the body of the first request
-        await file.unlink(missing_ok=True)
-    return accepted(context, job, once)
+    return await queue(context, "predictions", project, params, file=file, once=once)
 
 
 def _check_class(project: Project, name: str | None) -> None:

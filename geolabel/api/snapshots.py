@@ -17,7 +17,7 @@ from geolabel.errors import InvalidInput, NotFound
 from geolabel.model import COVERAGE
 
 if TYPE_CHECKING:
-    from geolabel.model import Snapshot
+    from geolabel.changes import Snapshot
 
 router = APIRouter(
     prefix="/api/collections/{project}/snapshots",

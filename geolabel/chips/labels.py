@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from geolabel.batches import BATCH_COLUMNS, RARE_COLUMNS
 from geolabel.chips.resting import Resting
 from geolabel.chips.schema import dataset_schema
 from geolabel.chips.spec import ChipSpec
 from geolabel.chips.widen import widen
-from geolabel.model import BATCH_COLUMNS, RARE_COLUMNS, Coverage
+from geolabel.model import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from geolabel.model import LabelBatch, Project
+    from geolabel.batches import LabelBatch
+    from geolabel.model import Project
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from geolabel.console import out, say, show_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from geolabel.model import Changeset, Snapshot
+    from geolabel.changes import Changeset, Snapshot
     from geolabel.store.store import Store
 
 commands = typer.Typer(help="Keep states of a project under a name, and compare them.", no_args_is_help=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from geolabel.batches import LabelBatch
     from geolabel.chips.build import Chip
     from geolabel.chips.planned import PlannedChip
     from geolabel.chips.spec import ChipSpec
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from geolabel.errors import Problem
     from geolabel.formats.files import Files
     from geolabel.geo.ragged import Ragged
-    from geolabel.model import LabelBatch, Project, Scene
+    from geolabel.model import Project, Scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from geolabel.batches import LabelBatch
 from geolabel.chips.engine import choose_engine
 from geolabel.errors import NotFound
 from geolabel.formats.base import Context
@@ -34,7 +35,6 @@ from geolabel.formats.parts import (
     tasks_of,
 )
 from geolabel.formats.report import make_report
-from geolabel.model import LabelBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -14,8 +14,8 @@ from geolabel.geo.shown import shown
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
+    from geolabel.batches import LabelBatch
     from geolabel.formats.base import Context
-    from geolabel.model import LabelBatch
 
 
 class GeoJSONWriter:

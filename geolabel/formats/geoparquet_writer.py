@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from geolabel.batches import LabelBatch
     from geolabel.formats.base import Context
-    from geolabel.model import LabelBatch, Project
+    from geolabel.model import Project
 
 
 class GeoParquetWriter:

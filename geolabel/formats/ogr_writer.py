@@ -20,22 +20,23 @@ import pyarrow as pa
 import pyogrio
 import shapely
 
+from geolabel.batches import RARE_COLUMNS
 from geolabel.errors import InvalidSpec
 from geolabel.formats.areas import many
 from geolabel.formats.rows import GEOMETRY, TYPES, rows_of, schema_of
 from geolabel.geo import crs as crs_
 from geolabel.geo.pixels import DENSIFY_PX
 from geolabel.geo.shown import shown
-from geolabel.model import CRS84, RARE_COLUMNS
+from geolabel.model import CRS84
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from geolabel.batches import LabelBatch
     from geolabel.formats.base import Context
     from geolabel.formats.files import Files
-    from geolabel.model import LabelBatch
 
 _CLOCK = "OGR_CURRENT_DATE"
 _THEN = "2000-01-01T00:00:00.000Z"

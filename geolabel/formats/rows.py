@@ -8,14 +8,15 @@ import orjson
 import pyarrow as pa
 import shapely
 
-from geolabel.model import RARE_COLUMNS
+from geolabel.batches import RARE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from geolabel.model import LabelBatch, Project
+    from geolabel.batches import LabelBatch
+    from geolabel.model import Project
 
 GEOMETRY = "geometry"
 """The last column: ISO WKB."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geolabel.batches import LabelsState
 from geolabel.labeltiles.shapes import Shapes
-from geolabel.model import LabelsState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

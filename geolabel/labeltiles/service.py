@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geolabel.batches import LabelBatch, LabelChanges, LabelsState
     from geolabel.labeltiles.layer import Layer
     from geolabel.labeltiles.matrix import MatrixSet
     from geolabel.labeltiles.saved import Saved
     from geolabel.labeltiles.shapes import Shapes
-    from geolabel.model import Bounds, LabelBatch, LabelChanges, LabelsState
+    from geolabel.model import Bounds
 
 _log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from geolabel.attributes import keep_values
+from geolabel.changes import Change
 from geolabel.errors import InvalidInput, NotFound, Problem, VersionConflict
-from geolabel.model import Annotation, Change, NewAnnotation
+from geolabel.model import Annotation, NewAnnotation
 from geolabel.moments import read_moment
 from geolabel.store import history, idempotency, layers
 from geolabel.store.dialect import spatial
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import Connection, RowMapping
 
-    from geolabel.model import AnnotationPatch, ChangesetKind
+    from geolabel.changes import ChangesetKind
+    from geolabel.model import AnnotationPatch
     from geolabel.store.idempotency import Once
     from geolabel.store.layers import Layer
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 import sqlalchemy as sa
 
+from geolabel.changes import Changeset, ChangesetKind
 from geolabel.errors import InvalidInput, NotFound
-from geolabel.model import Changeset, ChangesetKind
 from geolabel.store import layers
 from geolabel.store.states import to_annotations
 from geolabel.store.tables import MAX_KEY, STATE, changesets, history
@@ -16,7 +16,8 @@ from geolabel.store.tables import MAX_KEY, STATE, changesets, history
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
-    from geolabel.model import Annotation, Operation
+    from geolabel.changes import Operation
+    from geolabel.model import Annotation
     from geolabel.store.layers import Layer
 
 MOST = 1000

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from geolabel.changes import Change
 from geolabel.errors import NotFound
-from geolabel.model import Change
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
-    from geolabel.model import Annotation, ChangesetKind, Operation
+    from geolabel.changes import ChangesetKind, Operation
+    from geolabel.model import Annotation
     from geolabel.store.layers import Layer
 
 _IDS_AT_ONCE = 500

@@ -15,10 +15,10 @@ import numpy as np
 import shapely
 import sqlalchemy as sa
 
+from geolabel.batches import BATCH_COLUMNS, LabelBatch
 from geolabel.cql.evaluate import holds
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.geo.areas import Area
-from geolabel.model import BATCH_COLUMNS, LabelBatch
 from geolabel.moments import read_moment
 from geolabel.store import layers, search
 from geolabel.store.dialect import spatial

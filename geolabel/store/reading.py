@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import Connection
 
+    from geolabel.batches import LabelBatch
     from geolabel.cql import Where
     from geolabel.geo.areas import Area
-    from geolabel.model import Annotation, Bounds, LabelBatch
+    from geolabel.model import Annotation, Bounds
 
 
 class Reading(ABC):

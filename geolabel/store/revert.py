@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
-    from geolabel.model import Bounds, Changeset
+    from geolabel.changes import Changeset
+    from geolabel.model import Bounds
     from geolabel.store.idempotency import Once
     from geolabel.store.layers import Layer
 

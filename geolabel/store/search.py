@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
+from geolabel.batches import BATCH_COLUMNS, LabelBatch
 from geolabel.errors import InvalidInput, TooSlow
 from geolabel.geo.areas import Area
-from geolabel.model import BATCH_COLUMNS, LabelBatch
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible

@@ -14,9 +14,10 @@ import shapely
 import sqlalchemy as sa
 
 from geolabel.attributes import make_attributes
+from geolabel.changes import Snapshot
 from geolabel.classes import LabelClass
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound
-from geolabel.model import COVERAGE, MAX_SLUG, Project, Snapshot, slugify
+from geolabel.model import COVERAGE, MAX_SLUG, Project, slugify
 from geolabel.store import layers, past
 from geolabel.store.history import last_changeset
 from geolabel.store.states import attributes_in

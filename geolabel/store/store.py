@@ -33,16 +33,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from geolabel.changes import Change, ChangesetKind
     from geolabel.mapping import SchemaMapping
-    from geolabel.model import (
-        Annotation,
-        AnnotationPatch,
-        Change,
-        ChangesetKind,
-        NewAnnotation,
-        Project,
-        Scene,
-    )
+    from geolabel.model import Annotation, AnnotationPatch, NewAnnotation, Project, Scene
     from geolabel.store.backup import Manifest
     from geolabel.store.batch import Batch, BatchResult
     from geolabel.store.dialect import Database

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sqlalchemy as sa
 
+from geolabel.batches import LabelBatch, LabelChanges, LabelsState
 from geolabel.errors import NotFound
-from geolabel.model import LabelBatch, LabelChanges, LabelsState
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible

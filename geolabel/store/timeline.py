@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from geolabel.model import Change, Changeset, Project, Snapshot
+    from geolabel.changes import Change, Changeset, Snapshot
+    from geolabel.model import Project
     from geolabel.store.changesets import Touch
     from geolabel.store.diff import Diff
     from geolabel.store.idempotency import Once

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import Connection, RowMapping
 
-    from geolabel.model import Annotation, Bounds, ChangesetKind, Operation
+    from geolabel.changes import ChangesetKind, Operation
+    from geolabel.model import Annotation, Bounds
     from geolabel.store.layers import Layer
 
 _ROWS_AT_ONCE = 10_000

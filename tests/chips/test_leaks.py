@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Polygon, box
 
+from geolabel.batches import BATCH_COLUMNS, LabelBatch
 from geolabel.chips.frame import chip_grid
 from geolabel.chips.labels import gather
 from geolabel.chips.planner import make_plan
@@ -17,7 +18,7 @@ from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.errors import InvalidSpec
 from geolabel.geo import crs as crs_
-from geolabel.model import BATCH_COLUMNS, LabelBatch, Project
+from geolabel.model import Project
 from tests.chips.laying import scene
 
 PROJECT = Project("p", "P", "EPSG:32633", make_classes(["a", "b"]), ("one", "two", "three"))

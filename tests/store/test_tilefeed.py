@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import shapely
 
+from geolabel.batches import LabelChanges
 from geolabel.errors import NotFound
 from geolabel.geo.ragged import from_shapely
-from geolabel.model import AnnotationPatch, LabelChanges, NewAnnotation, Status
+from geolabel.model import AnnotationPatch, NewAnnotation, Status
 from geolabel.store import open_store
 from geolabel.store.bulk import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from geolabel.model import LabelBatch, LabelsState
+    from geolabel.batches import LabelBatch, LabelsState
     from geolabel.store import Store
 
 X, Y = 733_601.0, 3_724_739.0
