@@ -2,12 +2,13 @@
 
 Positions are continuous pixel coordinates (corner origin, y down) of the raster at full resolution. They are asked for
 on a coarse net over the output and interpolated between its nodes: by one projective map where that is exact enough, by
-a finer net otherwise, pixel by pixel at the worst. How exact is measured, not assumed: at nodes that the interpolation
-has not seen, `TOLERANCE` pixels at the most.
+one for each part of the output or by a finer net otherwise, pixel by pixel at the worst. How exact is measured, not
+assumed: at nodes that the interpolation has not seen, `TOLERANCE` pixels at the most.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -15,6 +16,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 TOLERANCE: Final = 0.01
@@ -22,6 +25,8 @@ TOLERANCE: Final = 0.01
 
 _INTERPOLATIONS: Final = {"nearest": cv2.INTER_NEAREST, "bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _CELLS: Final = 8
+# Along a side: projective maps that are tried in turn. Each part must keep nodes that its map has not seen.
+_PARTS: Final = (1, 2, 4)
 # So many channels OpenCV takes at once; two it would interpolate less exactly, between 32 steps of a pixel.
 _TOGETHER: Final = (1, 3, 4)
 # Four channels of these types it brings with vector instructions and three without: the same values in half of the time.
@@ -135,29 +140,31 @@ def _nodes(locator: Locator, bounds: tuple[float, float, float, float], cells: i
 
 @dataclass(frozen=True, slots=True)
 class Warp:
-    """A net turned into something that brings pixels to their place; `project` or `positions` is there.
+    """A net turned into something that brings pixels to their place; `maps` or `positions` is there.
 
     Attributes:
         size: of the output, in pixels.
         samples: along each side of an output pixel; their mean is its value.
-        project: (3, 3) from sample indexes to positions of pixel centres, as OpenCV counts; or None.
+        maps: (n, n, 3, 3) projective, one for each of n x n equal parts of the output, rows of parts first: from the
+            part's own sample indexes to positions of pixel centres, as OpenCV counts; or None.
         positions: (size x samples, size x samples) columns and rows, as OpenCV counts; or None.
     """
 
     size: int
     samples: int
-    project: NDArray[np.float64] | None
+    maps: NDArray[np.float64] | None
     positions: tuple[NDArray[np.float32], NDArray[np.float32]] | None
 
     @property
     def shift(self) -> tuple[int, int] | None:
         """(columns, rows) when output pixels are pixels of what was read, only counted from elsewhere."""
-        if self.project is None or self.samples > 1:
+        if self.maps is None or len(self.maps) > 1 or self.samples > 1:
             return None
-        move = np.rint(self.project[:2, 2])
+        project = self.maps[0, 0]
+        move = np.rint(project[:2, 2])
         plain = np.array([[1, 0, move[0]], [0, 1, move[1]], [0, 0, 1]])
         # Less than a thousandth of a pixel over the whole output is rounding.
-        same = abs(self.project[:, :2] - plain[:, :2]).max() * self.size + abs(self.project - plain).max() < 1e-3
+        same = abs(project[:, :2] - plain[:, :2]).max() * self.size + abs(project - plain).max() < 1e-3
         return (int(move[0]), int(move[1])) if same else None
 
     def bring(self, pixels: NDArray[Any], resampling: str) -> NDArray[Any]:
@@ -179,19 +186,22 @@ class Warp:
         if pixels.shape[2] not in _TOGETHER:
             parts = [self.bring(np.ascontiguousarray(group), resampling) for group in _groups(pixels)]
             return np.concatenate([part if part.ndim == 3 else part[..., np.newaxis] for part in parts], axis=2)
-        kind, side = _INTERPOLATIONS[resampling], self.size * self.samples
-        if self.project is not None:
-            flags = kind | cv2.WARP_INVERSE_MAP
-            there = cv2.warpPerspective(
-                pixels, self.project, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE
-            )
-        else:
+        kind, edge = _INTERPOLATIONS[resampling], cv2.BORDER_REPLICATE
+        if self.maps is None:
             assert self.positions is not None
-            there = cv2.remap(pixels, *self.positions, kind, borderMode=cv2.BORDER_REPLICATE)
-        return there if self.samples == 1 else self._mean(there)
+            return self._mean(cv2.remap(pixels, *self.positions, kind, borderMode=edge))
+        side = self.size * self.samples // len(self.maps)
+        kind |= cv2.WARP_INVERSE_MAP
+        return _joined(
+            self._mean(cv2.warpPerspective(pixels, one, (side, side), flags=kind, borderMode=edge))
+            for one in self.maps.reshape(-1, 3, 3)
+        )
 
     def _mean(self, samples: NDArray[Any]) -> NDArray[Any]:
-        return cv2.resize(samples, (self.size, self.size), interpolation=cv2.INTER_AREA)
+        if self.samples == 1:
+            return samples
+        size = (samples.shape[1] // self.samples, samples.shape[0] // self.samples)
+        return cv2.resize(samples, size, interpolation=cv2.INTER_AREA)
 
     def inside(self, box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
         """(size, size) 255 where an output pixel's centre lies in a box of the block, 0 elsewhere.
@@ -199,9 +209,10 @@ class Warp:
         Args:
             box: (left, top, right, bottom) in continuous pixel coordinates of what was read.
         """
-        if self.project is not None:
-            centres = (np.arange(self.size) + 0.5) * self.samples - 0.5
-            columns, rows = _mapped(self.project, centres, centres)
+        if self.maps is not None:
+            centres = (np.arange(self.size // len(self.maps)) + 0.5) * self.samples - 0.5
+            there = np.stack(_mapped(self.maps.reshape(-1, 3, 3), centres, centres), axis=-1)
+            columns, rows = np.moveaxis(_joined(there), -1, 0)
         else:
             assert self.positions is not None
             # Between the first and the last sample of each output pixel.
@@ -211,6 +222,16 @@ class Warp:
             )
         left, top, right, bottom = (edge - 0.5 for edge in box)
         return np.where((columns > left) & (columns < right) & (rows > top) & (rows < bottom), 255, 0).astype(np.uint8)
+
+
+def _joined(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Squares (side, side, ...), row by row, as one."""
+    squares = list(parts)
+    across = math.isqrt(len(squares))
+    if across == 1:
+        return squares[0]
+    rows = [np.concatenate(squares[at : at + across], axis=1) for at in range(0, len(squares), across)]
+    return np.concatenate(rows, axis=0)
 
 
 def _groups(pixels: NDArray[Any]) -> list[NDArray[Any]]:
@@ -244,9 +265,9 @@ def make_warp(net: Net, scale: tuple[float, float], offset: tuple[float, float],
     """
     nodes = _at_level(net.nodes, scale, offset)
     if np.isfinite(nodes).all():
-        matrix = _projective(nodes, net.size * samples)
-        if matrix is not None:
-            return Warp(net.size, samples, matrix, None)
+        maps = _projective(nodes, net.size * samples, net.size)
+        if maps is not None:
+            return Warp(net.size, samples, maps, None)
     return Warp(net.size, samples, None, _positions(net, scale, offset, net.size * samples))
 
 
@@ -259,48 +280,80 @@ def _at_level(
     return there
 
 
-def _projective(nodes: NDArray[np.float64], size: int) -> NDArray[np.float64] | None:
-    """The projective map through the four corners, when the other nodes lie on it."""
-    ends = np.array([-0.5, size - 0.5])
-    corners = np.array([[ends[j], ends[i]] for i, j in ((0, 0), (0, 1), (1, 1), (1, 0))])
-    there = np.array([nodes[:, i, j] for i, j in ((0, 0), (0, -1), (-1, -1), (-1, 0))])
-    origin = there.mean(axis=0)
-    rows = []
-    for (x, y), (u, v) in zip(corners, there - origin, strict=True):
-        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
-        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
-    try:
-        solved = np.linalg.solve(np.array(rows), (there - origin).ravel())
-    except np.linalg.LinAlgError:
-        return None
-    matrix = np.append(solved, 1.0).reshape(3, 3)
-    line = np.linspace(-0.5, size - 0.5, nodes.shape[1])
+def _projective(nodes: NDArray[np.float64], side: int, size: int) -> NDArray[np.float64] | None:
+    """Projective maps of as few parts of an output as it takes for all nodes to lie on them: (n, n, 3, 3).
+
+    Args:
+        nodes: (2, cells + 1, cells + 1) positions.
+        side: samples along a side of the output.
+        size: pixels along it: no part has half a pixel.
+    """
+    for parts in _PARTS:
+        if size % parts or (nodes.shape[1] - 1) % parts:
+            return None
+        try:
+            maps, off = _fitted(nodes, side, parts)
+        except np.linalg.LinAlgError:
+            return None
+        if off <= TOLERANCE:
+            return maps.reshape(parts, parts, 3, 3)
+        # Halves of a smooth map are off by a quarter as much: no use to try what is far from it.
+        if not off <= TOLERANCE * 5 * (_PARTS[-1] / parts) ** 2:
+            return None
+    return None
+
+
+def _fitted(nodes: NDArray[np.float64], side: int, parts: int) -> tuple[NDArray[np.float64], float]:
+    """The projective map through the four corners of each part, (n², 3, 3), and how far off the worst node is.
+
+    Raises:
+        numpy.linalg.LinAlgError: Corners lie on a line.
+    """
+    cells = (nodes.shape[1] - 1) // parts
+    there = np.stack(
+        [
+            nodes[:, down : down + cells + 1, right : right + cells + 1]
+            for down in range(0, parts * cells, cells)
+            for right in range(0, parts * cells, cells)
+        ]
+    )
+    corners = there[:, :, [0, 0, -1, -1], [0, -1, -1, 0]]
+    origins = corners.mean(axis=2)
+    first, last = -0.5, side / parts - 0.5
+    rows = np.zeros((len(there), 8, 8))
+    sought = corners - origins[:, :, np.newaxis]
+    for at, (x, y) in enumerate(((first, first), (last, first), (last, last), (first, last))):
+        for axis in (0, 1):
+            row = rows[:, 2 * at + axis]
+            row[:, 3 * axis : 3 * axis + 3] = x, y, 1
+            row[:, 6:] = -sought[:, axis, at, np.newaxis] * (x, y)
+    solved = np.linalg.solve(rows, sought.transpose(0, 2, 1).reshape(-1, 8, 1))[..., 0]
+    maps = np.append(solved, np.ones((len(solved), 1)), axis=1).reshape(-1, 3, 3)
+    line = np.linspace(first, last, cells + 1)
     with np.errstate(invalid="ignore"):  # beyond its horizon there is no place, and NaN is not within any bound
-        off = np.stack(_mapped(matrix, line, line)) + origin[:, np.newaxis, np.newaxis] - nodes
+        off = np.stack(_mapped(maps, line, line), axis=1) + origins[:, :, np.newaxis, np.newaxis] - there
         # Between the corners, which it meets, it is off to one side: moved back by the mean, it is off by less everywhere.
         back = _over_all(off)
-        off -= back[:, np.newaxis, np.newaxis]
-        if not np.hypot(*off).max() <= TOLERANCE:
-            return None
-    origin = origin - back
-    shift = np.array([[1, 0, origin[0]], [0, 1, origin[1]], [0, 0, 1]])
-    placed: NDArray[np.float64] = shift @ matrix
-    return placed
+        off -= back[:, :, np.newaxis, np.newaxis]
+        worst = float(np.hypot(off[:, 0], off[:, 1]).max())
+    # After the map, a shift: to its first two rows so much of its last is added.
+    maps[:, :2] += (origins - back)[:, :, np.newaxis] * maps[:, 2:]
+    return maps, worst
 
 
 def _over_all(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means (2,) over an output of what is known at the nodes of its net (2, n + 1, n + 1): a node at the rim has half the room."""
-    lines = (values[:, 1:] + values[:, :-1]) / 2
-    cells: NDArray[np.float64] = ((lines[:, :, 1:] + lines[:, :, :-1]) / 2).mean(axis=(1, 2))
+    """Means (..., 2) over parts of an output of what is known at their nodes (..., 2, n + 1, n + 1): a node at the rim has half the room."""
+    lines = (values[..., 1:, :] + values[..., :-1, :]) / 2
+    cells: NDArray[np.float64] = ((lines[..., 1:] + lines[..., :-1]) / 2).mean(axis=(-2, -1))
     return cells
 
 
 def _mapped(
-    matrix: NDArray[np.float64], x: NDArray[Any], y: NDArray[Any]
+    maps: NDArray[np.float64], x: NDArray[Any], y: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where a projective map brings the points of a grid: every x with every y. Written out: products of matrices start threads."""
-    y = y[:, np.newaxis]
-    a, b, c = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    """Where projective maps (n, 3, 3) bring the points of a grid, every x with every y: (n, y, x). Products of matrices would start threads."""
+    across, down, ahead = (maps[..., i, np.newaxis, np.newaxis] for i in range(3))
+    a, b, c = np.moveaxis(across * x + down * y[:, np.newaxis] + ahead, 1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):  # on the horizon of the map, where it is not used
         return a / c, b / c
 

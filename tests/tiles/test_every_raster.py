@@ -132,9 +132,11 @@ def tiles_of(placement: grid.Placement, info: RasterInfo, zoom: int) -> list[mat
 
 def sampled(moved: warp.Warp) -> Positions:
     """Where a warp samples, in continuous pixel coordinates of the level that it is for."""
-    if moved.project is not None:
-        x, y = np.meshgrid(np.arange(moved.size), np.arange(moved.size))
-        u, v, w = np.tensordot(moved.project, np.stack([x, y, np.ones_like(x)]), axes=1)
+    if moved.maps is not None:
+        side = moved.size // len(moved.maps)
+        x, y = np.meshgrid(np.arange(side), np.arange(side))
+        parts = [[np.tensordot(one, np.stack([x, y, np.ones_like(x)]), axes=1) for one in row] for row in moved.maps]
+        u, v, w = np.concatenate([np.concatenate(row, axis=2) for row in parts], axis=1)
         return u / w + 0.5, v / w + 0.5
     assert moved.positions is not None
     return moved.positions[0] + 0.5, moved.positions[1] + 0.5
