@@ -14,7 +14,6 @@ from tiles import thin
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from rasterio.io import DatasetReader
 
     from tiles.info import RasterInfo
     from tiles.reader import Reader
@@ -144,7 +143,7 @@ def read_block(
     )
     if thinning == 1:
         window_ = Window(across.first, down.first, across.count, down.count)
-        data, weights = _shrunk(*_read_weighed(dataset, info, bands, window_, picture=picture), across, down)
+        data, weights = _shrunk(*_read_weighed(dataset, info, bands, window_, near=True, picture=picture), across, down)
         into = (level[0] / across.factor, level[1] / down.factor)
         first = (across.first - across.before, down.first - down.before)
     else:
@@ -157,12 +156,21 @@ def read_block(
 
 
 def _read_weighed(
-    dataset: Reader | StackReader, info: RasterInfo, bands: tuple[int, ...], window: Window, *, picture: bool = False
+    dataset: Reader | StackReader,
+    info: RasterInfo,
+    bands: tuple[int, ...],
+    window: Window,
+    *,
+    near: bool = False,
+    picture: bool = False,
 ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-    """Pixels (height, width, bands) of a window as they are stored, and their weights."""
+    """Pixels (height, width, bands) of a window as they are stored, and their weights; `near` others that are read soon."""
     indexes = bands if info.alpha is None else (*bands, info.alpha)
     quick = dataset.read_picture(indexes, window) if picture else None
-    values = read_values(dataset, info, indexes, window=window) if quick is None else quick.transpose(2, 0, 1)
+    if quick is not None:
+        values: NDArray[Any] = quick.transpose(2, 0, 1)
+    else:
+        values = read_values(dataset, info, indexes, window, near=near)
     mask = dataset.read_masks(bands[0], window=window) if info.has_mask else None
     return _weigh(values, mask, info, bands)
 
@@ -221,30 +229,33 @@ def pick_values(
         masked: whether the mask is asked for.
     """
     block = dataset.block_shapes[0]
-    values = thin.pick(
-        lambda part: read_values(dataset, info, indexes, window=part), block, rows, columns, len(indexes)
-    )
+    values = thin.pick(lambda part: read_values(dataset, info, indexes, part), block, rows, columns, len(indexes))
     if not masked:
         return values, None
     mask = thin.pick(lambda part: dataset.read_masks(indexes[:1], window=part), block, rows, columns, 1)
     return values, mask[0]
 
 
-def read_values(dataset: DatasetReader, info: RasterInfo, indexes: tuple[int, ...], **options: Any) -> NDArray[Any]:
+def read_values(
+    dataset: Reader | StackReader, info: RasterInfo, indexes: tuple[int, ...], window: Window, *, near: bool = False
+) -> NDArray[Any]:
     """Bands (n, height, width) in the one type that holds the values of all; complex ones as their magnitude.
 
     Args:
         dataset: the raster, or one of its overviews.
         info: the raster's header.
         indexes: 1-based.
-        options: of rasterio's `read`.
+        window: of the dataset.
+        near: whether windows beside it are read soon.
     """
     kinds = [info.bands[index - 1].dtype for index in indexes]
-    if any(kind.startswith("complex") for kind in kinds):
-        magnitude: NDArray[Any] = np.abs(dataset.read(indexes, out_dtype="complex64", **options))
-        return magnitude
-    values: NDArray[Any] = dataset.read(indexes, out_dtype=str(np.result_type(*kinds)), **options)
-    return values
+    magnitudes = any(kind.startswith("complex") for kind in kinds)
+    kind = "complex64" if magnitudes else str(np.result_type(*kinds))
+    if near:
+        values: NDArray[Any] = dataset.read_near(indexes, window, kind)
+    else:
+        values = dataset.read(indexes, out_dtype=kind, window=window)
+    return np.abs(values) if magnitudes else values
 
 
 def _weigh(

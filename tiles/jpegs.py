@@ -9,12 +9,12 @@ What is odd about a block is left to GDAL as well: it knows how to say so.
 from __future__ import annotations
 
 import struct
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import simplejpeg
 
+from tiles import decoded
 from tiles.cache import Cache
 from tiles.tiff import read_directories
 
@@ -25,15 +25,11 @@ if TYPE_CHECKING:
 
     from tiles.tiff import Directory, Reading
 
-MEMORY: Final = 64 * 2**20
-"""Bytes of decoded blocks that are kept, in all: neighbouring tiles share blocks."""
-
 _FILES: Final = 256
 _START, _END, _BASELINE, _SCAN = b"\xff\xd8", b"\xff\xd9", 0xC0, 0xDA
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 _directories: Cache[dict[tuple[int, int], Directory]] = Cache(_FILES)
-_blocks: Cache[NDArray[np.uint8]] = Cache(MEMORY, lambda block: block.nbytes)
 
 
 class _Odd(Exception):
@@ -59,22 +55,18 @@ def read_window(
     level = levels.get(size)
     if level is None or level.jpeg is None or bands not in {1, 3}:
         return None
-    col, row, width, height = window
     columns, rows = level.block
     across = -(-level.width // columns)
-    out = np.empty((height, width, bands), dtype=np.uint8)
     try:
-        for down in range(row // rows, -(-(row + height) // rows)):
-            for right in range(col // columns, -(-(col + width) // columns)):
-                at = down * across + right
-                block = _blocks.get((key, size, at), partial(_decode, read, level, at, bands))
-                left, top = right * columns - col, down * rows - row
-                x, y = max(left, 0), max(top, 0)
-                part = block[y - top : height - top, x - left : width - left]
-                out[y : y + part.shape[0], x : x + part.shape[1]] = part
+        return decoded.assemble(
+            (key, size, "jpeg"),
+            lambda down, right: _decode(read, level, down * across + right, bands),
+            (rows, columns),
+            window,
+            (bands, np.dtype(np.uint8)),
+        )
     except _Odd:
         return None
-    return out
 
 
 def _find(read: Reading) -> dict[tuple[int, int], Directory]:

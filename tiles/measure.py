@@ -138,7 +138,7 @@ def at_pixel(source: Source, info: RasterInfo, column: float, row: float, *, set
         )
     window = Window(math.floor(column), math.floor(row), 1, 1)
     with open_raster(source, settings=settings) as dataset:
-        values = read_values(dataset, info, tuple(dataset.indexes), window=window)[:, 0, 0]
+        values = read_values(dataset, info, tuple(dataset.indexes), window)[:, 0, 0]
         seen = dataset.read_masks(window=window)[:, 0, 0] > 0
     shown = [float(v) if s and np.isfinite(v) else None for v, s in zip(values, seen, strict=True)]
     found = {

@@ -29,7 +29,7 @@ PROCESS_ENVIRONMENT: Final[dict[str, str]] = {
 }
 """For all of this process, whoever uses GDAL in it, and for its children."""
 
-BLOCK_CACHE_MB: Final = 96
+BLOCK_CACHE_MB: Final = 48
 """GDAL's own cache of decoded blocks. By default it is a share of the machine's memory, for each process."""
 
 

@@ -6,15 +6,16 @@ import math
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from tiles import decoded
 from tiles.errors import TooMuch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from tiles.settings import TilesSettings
@@ -24,11 +25,13 @@ class Reader(DatasetReader):  # type: ignore[misc]
     """As DatasetReader, with `limit`: most values that one call may have GDAL read.
 
     `jpegs` decodes a window (col, row, width, height) of all bands to (height, width, bands), or None when GDAL should.
+    `key` is of the file's version and the level; None when its blocks are not kept.
     """
 
     limit: float = math.inf
     shown: str = ""
     jpegs: Callable[[tuple[int, int, int, int], int], NDArray[np.uint8] | None] | None = None
+    key: Hashable = None
 
     def bind(self, name: str, settings: TilesSettings) -> None:
         """Set the limit, and what to call the raster in a message."""
@@ -42,6 +45,27 @@ class Reader(DatasetReader):  # type: ignore[misc]
         """
         self.check(indexes, **options)
         return super().read(indexes, *more, **options)
+
+    def read_near(self, indexes: tuple[int, ...], window: Any, out_dtype: str) -> NDArray[Any]:
+        """As `read` of a window, by blocks that are kept for the windows beside it where that pays.
+
+        Raises:
+            TooMuch: it would be more than the limit.
+        """
+        place, block, kind = self.place(window), self.block_shapes[0], np.dtype(out_dtype)
+        if self.key is None or not decoded.worth_keeping(block, place, kind.itemsize * len(indexes)):
+            plain: NDArray[Any] = self.read(indexes, window=window, out_dtype=out_dtype)
+            return plain
+        self.check(indexes, window=window)
+
+        def decode(down: int, right: int) -> NDArray[Any]:
+            row, col = down * block[0], right * block[1]
+            whole = Window(col, row, min(block[1], self.width - col), min(block[0], self.height - row))
+            planes = DatasetReader.read(self, indexes, window=whole, out_dtype=out_dtype)
+            return np.ascontiguousarray(planes.transpose(1, 2, 0))
+
+        pixels = decoded.assemble((self.key, indexes, out_dtype), decode, block, place, (len(indexes), kind))
+        return pixels.transpose(2, 0, 1)
 
     def read_picture(self, indexes: tuple[int, ...], window: Any) -> NDArray[np.uint8] | None:
         """Bands (height, width, bands) of a window for a picture, in the fastest way there is; None when `read` is that.

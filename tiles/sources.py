@@ -229,8 +229,12 @@ def _opened(source: Source, overview: int | None, settings: TilesSettings) -> It
         if overview is None and dataset.driver == "GTiff":
             check_images(source.name, _bytes_of(source, held, settings), settings)
         dataset.bind(source.name, settings)
+        size = (dataset.width, dataset.height)
+        # Of a remote file, all blocks of a window are asked for together.
+        if held is not None and dataset.driver == "GTiff" and dataset.compression is not None:
+            dataset.key = (source, size)
         if held is not None and dataset.driver == "GTiff" and dataset.compression is Compression.jpeg:
-            read, size = _bytes_of(source, held, settings), (dataset.width, dataset.height)
+            read = _bytes_of(source, held, settings)
             dataset.jpegs = lambda window, bands: jpegs.read_window(source, read, size, window, bands)
         yield dataset
     finally:

@@ -223,6 +223,11 @@ class StackReader:
         kind = out_dtype or str(np.result_type(*(member.dtypes[band - 1] for member, band in wanted)))
         return np.stack([member.read(band, out_dtype=kind, **options) for member, band in wanted])
 
+    def read_near(self, indexes: tuple[int, ...], window: Any, out_dtype: str) -> NDArray[Any]:
+        """As of Reader."""
+        wanted = [self._bands[index - 1] for index in indexes]
+        return np.concatenate([member.read_near((band,), window, out_dtype) for member, band in wanted])
+
     def read_masks(self, indexes: Any = None, **options: Any) -> NDArray[np.uint8]:
         """Masks (n, height, width), or one (height, width): as rasterio's."""
         if isinstance(indexes, int):
