@@ -108,6 +108,12 @@ class Attribute:
         """Whether labels of that class carry it."""
         return not self.classes or class_name in self.classes
 
+    def is_kind_of(self, value: Any) -> bool:
+        """Whether a value is of its kind, though it may be out of its range or none of its values."""
+        if self.kind == "number":
+            return _is_number(value)
+        return isinstance(value, bool if self.kind == "boolean" else str)
+
     def problem(self, value: Any) -> str | None:
         """Why a value cannot be; None when it can. None itself means that there is no value, and always can be."""
         if value is None:

@@ -156,7 +156,7 @@ def _filter(context: Context, project: Project, asked: Asked) -> Iterable[Where]
     edge = requested(project, context.base, asked.filter_crs, "filter-crs")
     lang = _lang(asked.filter_lang)
     if asked.filter is not None:
-        place = _Place(context, project, edge)
+        place = _Place(context, project, edge, asked.at)
         try:
             yield read_filter(asked.filter, lang, queryables(project), place, swaps=edge.swaps)
         except InvalidInput as error:
@@ -197,10 +197,11 @@ def _valid(text: str | None) -> Iterable[Where]:
 class _Place:
     """Brings the geometries of a filter to the storage CRS, their edges with them."""
 
-    def __init__(self, context: Context, project: Project, edge: EdgeCRS) -> None:
+    def __init__(self, context: Context, project: Project, edge: EdgeCRS, at: int | None) -> None:
         self._context = context
         self._project = project
         self._edge = edge
+        self._at = at
         self._storage = storage_crs(project)
 
     def __call__(self, shape: BaseGeometry, predicate: Predicate) -> BaseGeometry | None:
@@ -226,8 +227,8 @@ class _Place:
         return placed if placed.is_valid else shapely.make_valid(placed, method="structure")
 
     def _near(self) -> BaseGeometry | None:
-        """The ground where there are labels, with room; None when there are none."""
-        extent = self._context.store.extent(self._project.id)
+        """The ground where there are labels, or were, with room; None when there are none."""
+        extent = self._context.store.extent(self._project.id, at=self._at)
         if extent is None:
             return None
         try:

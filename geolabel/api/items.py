@@ -16,7 +16,7 @@ from geolabel.api.negotiate import media_type, of_content, refuse_old_crs_member
 from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.past import At, link_to, moment_of
 from geolabel.api.races import ATTEMPTS, step_aside
-from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused, bad_parameter
+from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused
 from geolabel.errors import NotFound, VersionConflict
 
 if TYPE_CHECKING:
@@ -92,9 +92,6 @@ def list_items(
         moment = moment_of(context, project, at)
         asked = Asked(bbox, bbox_crs, datetime, filter_, filter_lang, filter_crs, properties, moment)
         chosen = read_search(context, project_, asked)
-        if moment is not None and chosen.where is not None:
-            message = "the past is searched by bbox, class and status alone: leave the other filters out"
-            raise bad_parameter("at", message)
         features, more = _page(context, view_of(context, project_, edge), chosen, after, page)
         # The last thing to ask for: it may be stopped, and then the database says no more in this moment.
         matched = len(features) if after == 0 and not more else chosen.count(context.store)

@@ -34,7 +34,7 @@ from geolabel.cql.nodes import (
 from geolabel.cql.scalars import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from shapely.geometry.base import BaseGeometry
 
@@ -56,7 +56,6 @@ _CALCULATE: dict[str, Callable[[float, float], float]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
-_WILD = {Wild.ANY: ".*", Wild.ONE: "."}
 # Before the first moment that a label can have, and behind the last.
 _OPEN: dict[Side, str] = {"start": "", "end": "~"}
 
@@ -87,8 +86,7 @@ def holds(where: Where, value: Getter, geometry: BaseGeometry) -> bool | None:  
             return _compared(comparison, _scalar(left, value), _scalar(right, value))
         case Like(of_text, pattern):
             text = _scalar(of_text, value)
-            wanted = "".join(_WILD[p] if isinstance(p, Wild) else re.escape(p) for p in pattern)
-            return None if text is None else re.fullmatch(wanted, text, re.DOTALL) is not None
+            return None if text is None else _matches(text, pattern)
         case In(one, items):
             found = _scalar(one, value)
             return _not(_all(_not(_compared("=", found, _scalar(item, value))) for item in items))
@@ -135,6 +133,33 @@ def _scalar(scalar: Scalar, value: Getter) -> Any:
                 return None
             result = _CALCULATE[sign](float(one), float(other))
             return None if math.isnan(result) else result
+
+
+def _matches(text: str, pattern: Sequence[str | Wild]) -> bool:
+    """Whether a text matches a pattern.
+
+    Piece by piece between the wildcards for any length, each as far left as it can be: no pattern takes longer than its
+    length times that of the text, where one regular expression could go back and forth for ever.
+    """
+    pieces: list[list[str | Wild]] = [[]]
+    for part in pattern:
+        if part is Wild.ANY:
+            pieces.append([])
+        else:
+            pieces[-1].append(part)
+    first, *rest = map(_compiled, pieces)
+    if not rest:
+        return first.fullmatch(text) is not None
+    *middle, last = rest
+    found = first.match(text)
+    for piece in middle:
+        found = found and piece.search(text, found.end())
+    begin = len(text) - sum(1 if isinstance(part, Wild) else len(part) for part in pieces[-1])
+    return found is not None and begin >= found.end() and last.fullmatch(text, begin) is not None
+
+
+def _compiled(piece: Sequence[str | Wild]) -> re.Pattern[str]:
+    return re.compile("".join("." if isinstance(part, Wild) else re.escape(part) for part in piece), re.DOTALL)
 
 
 def _side(span: Span, side: Side, value: Getter) -> str | None:

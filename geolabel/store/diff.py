@@ -14,7 +14,8 @@ from geolabel.store import layers
 from geolabel.store.changesets import PAST
 from geolabel.store.dialect import spatial
 from geolabel.store.history import last_changeset
-from geolabel.store.past import changeset_at, hidden_at
+from geolabel.store.past import changeset_at
+from geolabel.store.pastrows import hidden_at
 from geolabel.store.states import attributes_in, to_annotations
 from geolabel.store.tables import history
 

@@ -6,9 +6,6 @@ the past costs a look at what has changed since, and replays nothing.
 
 from __future__ import annotations
 
-import heapq
-from collections import ChainMap
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +13,6 @@ import shapely
 import sqlalchemy as sa
 
 from geolabel.batches import BATCH_COLUMNS, LabelBatch
-from geolabel.cql.evaluate import holds
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.geo.areas import Area
 from geolabel.moments import read_moment
@@ -24,25 +20,21 @@ from geolabel.store import layers, search
 from geolabel.store.dialect import spatial
 from geolabel.store.history import last_changeset, missing
 from geolabel.store.layers import visible
-from geolabel.store.search import check_box
+from geolabel.store.pastrows import ROWS_AT_ONCE, filters, hidden_at, sources, states
+from geolabel.store.search import check_box, limited
 from geolabel.store.states import attributes_in, to_annotation, to_annotations
-from geolabel.store.tables import MAX_KEY, STATE, changesets, history, snapshots
+from geolabel.store.tables import MAX_KEY, changesets, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
-    from shapely.geometry.base import BaseGeometry
-    from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping
+    from sqlalchemy import ColumnElement, Connection, FromClause
 
     from geolabel.cql import Where
     from geolabel.model import Annotation, Bounds, Status
     from geolabel.store.layers import Layer
-
-    Hit = tuple[int, RowMapping, BaseGeometry]
-
-_ROWS_AT_ONCE = 10_000
-_PAST = (*(history.c[name] for name in STATE), history.c.attributes)
+    from geolabel.store.pastrows import Hit
 
 
 def changeset_at(connection: Connection, project: str, moment: str | int) -> int:
@@ -74,20 +66,12 @@ def _at_time(connection: Connection, layer: Layer, moment: str) -> int:
     return connection.execute(last).scalar() or 0
 
 
-def hidden_at(connection: Connection, number: int) -> tuple[int, ...]:
-    """Numbers up to that one of imports that were still at work when it was given out: nobody saw their rows then."""
-    c = changesets.c
-    # As a sum, the number does not tempt SQLite to go through all of them.
-    late = sa.select(c.number).where(c.number + 0 <= number, sa.or_(c.published == sa.false(), c.seen_from > number))
-    return tuple(connection.execute(late).scalars())
-
-
 def find(connection: Connection, project: str, annotation_id: int, *, at: int) -> Annotation:
     """One annotation as it was. See Store.annotation."""
     layer = layers.find(connection, project)
     if not 0 < annotation_id <= MAX_KEY:
         raise missing(layer, annotation_id)
-    for table, columns, wanted in _sources(connection, layer, at):
+    for table, columns, wanted in sources(connection, layer, at):
         row = connection.execute(sa.select(*columns).where(table.c.id == annotation_id, *wanted)).mappings().first()
         if row is not None:
             return to_annotations(connection, [row], layer)[0]
@@ -106,23 +90,26 @@ def query(
     limit: int | None,
     areas: Sequence[Area] | None = None,
     where: Where | None = None,
+    seconds: float | None = None,
 ) -> list[Annotation]:
     """Annotations by id, as they were. See Store.query."""
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, got {limit}.")
     layer = layers.find(connection, project)
-    hits = states(
-        connection,
-        layer,
-        at,
-        areas=_areas(bbox, areas),
-        class_name=class_name,
-        status=status,
-        after=after,
-        limit=limit,
-        where=where,
-    )
-    return [to_annotation(row, geometry, layer) for _, row, geometry in hits]
+    with limited(connection, seconds) as deadline:
+        hits = states(
+            connection,
+            layer,
+            at,
+            areas=_areas(bbox, areas),
+            class_name=class_name,
+            status=status,
+            after=after,
+            limit=limit,
+            where=where,
+            deadline=deadline,
+        )
+        return [to_annotation(row, geometry, layer) for _, row, geometry in hits]
 
 
 def count(
@@ -135,19 +122,21 @@ def count(
     status: Status | None,
     areas: Sequence[Area] | None = None,
     where: Where | None = None,
+    seconds: float | None = None,
 ) -> int:
     """How many annotations a query without a limit would give. See Store.count."""
     layer = layers.find(connection, project)
     areas = _areas(bbox, areas)
-    if areas is not None or where is not None:
-        found = states(connection, layer, at, areas=areas, class_name=class_name, status=status, where=where)
-        return sum(1 for _ in found)
-    return sum(
-        connection.execute(
-            sa.select(sa.func.count()).select_from(table).where(*wanted, *_filters(table, class_name, status))
-        ).scalar_one()
-        for table, _, wanted in _sources(connection, layer, at)
-    )
+    with limited(connection, seconds) as deadline:
+        if areas is not None or where is not None:
+            chosen: dict[str, Any] = {"class_name": class_name, "status": status, "where": where}
+            return sum(1 for _ in states(connection, layer, at, areas=areas, deadline=deadline, **chosen))
+        return sum(
+            connection.execute(
+                sa.select(sa.func.count()).select_from(table).where(*wanted, *filters(table, class_name, status))
+            ).scalar_one()
+            for table, _, wanted in sources(connection, layer, at)
+        )
 
 
 def extent(connection: Connection, project: str, *, at: int) -> Bounds | None:
@@ -158,7 +147,7 @@ def extent(connection: Connection, project: str, *, at: int) -> Bounds | None:
     since = sa.or_(c.changeset > at, c.changeset.in_(hidden_at(connection, at)))
     newer = _box(connection, layer.table, [since, *visible(layer)])
     boxes = []
-    for table, _, wanted in _sources(connection, layer, at):
+    for table, _, wanted in sources(connection, layer, at):
         # What came since lies inside: then the older ones reach as far as all do.
         if table is layer.table and (newer is None or (now is not None and _inside(newer, now))):
             boxes.append(now)
@@ -170,7 +159,7 @@ def extent(connection: Connection, project: str, *, at: int) -> Bounds | None:
 
 def _box(connection: Connection, table: FromClause, wanted: list[ColumnElement[bool]]) -> Bounds | None:
     select = sa.select(table.c.geom).where(*wanted)
-    parts = connection.execute(select, execution_options={"yield_per": _ROWS_AT_ONCE}).scalars().partitions()
+    parts = connection.execute(select, execution_options={"yield_per": ROWS_AT_ONCE}).scalars().partitions()
     boxes = [shapely.total_bounds(spatial(connection).decode(list(blobs))) for blobs in parts]
     return _total(np.array(boxes)) if boxes else None
 
@@ -218,93 +207,9 @@ def _batch(part: list[Hit], layer: Layer) -> LabelBatch:
     )
 
 
-def states(
-    connection: Connection,
-    layer: Layer,
-    at: int,
-    *,
-    areas: Sequence[Area] | None = None,
-    class_name: str | None = None,
-    status: Status | None = None,
-    after: int = 0,
-    limit: int | None = None,
-    where: Where | None = None,
-) -> Iterator[Hit]:
-    """Every state that was there, in order of id; areas are tested on the exact geometry, and a filter on the whole state."""
-    if limit == 0 or after >= MAX_KEY:
-        return
-    size = _ROWS_AT_ONCE if limit is None else min(limit, _ROWS_AT_ONCE)
-    sources = []
-    for table, columns, wanted in _sources(connection, layer, at):
-        chosen = [*wanted, *_filters(table, class_name, status), table.c.id > max(after, 0)]
-        if areas is not None and table is not history:
-            near = (spatial(connection).overlapping(layer.table, a.bounds) for a in areas if a.bounds is not None)
-            chosen.append(sa.or_(sa.false(), *near))
-        # The little that history has since then is found by `until` and put in order, not by going through all of it.
-        order = table.c.id + 0 if table is history else table.c.id
-        select = sa.select(*columns).where(*chosen).order_by(order)
-        if areas is None and where is None and limit is not None:
-            select = select.limit(limit)
-        hits = _hits(connection, select, areas, size)
-        sources.append(hits if where is None else _chosen(hits, where, layer))
-    for number, hit in enumerate(heapq.merge(*sources, key=itemgetter(0))):
-        if number == limit:
-            break
-        yield hit
-
-
 def _areas(bbox: Bounds | None, areas: Sequence[Area] | None) -> Sequence[Area] | None:
     """Where to look; None for everywhere."""
     if bbox is not None:
         check_box(bbox)
         areas = [Area(bbox, None, "", "", bbox)]
     return None if areas is None or any(area.bounds is None for area in areas) else areas
-
-
-def _hits(connection: Connection, select: sa.Select[Any], areas: Sequence[Area] | None, size: int) -> Iterator[Hit]:
-    result = connection.execute(select, execution_options={"yield_per": size})
-    for rows in result.mappings().partitions():
-        geometries = spatial(connection).decode([row["geom"] for row in rows])
-        hit: NDArray[np.bool_] = np.full(len(rows), areas is None)
-        for area in areas or ():
-            hit |= area.meets(geometries)
-        yield from (
-            (row["id"], row, geometry) for row, geometry, is_hit in zip(rows, geometries, hit, strict=True) if is_hit
-        )
-
-
-def _chosen(hits: Iterator[Hit], where: Where, layer: Layer) -> Iterator[Hit]:
-    """Those that a filter chooses: attributes that have gone since are in no column, so that no database can say."""
-    for number, row, geometry in hits:
-        if holds(where, ChainMap(dict(row), attributes_in(row, layer)).get, geometry):
-            yield number, row, geometry
-
-
-def _sources(
-    connection: Connection, layer: Layer, at: int
-) -> list[tuple[FromClause, tuple[ColumnElement[Any], ...], list[ColumnElement[bool]]]]:
-    """Where states of a moment are: table, columns and conditions; no annotation is in both."""
-    unseen = hidden_at(connection, at)
-    sources = []
-    tables: tuple[tuple[FromClause, tuple[ColumnElement[Any], ...]], ...] = (
-        (layer.table, tuple(layer.table.c)),
-        (history, _PAST),
-    )
-    for table, columns in tables:
-        # As a sum, the number does not tempt SQLite to read most of a table by an index on it, out of order.
-        wanted = [table.c.changeset + 0 <= at]
-        if unseen:
-            wanted.append(table.c.changeset.not_in(unseen))
-        if table is history:
-            wanted += [history.c.project == layer.key, history.c.until > at, history.c.operation != "delete"]
-        sources.append((table, columns, wanted))
-    return sources
-
-
-def _filters(table: FromClause, class_name: str | None, status: Status | None) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
-    if class_name is not None:
-        wanted.append(table.c["class"] == class_name)
-    if status is not None:
-        wanted.append(table.c.status == str(status))
-    return wanted

@@ -90,6 +90,7 @@ class Reading(ABC):
                     limit=limit,
                     areas=areas,
                     where=where,
+                    seconds=seconds,
                 )
             return search.query(
                 connection,
@@ -171,6 +172,7 @@ class Reading(ABC):
                     status=status,
                     areas=areas,
                     where=where,
+                    seconds=seconds,
                 )
             return search.count(
                 connection,

@@ -114,7 +114,7 @@ def page(
     if limit == 0 or after >= MAX_KEY or areas == ():
         return rows, parts[0]
     wanted = [*_filters(connection, layer, class_name, status, where), layer.table.c.id > max(after, 0)]
-    with _limited(connection, seconds) as deadline:
+    with limited(connection, seconds) as deadline:
         for found, geometries in _hits(
             connection, layer, wanted, areas=areas, columns=columns, limit=limit, deadline=deadline
         ):
@@ -152,7 +152,7 @@ def count(
         return 0
     wanted = _filters(connection, layer, class_name, status, where)
     total = sa.select(sa.func.count()).select_from(layer.table)
-    with _limited(connection, seconds) as deadline:
+    with limited(connection, seconds) as deadline:
         if areas is None:
             return connection.execute(total.where(*wanted)).scalar_one()
         # Most lie inside: only the shapes across the edge need a look at their geometry.
@@ -248,7 +248,7 @@ def _holds(outer: Bounds, inner: Bounds) -> bool:
 
 
 @contextmanager
-def _limited(connection: Connection, seconds: float | None) -> Iterator[float | None]:
+def limited(connection: Connection, seconds: float | None) -> Iterator[float | None]:
     """A block in which nothing takes longer; gives the moment at which it is over.
 
     Raises:
@@ -303,8 +303,7 @@ def _parts(
         shape = [column.name for column in columns].index("geom")
         for rows in result.partitions(size):
             yield rows, spatial(connection).decode([row[shape] for row in rows])
-            if deadline is not None and time.monotonic() > deadline:
-                raise TooSlow(_TOO_SLOW, _TOO_SLOW)
+            check_time(deadline)
 
 
 def _meets(areas: Sequence[Area], geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -312,6 +311,16 @@ def _meets(areas: Sequence[Area], geometries: NDArray[np.object_]) -> NDArray[np
     for area in areas:
         hits |= area.meets(geometries)
     return hits
+
+
+def check_time(deadline: float | None) -> None:
+    """Stop a search that goes on in Python after its moment (`time.monotonic`) is over.
+
+    Raises:
+        TooSlow: it is.
+    """
+    if deadline is not None and time.monotonic() > deadline:
+        raise TooSlow(_TOO_SLOW, _TOO_SLOW)
 
 
 def check_box(bbox: Bounds) -> None:

@@ -112,8 +112,7 @@ class _Compiler:
             case Property():
                 return self.column(scalar)
             case Value(value, kind):
-                whole = kind == "number" and isinstance(value, int)
-                return sa.literal(value, sa.BigInteger() if whole else _TYPES[kind]())
+                return sa.literal(value, sa.BigInteger() if _is_whole(scalar) else _TYPES[kind]())
             case Folded(Value(value)):
                 return sa.literal(fold(str(value)), sa.Text())
             case Folded(of):
@@ -142,8 +141,11 @@ class _Compiler:
         chosen: list[ColumnElement[bool]] = [
             value == self.scalar(item) for item in within.items if not isinstance(item, Value)
         ]
-        if literals:
-            chosen.append(value.in_([item.value for item in literals]))
+        # Of one list, PostgreSQL is told one type: 0.25 among whole numbers would be one.
+        for whole in (True, False):
+            some = [self.scalar(item) for item in literals if _is_whole(item) == whole]
+            if some:
+                chosen.append(value.in_(some))
         return sa.or_(*chosen)
 
     def side(self, span: Span, side: Side) -> ColumnElement[str]:
@@ -157,3 +159,7 @@ class _Compiler:
         rest = DAY_STARTS if side == "start" else DAY_ENDS
         whole = sa.case((sa.func.length(column) == 10, column + rest), else_=column)
         return whole if span.bounded else sa.func.coalesce(whole, _OPEN[side])
+
+
+def _is_whole(value: Value) -> bool:
+    return value.kind == "number" and isinstance(value.value, int)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from shapely.geometry import shape
@@ -147,8 +148,9 @@ def test_a_revert_that_is_sent_twice_is_done_once(api: Api) -> None:
         ("GET", "/items?at=soon", None, 400, "is a time such as 2024-05-01T12:00:00Z"),
         ("GET", "/items/1?at=99", None, 400, "parameter at cannot be used"),
         ("GET", "/items/2?at=5", None, 404, "There was no annotation 2 in project 'atlanta' at change set 5."),
-        ("GET", "/items?at=3&filter=note%20IS%20NULL", None, 400, "bbox, class and status alone"),
-        ("GET", "/items?at=3&datetime=2020-01-01/..", None, 400, "bbox, class and status alone"),
+        ("GET", "/items?at=3&filter=nothing%20IS%20NULL", None, 400, "There is no property 'nothing'"),
+        ("GET", "/items?at=3&datetime=yesterday", None, 400, "parameter datetime cannot be used"),
+        ("GET", "/items?at=3&nothing=1", None, 400, "no such parameter here, and no such property"),
         ("POST", "/snapshots", {"name": "Für Test"}, 422, "'f-r-test' would do"),
         ("POST", "/snapshots", {"name": ""}, 422, "at least 1 character"),
         ("POST", "/snapshots", [], 422, "cannot be used"),
@@ -197,6 +199,85 @@ def test_the_past_is_searched_by_place_class_and_status(api: Api) -> None:
     assert ids(api("GET", f"{AT}/items?at=3&class=water")) == []
     api("DELETE", f"{AT}/items/3", 204)
     assert ids(api("GET", f"{AT}/items?at=5&bbox={WEST + 0.0004},{SOUTH},-84,34")) == [3], "beyond where labels are now"
+
+
+def asked(api: Api, **wanted: str) -> Any:
+    return api("GET", f"{AT}/items?{urlencode(wanted)}")
+
+
+def test_the_past_is_filtered_as_the_present_was(api: Api) -> None:
+    """Each question is asked while it is the present, and again when all of it is past."""
+    south = f"S_INTERSECTS(geometry, BBOX({WEST - 1}, {SOUTH - 1}, {WEST + 0.0003}, {SOUTH + 1}))"
+    questions: list[dict[str, str]] = [
+        {"filter": "note = 'second'"},
+        {"filter": "note IS NULL AND version < 2"},
+        {"filter": "NOT (note LIKE 'sec%') OR id = 3"},
+        {"filter": south},
+        {"filter": south.replace("INTERSECTS", "DISJOINT"), "filter-lang": "cql2-text"},
+        {"filter": '{"op":"<=","args":[{"property":"id"},2]}', "filter-lang": "cql2-json"},
+        {"datetime": "2021-06-01T00:00:00Z"},
+        {"note": "second"},
+        {"filter": "id > 0", "class": "building", "bbox": f"{WEST},{SOUTH},{WEST + 0.00025},{SOUTH + 0.0001}"},
+    ]
+    api("PATCH", f"{AT}/items/3", json={"properties": {"valid_from": "2022-01-01"}})
+    now = [asked(api, **question).json() for question in questions]
+    api("PATCH", f"{AT}/items/1", json={"properties": {"note": "third", "valid_from": "2023-01-01"}})
+    api(
+        "PUT",
+        f"{AT}/items/3",
+        json={"type": "Feature", "geometry": api.square(WEST + 1, SOUTH, 1e-4), "properties": {"class": "water"}},
+    )
+    api.add(PROJECT, api.square(WEST, SOUTH, 0.0001))
+    seen = set()
+    for question, expected in zip(questions, now, strict=True):
+        then = asked(api, **question, at="6").json()
+        assert then["features"] == expected["features"], question
+        assert then["numberMatched"] == expected["numberMatched"] == len(expected["features"])
+        seen.add(tuple(f["id"] for f in expected["features"]))
+    assert seen >= {(1,), (3,)}, "the questions tell labels apart"
+
+
+def test_a_filter_of_the_past_goes_from_page_to_page(api: Api) -> None:
+    for n in range(4):
+        api.add(PROJECT, api.square(WEST, SOUTH + n * 1e-3, 1e-4), note="keep" if n % 2 else None)
+    api("DELETE", f"{AT}/items/5", 204)
+    answer = asked(api, at="9", filter="note = 'keep' OR id < 4", limit="2")
+    found, matched = ids(answer), [answer.json()["numberMatched"]]
+    while any(each["rel"] == "next" for each in answer.json()["links"]):
+        following = parse_qs(urlsplit(link(answer, "next")).query)
+        assert (following["at"], following["filter"]) == (["9"], ["note = 'keep' OR id < 4"])
+        answer = api("GET", link(answer, "next"))
+        found += ids(answer)
+        matched.append(answer.json()["numberMatched"])
+    assert (found, matched) == ([1, 3, 5, 7], [4, 4])
+
+
+def test_a_place_where_labels_were_is_asked_for(api: Api) -> None:
+    """The ground of the labels of then counts, which may be far from that of today."""
+    api(
+        "PUT",
+        f"{AT}/items/3",
+        json={"type": "Feature", "geometry": api.square(WEST + 2, SOUTH, 1e-4), "properties": {"class": "building"}},
+    )
+    api("DELETE", f"{AT}/items/1", 204)
+    place = f"S_WITHIN(geometry, BBOX({WEST - 1}, {SOUTH - 1}, {WEST + 1}, {SOUTH + 1}))"
+    assert ids(asked(api, filter=place)) == []
+    assert ids(asked(api, filter=place, at="5")) == [1, 3]
+
+
+def test_attributes_of_then_are_filtered_by_the_schema_of_today(api: Api) -> None:
+    path = f"/api/projects/{PROJECT}"
+    api("PATCH", path, json={"attributes": [{"name": "height", "kind": "number"}]})
+    api("PATCH", f"{AT}/items/1", json={"properties": {"height": 5}})
+    last = api("GET", f"{AT}/changesets?limit=1").json()["changesets"][0]["number"]
+    api("PATCH", f"{AT}/items/1", json={"properties": {"height": 7}})
+    assert ids(asked(api, filter="height > 4", at=str(last))) == [1]
+    assert ids(asked(api, filter="height = 7", at=str(last))) == []
+    api("PATCH", f"{AT}/items/1", json={"properties": {"height": None}})
+    api("PATCH", path, json={"attributes": []})
+    api("PATCH", path, json={"attributes": [{"name": "height", "kind": "text"}]})
+    assert ids(asked(api, filter="height > '4'", at=str(last))) == [], "a number is no text"
+    assert ids(asked(api, filter="height IS NULL", at=str(last))) == [1, 3]
 
 
 def test_pages_of_the_past_are_of_one_moment(api: Api) -> None:

@@ -11,10 +11,13 @@ import pytest
 from geolabel.classes import make_classes
 from geolabel.model import Band, Grid, Project, Scene
 from geolabel.store import Store, open_store
+from tests.store.fields import make_fields, make_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from geolabel.model import NewAnnotation
 
 
 class Clock:
@@ -85,3 +88,18 @@ def make_scene(name: str, href: str | None = None, version: str = "1") -> Scene:
         resolution=0.5,
         warnings=("No overviews: browsing is slow.",),
     )
+
+
+@pytest.fixture(scope="module")
+def labels(data: Path) -> list[NewAnnotation]:
+    """Real outlines, their middles and their edges, with all kinds of values."""
+    return make_labels(data)
+
+
+@pytest.fixture
+def filled(make_store: Callable[[], Store], labels: list[NewAnnotation]) -> Store:
+    """A store whose project `fields` has them."""
+    store = make_store()
+    store.create_project(make_fields())
+    store.create("fields", labels)
+    return store
