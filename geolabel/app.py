@@ -139,6 +139,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
     app.add_api_route("/metrics", _metrics, tags=["server"])
     pages.add_pages(app)
     plugins.manager().hook.extend_app(app=app)
+    app.add_middleware(labeltiles.ShortWay)
     app.add_middleware(Recall, desk=desk)
     app.add_middleware(Route)
     app.add_middleware(Bodies)

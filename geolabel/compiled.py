@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+import threading
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -27,6 +30,35 @@ def compiled(function: Function) -> Function:
         # numba refuses to cache where neither the package nor the home can be written.
         numba.config.CACHE_DIR = _own_cache()  # type: ignore[attr-defined]
     return cast("Function", numba.njit(cache=True, nogil=True)(function))
+
+
+_ready: dict[str, ModuleType] = {}
+_begun: set[str] = set()
+_lock = threading.Lock()
+
+
+def when_ready(name: str, *, worth: bool) -> ModuleType | None:
+    """A module of kernels once all of them are compiled; nobody who answers somebody waits for that.
+
+    Args:
+        name: of the module; its `warm_up` runs each of its kernels.
+        worth: whether there is so much to do that it should be made ready, beside what goes on meanwhile.
+    """
+    if name in _ready or not worth:
+        return _ready.get(name)
+    with _lock:
+        begun = name in _begun
+        _begun.add(name)
+    if not begun:
+        threading.Thread(target=make_ready, args=(name,), name=f"compiling {name}").start()
+    return None
+
+
+def make_ready(name: str) -> None:
+    """Compile the kernels of a module now, or load them when they were compiled before."""
+    module = import_module(name)
+    module.warm_up()
+    _ready[name] = module
 
 
 def _cached_beside_the_code_or_at_home(file: Path) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import shapely
 
 from geolabel.api.properties import check_server_owned, columns_of, merge_properties, read_properties, show
@@ -13,8 +14,9 @@ from geolabel.api.shapes import read_shape
 from geolabel.api.wire import Refused, bad_member
 from geolabel.errors import Problem
 from geolabel.geo import crs as crs_
+from geolabel.geo.geojson_text import geojson_texts
 from geolabel.geo.geometry import MAX_VERTICES, all_to_geojson, kind_of
-from geolabel.geo.shown import shown_and_measured
+from geolabel.geo.shown import page, shown_and_measured
 from geolabel.geo.tolerance import tolerance_of
 from geolabel.model import Annotation, NewAnnotation, Provenance, Status
 
@@ -26,10 +28,8 @@ if TYPE_CHECKING:
 
     from geolabel.api.negotiate import EdgeCRS
     from geolabel.classes import LabelClass
+    from geolabel.geo.ragged import Ragged
     from geolabel.model import Project, Scene
-
-
-_POLYGONS = (3, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +70,36 @@ class View:
         """The columns of a row of `listed`."""
         return (*columns_of(self.project), "external", "id")
 
-    def listed(self, rows: Sequence[Sequence[Any]], stored: NDArray[np.object_]) -> list[dict[str, Any]]:
-        """The same features of current labels that came out of the store as rows, (n,), that begin with `columns`."""
+    def listed(self, rows: Sequence[Sequence[Any]], stored: Ragged) -> list[dict[str, Any]]:
+        """The same features of current labels that came out of the store as rows, (n,), that begin with `columns`.
+
+        Their geometries are text already.
+        """
         names = columns_of(self.project)
         external, id_ = len(names), len(names) + 1
+        visible, areas = page(stored, self.storage, self.edge.crs, tolerance=self._bend)
+        if self.edge.swaps:
+            visible = replace(visible, xy=visible.xy[:, ::-1])
         features = []
-        for row, geometry, area in zip(rows, *self.shapes(stored), strict=True):
+        for row, text, area in zip(rows, geojson_texts(visible), _measured(stored.kinds, areas), strict=True):
             properties = dict(zip(names, row, strict=False))
             if row[external] is not None:
                 properties["external"] = row[external]
             if area is not None:
                 properties["area_m2"] = area
-            features.append({"type": "Feature", "id": row[id_], "geometry": geometry, "properties": properties})
+            features.append(
+                {"type": "Feature", "id": row[id_], "geometry": orjson.Fragment(text), "properties": properties}
+            )
         return features
 
     def shapes(self, stored: NDArray[np.object_]) -> tuple[list[dict[str, Any]], list[float | None]]:
         """GeoJSON geometries of shapes (n,), and their areas in square metres; None for what has none."""
-        tolerance = tolerance_of(self.scenes).bend(self.edge.crs)
-        visible, areas = shown_and_measured(stored, self.storage, self.edge.crs, tolerance=tolerance)
-        return all_to_geojson(self.edge.turn_all(visible)), _measured(stored, areas)
+        visible, areas = shown_and_measured(stored, self.storage, self.edge.crs, tolerance=self._bend)
+        return all_to_geojson(self.edge.turn_all(visible)), _measured(shapely.get_type_id(stored), areas)
+
+    @property
+    def _bend(self) -> float:
+        return tolerance_of(self.scenes).bend(self.edge.crs)
 
     def feature(self, annotation: Annotation) -> dict[str, Any]:
         """One feature, with what is odd about it as a member `warnings`."""
@@ -137,7 +148,8 @@ class View:
 
     def _own(self, annotation: Annotation) -> dict[str, Any]:
         geometry = np.array([annotation.geometry, None], dtype=object)[:-1]
-        return show(annotation, self.project, *_measured(geometry, crs_.ground_area(geometry, self.storage)))
+        areas = crs_.ground_area(geometry, self.storage)
+        return show(annotation, self.project, *_measured(shapely.get_type_id(geometry), areas))
 
     def _new(self, geometry: BaseGeometry, sent: dict[str, Any], before: Provenance) -> NewAnnotation:
         _check_kind(geometry, self.project.class_named(sent["class"]))
@@ -167,9 +179,9 @@ class View:
         return geometry
 
 
-def _measured(geometries: NDArray[np.object_], areas: NDArray[np.float64]) -> list[float | None]:
+def _measured(kinds: NDArray[np.integer[Any]], areas: NDArray[np.float64]) -> list[float | None]:
     """The areas of polygons; None for shapes without one, and where there is no ellipsoid."""
-    known = np.isin(shapely.get_type_id(geometries), _POLYGONS) & np.isfinite(areas)
+    known = ((kinds == 3) | (kinds == 6)) & np.isfinite(areas)
     return [area if is_known else None for area, is_known in zip(areas.tolist(), known.tolist(), strict=True)]
 
 

@@ -22,13 +22,13 @@ from geolabel.model import Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from geolabel.api.context import Context
     from geolabel.api.negotiate import EdgeCRS
     from geolabel.cql import Lang, Where
     from geolabel.cql.nodes import Predicate
+    from geolabel.geo.ragged import Ragged
     from geolabel.model import Annotation, Project
     from geolabel.store.store import Store
 
@@ -103,8 +103,8 @@ class Filter:
 
     def rows(
         self, store: Store, columns: Sequence[str], *, after: int, limit: int
-    ) -> tuple[Sequence[Sequence[Any]], NDArray[np.object_]]:
-        """The same as rows that begin with these columns, and geometries (n,) in the CRS of the project; not of the past."""
+    ) -> tuple[Sequence[Sequence[Any]], Ragged]:
+        """The same as rows that begin with these columns, and shapes (n,) in the CRS of the project; not of the past."""
         wanted = self._wanted()
         wanted.pop("at")
         try:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
+import numpy as np
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from geolabel.api.context import Context, ContextDep, Turn, further_parameters, known_parameters, takes_properties
@@ -119,8 +120,9 @@ def _page(context: Context, view: View, chosen: Filter, after: int, limit: int) 
     if chosen.at is not None:
         found = chosen.page(context.store, after=after, limit=limit + 1)
         return view.features(found[:limit]), len(found) > limit
-    rows, geometries = chosen.rows(context.store, view.columns, after=after, limit=limit + 1)
-    return view.listed(rows[:limit], geometries[:limit]), len(rows) > limit
+    rows, shapes = chosen.rows(context.store, view.columns, after=after, limit=limit + 1)
+    more = len(rows) > limit
+    return view.listed(rows[:limit], shapes.take(np.arange(limit)) if more else shapes), more
 
 
 def _header(context: Context, project: str, request: Request) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import ipaddress
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from geolabel.api.context import ContextDep, known_parameters
@@ -18,6 +21,8 @@ from geolabel.model import CRS84
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from geolabel.batches import LabelsState
     from geolabel.settings import Settings
@@ -137,6 +142,43 @@ def tile(*, request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -
         body = cache.get((state, tms, place, "gzip"), lambda: gzip.compress(plain, 1, mtime=0))
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=MVT, headers=headers)
+
+
+class ShortWay:
+    """Answers requests for label tiles past routing and parameters, which take as long as a tile (pure ASGI).
+
+    What it cannot answer goes the long way, which says why.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._route = next(route for route in router.routes if getattr(route, "endpoint", None) is tile)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        found = None
+        if (
+            scope["type"] == "http"
+            and scope["method"] == "GET"
+            and not scope["query_string"]
+            and not scope["root_path"]
+        ):
+            found = _PATH.match(scope["path"])
+        if found is not None:
+            try:
+                answer = await to_thread.run_sync(partial(tile, request=Request(scope), **found.groupdict()))
+            except Exception:  # noqa: BLE001 (it comes up again below, where all errors are answered)
+                answer = None
+            if answer is not None:
+                scope["route"] = self._route
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+_PATH = re.compile(
+    r"/api/collections/(?P<project>[^/]+)/tiles/(?P<tms>[^/]+)/(?P<z>[^/]+)/(?P<x>[^/]+)/(?P<y>[^/]+)\.mvt\Z"
+)
 
 
 def _number(text: str) -> int:

@@ -16,6 +16,8 @@ from shapely.geometry import LineString, Point
 
 from geolabel.errors import InvalidCRS
 from geolabel.geo import crs as crs_
+from geolabel.geo.ragged import NONE
+from geolabel.geo.seam import end_of
 from geolabel.geo.shown import shown
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from geolabel.model import Annotation, Bounds
+    from geolabel.geo.ragged import Ragged
+    from geolabel.model import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,39 @@ class Area:
         hits[rest] = shapely.intersects(box_shape(self.box), shown(geometries[rest], self.storage, self.crs))
         return hits
 
-    def choose(self, candidates: Sequence[Annotation]) -> list[Annotation]:
-        """Those of the candidates (that meet `bounds`) that meet the area."""
-        if self.box is None:
-            return list(candidates)
-        stored: NDArray[np.object_] = np.array([*(a.geometry for a in candidates), None], dtype=object)[:-1]
-        return [annotation for annotation, hit in zip(candidates, self.meets(stored), strict=True) if hit]
+    def meets_flat(self, shapes: Ragged) -> NDArray[np.bool_]:
+        """The same for shapes as flat arrays: one with a vertex in the area meets it, and few others need a closer look."""
+        box = self.bounds if self.box is None else self.box
+        if box is None:
+            return np.ones(len(shapes), bool)
+        hits = np.zeros(len(shapes), bool)
+        if self.inner is not None:
+            low_x, low_y, high_x, high_y = shapes.bounds().T
+            west, south, east, north = self.inner
+            hits = (low_x >= west) & (low_y >= south) & (high_x <= east) & (high_y <= north)
+        hits |= shapes.kinds == NONE  # the index found what these arrays do not hold
+        rest = np.flatnonzero(~hits)
+        if len(rest) == 0:
+            return hits
+        others = seen = shapes.take(rest)
+        plain = np.ones(len(others), bool)
+        if self.box is not None and not crs_.same(self.storage, self.crs):
+            seen = replace(others, xy=crs_.transform_coordinates(others.xy, self.storage, self.crs))
+        low_x, low_y, high_x, high_y = seen.bounds().T
+        if self.box is not None:
+            # In one piece, and not beyond where a map ends: it is shown as it is.
+            end = end_of(self.crs, degrees=crs_.is_geographic(self.crs)) or np.inf
+            plain = (high_x - low_x < end) & (low_x >= -end) & (high_x <= end)
+        x, y = seen.xy.T
+        inside = (x >= box[0]) & (x <= box[2]) & (y >= box[1]) & (y <= box[3])
+        sure = np.logical_or.reduceat(inside, seen.vertices[:-1]) & plain
+        near = (low_x <= box[2]) & (high_x >= box[0]) & (low_y <= box[3]) & (high_y >= box[1])
+        hits[rest[sure]] = True
+        doubtful = np.flatnonzero(~sure & (near | ~plain))
+        if len(doubtful):
+            exact = replace(self, inner=None)
+            hits[rest[doubtful]] = exact.meets(others.take(doubtful).to_shapely())
+        return hits
 
 
 def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | None) -> list[Area]:

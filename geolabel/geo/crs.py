@@ -20,7 +20,7 @@ from pyproj.exceptions import CRSError
 from geolabel.errors import InvalidCRS
 from geolabel.geo.antimeridian import unroll
 from geolabel.geo.boxes import image_box
-from geolabel.geo.edges import densify, may_bend
+from geolabel.geo.edges import densify, longest_step, may_bend
 from geolabel.geo.measure import Rings, small_areas
 from geolabel.geo.operations import way
 from geolabel.geo.seam import end_of
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from geolabel.geo.ragged import Ragged
     from geolabel.model import Bounds
 
 METRES_PER_DEGREE = 111_319.49079327358
@@ -317,10 +318,32 @@ def densify_for(
     def image(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         return transform_coordinates(xy, source, target)
 
-    if is_geographic(target) and not may_bend(geometries, image, tolerance, 1e6 / unit_metres(source)):
+    def longest() -> float:
+        return longest_step(*shapely.get_coordinates(geometries, return_index=True))
+
+    if is_geographic(target) and stay_straight(shapely.bounds(geometries), longest, source, target, tolerance):
         return geometries
     end = end_of(target, degrees=is_geographic(target))
     return densify(geometries, image, tolerance, period=None if end is None else 2 * end)
+
+
+def stay_straight(
+    bounds: NDArray[np.float64], longest: Callable[[], float], source: str, target: str, tolerance: float | None
+) -> bool:
+    """Whether no edge of some shapes bends by more than the tolerance on its way to degrees, which a quick look can tell.
+
+    Args:
+        bounds: (n, 4) of the shapes, in `source`, which is projected.
+        longest: gives what no edge is longer than.
+        source: their CRS.
+        target: a geographic CRS.
+        tolerance: in degrees; None for any.
+    """
+
+    def image(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return transform_coordinates(xy, source, target)
+
+    return tolerance is None or not may_bend(bounds, longest, image, tolerance, 1e6 / unit_metres(source))
 
 
 def _refuse_lost(
@@ -432,6 +455,26 @@ def _areas(degrees: NDArray[np.object_], geod: Geod) -> NDArray[np.float64]:
     areas = small_areas(degrees, geod.a, geod.f)
     for index in np.flatnonzero(np.isnan(areas)):
         areas[index] = abs(geod.geometry_area_perimeter(shapely.orient_polygons(degrees[index]))[0])
+    return areas
+
+
+def area_of_flat_degrees(
+    degrees: Ragged, small: Callable[[float, float], NDArray[np.float64]], crs: str
+) -> NDArray[np.float64]:
+    """The same for flat arrays.
+
+    Args:
+        degrees: shapes (n,), longitude and latitude.
+        small: gives areas by semi-major axis and flattening, NaN where it cannot.
+        crs: whose ellipsoid it is.
+    """
+    geod = _crs(crs).get_geod()
+    if geod is None:
+        return np.full(len(degrees), np.nan)
+    areas = small(geod.a, geod.f)
+    rest = np.flatnonzero(np.isnan(areas))
+    if len(rest):
+        areas[rest] = _areas(degrees.take(rest).to_shapely(), geod)
     return areas
 
 

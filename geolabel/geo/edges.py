@@ -63,16 +63,18 @@ def densify(
     return result
 
 
-def may_bend(geometries: NDArray[np.object_], image: Image, tolerance: float, widest: float) -> bool:
-    """Whether an edge of these shapes may bend by more than the tolerance on its way to degrees; a quick look.
+def may_bend(
+    bounds: NDArray[np.float64], longest_step: Callable[[], float], image: Image, tolerance: float, widest: float
+) -> bool:
+    """Whether an edge of some shapes may bend by more than the tolerance on its way to degrees; a quick look.
 
     Args:
-        geometries: (n,) shapely objects, in a projected CRS.
+        bounds: (n, 4) of the shapes, in a projected CRS.
+        longest_step: gives what no edge of the shapes is longer than.
         image: leads to longitudes and latitudes.
         tolerance: in degrees.
         widest: of a place that is small enough for a look at some edges to tell of all, in the units of the shapes.
     """
-    bounds = shapely.bounds(geometries)
     low, high = bounds[:, :2].min(axis=0, initial=np.inf), bounds[:, 2:].max(axis=0, initial=-np.inf)
     if not (low <= high).all():  # nothing but empty shapes, which have no bounds
         return bool(np.isfinite(bounds).any())
@@ -86,12 +88,11 @@ def may_bend(geometries: NDArray[np.object_], image: Image, tolerance: float, wi
         return longest > 0.1 * widest or longest_straight(low, high, longest, image, tolerance) < longest
 
     # No edge is longer than its shape is across, and that is known at once.
-    return bends(float(np.hypot(*(bounds[:, 2:] - bounds[:, :2]).max(axis=0)))) and bends(_longest_step(geometries))
+    return bends(float(np.hypot(*(bounds[:, 2:] - bounds[:, :2]).max(axis=0)))) and bends(longest_step())
 
 
-def _longest_step(geometries: NDArray[np.object_]) -> float:
-    """What no edge of these shapes is longer than."""
-    xy, owner = shapely.get_coordinates(geometries, return_index=True)
+def longest_step(xy: NDArray[np.float64], owner: NDArray[np.int64]) -> float:
+    """What no edge of some shapes is longer than: of their vertices (m, 2), and whose they are (m,)."""
     steps = np.abs(np.diff(xy, axis=0))[owner[1:] == owner[:-1]]  # those from ring to ring are no edges, but not longer
     return float(np.hypot(*steps.max(axis=0, initial=0.0)))
 

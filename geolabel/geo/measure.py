@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SMALL_M = 500.0
 """Across so many metres a shape is small."""
 
-_SMALL_TURN = 1e-3
+SMALL_TURN = 1e-3
 """Half the angle, in radians, from the middle to a vertex of a small shape: 12 km, and less to the east near the poles."""
 
 
@@ -81,7 +81,7 @@ class Rings:
         twice[starts[1:] - 1] = 0.0  # from one ring to the next
         areas = 0.5 * np.abs(np.add.reduceat(twice, starts))
         np.add.at(result, owner, np.where(self.outline, areas, -areas))
-        far = np.maximum(np.maximum(np.abs(east), np.abs(north)) / (SMALL_M / 2), turn / _SMALL_TURN)
+        far = np.maximum(np.maximum(np.abs(east), np.abs(north)) / (SMALL_M / 2), turn / SMALL_TURN)
         farthest = np.zeros(self.count)
         np.maximum.at(farthest, owner, np.maximum.reduceat(far, starts))
         result[~(farthest < 1.0)] = np.nan

@@ -144,6 +144,8 @@ def _of_one_kind(geometries: NDArray[np.object_], kind: int) -> Ragged:
 
 def join(pieces: Sequence[Ragged]) -> Ragged:
     """One after the other."""
+    if len(some := [piece for piece in pieces if len(piece)]) == 1:
+        return some[0]
     z = None
     if any(piece.z is not None for piece in pieces):
         z = np.concatenate([np.full(len(p.xy), np.nan) if p.z is None else p.z for p in pieces])
@@ -168,3 +170,7 @@ def _gather(offsets: NDArray[np.int64], rows: NDArray[np.int64]) -> tuple[NDArra
     begins = np.concatenate(([0], np.cumsum(lengths)))
     items = np.repeat(offsets[rows] - begins[:-1], lengths) + np.arange(begins[-1])
     return begins, items
+
+
+NO_SHAPES = from_shapely(np.empty(0, dtype=object))
+"""None at all."""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
 
+from geolabel.compiled import when_ready
 from geolabel.geo import antimeridian, seam
 from geolabel.geo import crs as crs_
-from geolabel.geo.edges import linework
+from geolabel.geo.edges import linework, longest_step
+from geolabel.geo.ragged import from_shapely
 from geolabel.model import CRS84
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from geolabel.geo.ragged import Ragged
+
+WORTH_COMPILED = 2_000
+"""Vertices in a page of labels from which on the next pages are worth compiled code."""
 
 
 def shown(
@@ -67,6 +76,41 @@ def shown_and_measured(
     if crs_.densify_for(geometries, storage, edge, tolerance) is geometries:
         return antimeridian.cut(degrees), areas
     return shown(geometries, storage, edge, tolerance=tolerance), areas
+
+
+def page(
+    shapes: Ragged, storage: str, edge: str, *, tolerance: float | None = None
+) -> tuple[Ragged, NDArray[np.float64]]:
+    """What `shown_and_measured` gives, for flat arrays; without an object for each shape where nothing odd can happen to it."""
+    quick = _without_objects(shapes, storage, edge, tolerance)
+    if quick is not None:
+        return quick
+    visible, areas = shown_and_measured(shapes.to_shapely(), storage, edge, tolerance=tolerance)
+    return from_shapely(visible), areas
+
+
+def _without_objects(
+    shapes: Ragged, storage: str, edge: str, tolerance: float | None
+) -> tuple[Ragged, NDArray[np.float64]] | None:
+    base = crs_.geodetic(storage)
+    if len(shapes) == 0 or base is None or crs_.is_geographic(storage) or not crs_.same(base, edge):
+        return None
+    kernels = when_ready("geolabel.geo.flat_areas", worth=len(shapes.xy) >= WORTH_COMPILED)
+    if kernels is None:
+        return None
+
+    def longest() -> float:
+        return longest_step(shapes.xy, shapes.owners())
+
+    if not crs_.stay_straight(shapes.bounds(), longest, storage, edge, tolerance):
+        return None
+    degrees = replace(shapes, xy=crs_.transform_coordinates(shapes.xy, storage, edge))
+    bounds = degrees.bounds()
+    west, east = bounds[:, 0], bounds[:, 2]
+    # What goes over 180 degrees lies at both ends, and infinity at none.
+    if not ((west >= -180) & (east <= 180) & (east - west <= 180)).all() or not np.isfinite(degrees.xy).all():
+        return None
+    return degrees, crs_.area_of_flat_degrees(degrees, partial(kernels.small_areas, degrees, bounds), storage)
 
 
 def _crossing(

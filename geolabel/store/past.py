@@ -20,8 +20,8 @@ from geolabel.store import layers, search
 from geolabel.store.dialect import spatial
 from geolabel.store.history import last_changeset, missing
 from geolabel.store.layers import visible
+from geolabel.store.limits import check_box, limited
 from geolabel.store.pastrows import ROWS_AT_ONCE, filters, hidden_at, sources, states
-from geolabel.store.search import check_box, limited
 from geolabel.store.states import attributes_in, to_annotation, to_annotations
 from geolabel.store.tables import MAX_KEY, changesets, snapshots
 

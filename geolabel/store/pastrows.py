@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from geolabel.cql.evaluate import holds
 from geolabel.store.dialect import spatial
-from geolabel.store.search import check_time
+from geolabel.store.limits import check_time
 from geolabel.store.states import attributes_in
 from geolabel.store.tables import MAX_KEY, STATE, changesets, history
 from geolabel.store.where import condition

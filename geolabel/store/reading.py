@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from contextlib import AbstractContextManager
 
-    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
     from sqlalchemy import Connection
 
     from geolabel.batches import LabelBatch
     from geolabel.cql import Where
     from geolabel.geo.areas import Area
+    from geolabel.geo.ragged import Ragged
     from geolabel.model import Annotation, Bounds
 
 
@@ -117,7 +117,7 @@ class Reading(ABC):
         areas: Sequence[Area] | None = None,
         where: Where | None = None,
         seconds: float | None = None,
-    ) -> tuple[Sequence[Sequence[Any]], NDArray[np.object_]]:
+    ) -> tuple[Sequence[Sequence[Any]], Ragged]:
         """The same as `query` without an object for each annotation, for those who write many out.
 
         Args:
@@ -132,7 +132,7 @@ class Reading(ABC):
             seconds: how long it may take.
 
         Returns:
-            Rows that begin with the columns in their order, and geometries (n,) in the project's CRS.
+            Rows that begin with the columns in their order, and their shapes (n,) in the project's CRS, as flat arrays.
         """
         with self._read() as connection:
             return search.rows(

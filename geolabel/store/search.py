@@ -6,20 +6,20 @@ that the index does not decide about are tested there.
 
 from __future__ import annotations
 
-import math
-import time
-from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from geolabel.batches import BATCH_COLUMNS, LabelBatch
-from geolabel.errors import InvalidInput, TooSlow
+from geolabel.errors import InvalidInput
 from geolabel.geo.areas import Area
+from geolabel.geo.ragged import NO_SHAPES, Ragged, join
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
+from geolabel.store.forms import FLAT, OBJECTS
 from geolabel.store.layers import visible
+from geolabel.store.limits import check_box, check_time, limited
 from geolabel.store.states import to_annotation
 from geolabel.store.tables import MAX_KEY
 from geolabel.store.where import condition
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from geolabel.cql import Where
     from geolabel.model import Annotation, Bounds, Status
+    from geolabel.store.forms import Form, Shapes
     from geolabel.store.layers import Layer
 
 _ROWS_AT_ONCE = 10_000
-_TOO_SLOW = "The search took longer than it may and was stopped: ask for a smaller area, or with a simpler filter."
 
 
 def query(
@@ -54,10 +54,11 @@ def query(
     """Annotations by id. See Store.query."""
     layer = layers.find(connection, project)
     columns = tuple(layer.table.c)
-    rows, geometries = page(
+    pages = _pages(
         connection,
         layer,
         columns,
+        OBJECTS,
         bbox=bbox,
         class_name=class_name,
         status=status,
@@ -70,14 +71,16 @@ def query(
     names = [column.name for column in columns]
     return [
         to_annotation(dict(zip(names, row, strict=True)), geometry, layer)
+        for rows, geometries in pages
         for row, geometry in zip(rows, geometries, strict=True)
     ]
 
 
-def page(
+def _pages(
     connection: Connection,
     layer: Layer,
     columns: tuple[ColumnElement[Any], ...],
+    form: Form[Shapes],
     *,
     bbox: Bounds | None = None,
     class_name: str | None = None,
@@ -87,13 +90,14 @@ def page(
     areas: Sequence[Area] | None = None,
     where: Where | None = None,
     seconds: float | None = None,
-) -> tuple[list[Row[Any]], NDArray[np.object_]]:
+) -> Iterator[tuple[list[Row[Any]], Shapes]]:
     """Annotations by id in bulk, for those who write them out without making objects of them.
 
     Args:
         connection: that reads.
         layer: whose.
         columns: that are wanted, `geom` among them.
+        form: of the shapes.
         bbox: see Store.query, also for what follows.
         class_name: only those of this class.
         status: only those that stand there.
@@ -103,35 +107,37 @@ def page(
         where: only those that a filter chooses.
         seconds: how long it may take.
 
-    Returns:
-        The rows, with the columns in their order, and their geometries (n,) in the CRS of the layer.
+    Yields:
+        Rows, with the columns in their order, and their shapes in the CRS of the layer.
     """
     if limit is not None and limit < 0:
         raise InvalidInput(f"A limit is 0 or more, got {limit}.")
-    rows: list[Row[Any]] = []
-    parts: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
     areas = _areas(connection, layer, bbox, areas)
     if limit == 0 or after >= MAX_KEY or areas == ():
-        return rows, parts[0]
+        return
     wanted = [*_filters(connection, layer, class_name, status, where), layer.table.c.id > max(after, 0)]
+    left = limit
     with limited(connection, seconds) as deadline:
-        for found, geometries in _hits(
-            connection, layer, wanted, areas=areas, columns=columns, limit=limit, deadline=deadline
+        for found, shapes in _hits(
+            connection, layer, wanted, form, areas=areas, columns=columns, limit=limit, deadline=deadline
         ):
-            rows += found
-            parts.append(geometries)
-            if limit is not None and len(rows) >= limit:
-                break
-    return rows[:limit], np.concatenate(parts)[:limit]
+            if left is not None and len(found) >= left:
+                yield found[:left], form.take(shapes, np.arange(left))
+                return
+            yield found, shapes
+            left = None if left is None else left - len(found)
 
 
-def rows(
-    connection: Connection, project: str, columns: Sequence[str], **wanted: Any
-) -> tuple[list[Row[Any]], NDArray[np.object_]]:
+def rows(connection: Connection, project: str, columns: Sequence[str], **wanted: Any) -> tuple[list[Row[Any]], Ragged]:
     """Annotations by id as tuples. See Store.rows."""
     layer = layers.find(connection, project)
     chosen = (*(layer.table.c[name] for name in columns), layer.table.c.geom)
-    return page(connection, layer, chosen, **wanted)
+    found: list[Row[Any]] = []
+    parts = [NO_SHAPES]
+    for some, shapes in _pages(connection, layer, chosen, FLAT, **wanted):
+        found += some
+        parts.append(shapes)
+    return found, join(parts)
 
 
 def count(
@@ -167,8 +173,9 @@ def count(
             )
         )
         wanted.append(edge if len(areas) == 1 else edge & ~inside)
-        parts = _parts(connection, layer, wanted, columns=(layer.table.c.geom,), size=_ROWS_AT_ONCE, deadline=deadline)
-        return sure + sum(int(np.count_nonzero(_meets(areas, geometries))) for _, geometries in parts)
+        columns, size = (layer.table.c.geom,), _ROWS_AT_ONCE
+        parts = _parts(connection, layer, wanted, OBJECTS, columns=columns, size=size, deadline=deadline)
+        return sure + sum(int(np.count_nonzero(OBJECTS.meets(areas, shapes))) for _, shapes in parts)
 
 
 def extent(connection: Connection, project: str) -> Bounds | None:
@@ -193,7 +200,7 @@ def batches(
     areas = _areas(connection, layer, bbox, None)
     names = [column.name for column in columns]
     wanted = _filters(connection, layer, None, None, where)
-    for rows, geometries in _hits(connection, layer, wanted, areas=areas, columns=columns, size=size):
+    for rows, geometries in _hits(connection, layer, wanted, OBJECTS, areas=areas, columns=columns, size=size):
         if rows:
             yield _batch(rows, names, geometries, layer)
 
@@ -247,89 +254,51 @@ def _holds(outer: Bounds, inner: Bounds) -> bool:
     return outer[0] <= inner[0] and outer[1] <= inner[1] and outer[2] >= inner[2] and outer[3] >= inner[3]
 
 
-@contextmanager
-def limited(connection: Connection, seconds: float | None) -> Iterator[float | None]:
-    """A block in which nothing takes longer; gives the moment at which it is over.
-
-    Raises:
-        InvalidInput: a filter reckons with numbers beyond the largest double.
-    """
-    try:
-        with nullcontext() if seconds is None else spatial(connection).time_limit(connection, seconds) as deadline:
-            yield deadline
-    except sa.exc.DataError as error:
-        raise InvalidInput("The filter reckons with numbers that grow too large.") from error
-
-
 def _hits(
     connection: Connection,
     layer: Layer,
     wanted: list[ColumnElement[bool]],
+    form: Form[Shapes],
     *,
     areas: tuple[Area, ...] | None,
     columns: tuple[ColumnElement[Any], ...],
     size: int = _ROWS_AT_ONCE,
     limit: int | None = None,
     deadline: float | None = None,
-) -> Iterator[tuple[list[Row[Any]], NDArray[np.object_]]]:
-    """Rows and their geometries in order of id, at most `size` at a time; areas are tested on the exact geometry."""
+) -> Iterator[tuple[list[Row[Any]], Shapes]]:
+    """Rows and their shapes in order of id, at most `size` at a time; areas are tested on the exact geometry."""
     if areas is not None:
         near = (spatial(connection).overlapping(layer.table, area.bounds) for area in areas if area.bounds is not None)
         wanted = [*wanted, sa.or_(*near)]
         limit, size = None, size if limit is None else min(limit, size)
-    for rows, geometries in _parts(
-        connection, layer, wanted, columns=columns, size=size, limit=limit, deadline=deadline
+    for rows, shapes in _parts(
+        connection, layer, wanted, form, columns=columns, size=size, limit=limit, deadline=deadline
     ):
-        if areas is None:
-            yield list(rows), geometries
+        hit = None if areas is None else form.meets(areas, shapes)
+        if hit is None or hit.all():
+            yield list(rows), shapes
         else:
-            hit = _meets(areas, geometries)
-            yield [row for row, is_hit in zip(rows, hit, strict=True) if is_hit], geometries[hit]
+            yield (
+                [row for row, is_hit in zip(rows, hit.tolist(), strict=True) if is_hit],
+                form.take(shapes, np.flatnonzero(hit)),
+            )
 
 
 def _parts(
     connection: Connection,
     layer: Layer,
     wanted: list[ColumnElement[bool]],
+    form: Form[Shapes],
     *,
     columns: tuple[ColumnElement[Any], ...],
     size: int,
     limit: int | None = None,
     deadline: float | None = None,
-) -> Iterator[tuple[Sequence[Row[Any]], NDArray[np.object_]]]:
+) -> Iterator[tuple[Sequence[Row[Any]], Shapes]]:
     select = sa.select(*columns).where(*wanted).order_by(layer.table.c.id).limit(limit)
     options = {} if limit is not None and limit <= size else {"yield_per": size}
     with connection.execute(select, execution_options=options) as result:
         shape = [column.name for column in columns].index("geom")
         for rows in result.partitions(size):
-            yield rows, spatial(connection).decode([row[shape] for row in rows])
+            yield rows, form.decode(spatial(connection), [row[shape] for row in rows])
             check_time(deadline)
-
-
-def _meets(areas: Sequence[Area], geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
-    hits: NDArray[np.bool_] = np.zeros(len(geometries), bool)
-    for area in areas:
-        hits |= area.meets(geometries)
-    return hits
-
-
-def check_time(deadline: float | None) -> None:
-    """Stop a search that goes on in Python after its moment (`time.monotonic`) is over.
-
-    Raises:
-        TooSlow: it is.
-    """
-    if deadline is not None and time.monotonic() > deadline:
-        raise TooSlow(_TOO_SLOW, _TOO_SLOW)
-
-
-def check_box(bbox: Bounds) -> None:
-    """Refuse what is no box.
-
-    Raises:
-        InvalidInput: not four finite numbers, or the largest before the smallest.
-    """
-    if len(bbox) != 4 or not all(map(math.isfinite, bbox)) or bbox[0] > bbox[2] or bbox[1] > bbox[3]:
-        raise InvalidInput(
-            f"A box is (min x, min y, max x, max y) in finite numbers of the project's CRS, got {tuple(bbox)}.",
-        )

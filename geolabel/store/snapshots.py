@@ -18,7 +18,7 @@ from geolabel.changes import Snapshot
 from geolabel.classes import LabelClass
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound
 from geolabel.model import COVERAGE, MAX_SLUG, Project, slugify
-from geolabel.store import layers, past
+from geolabel.store import layers, past, pastrows
 from geolabel.store.history import last_changeset
 from geolabel.store.states import attributes_in
 from geolabel.store.tables import snapshots
@@ -172,7 +172,7 @@ def _coverage_of(connection: Connection, project: Project) -> Layer | None:
 def _add_states(digest: Any, connection: Connection, layer: Layer, at: int) -> None:
     rows: list[RowMapping] = []
     shapes: list[Any] = []
-    for _, row, geometry in past.states(connection, layer, at):
+    for _, row, geometry in pastrows.states(connection, layer, at):
         rows.append(row)
         shapes.append(geometry)
         if len(rows) == _ROWS_AT_ONCE:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import numpy as np
 import orjson
 import pytest
 import shapely
 
+from geolabel import compiled
 from geolabel.attributes import Attribute
+from geolabel.classes import make_classes
 from geolabel.geo.crs import ground_area, transform_coordinates
+from geolabel.geo.geojson_text import geojson_texts
 from geolabel.geo.geometry import all_to_geojson, to_geojson
+from geolabel.geo.ragged import from_shapely
 from geolabel.geo.shown import shown, shown_and_measured
-from geolabel.model import CRS84, NewAnnotation, Provenance
+from geolabel.model import CRS84, NewAnnotation, Project, Provenance
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
@@ -70,6 +75,17 @@ def label(number: int, text: str) -> NewAnnotation:
     )
 
 
+@pytest.fixture(params=["objects", "compiled"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as they are not compiled, and afterwards."""
+    monkeypatch.setattr(compiled, "_ready", {})
+    if request.param == "compiled":
+        for name in ("geolabel.geo.wkb_reader", "geolabel.geo.flat_areas"):
+            compiled.make_ready(name)
+    else:  # nobody begins to
+        monkeypatch.setattr(compiled, "_begun", {"geolabel.geo.wkb_reader", "geolabel.geo.flat_areas"})
+
+
 @pytest.fixture
 def many(workspace: Path, start: Callable[..., Api]) -> Api:
     attributes = (
@@ -94,6 +110,7 @@ def written(api: Api, path: str) -> bytes:
 @pytest.mark.parametrize(
     "asked", ["", "&bbox=-84.48,33.63,-84.47,33.64", "&limit=5", "&after=3&limit=4", "&class=tree"]
 )
+@pytest.mark.usefixtures("kernels")
 def test_rows_give_what_labels_give(many: Api, crs: str | None, asked: str) -> None:
     wanted = asked + (f"&crs={EPSG}/{crs}" if crs else "")
     last = many("GET", "/api/collections/atlanta/changesets?limit=1").json()["changesets"][0]["number"]
@@ -103,6 +120,56 @@ def test_rows_give_what_labels_give(many: Api, crs: str | None, asked: str) -> N
     assert listed.count(b'"Feature"') == {"": 12, "&limit=5": 5, "&after=3&limit=4": 4, "&class=tree": 3}.get(asked, 12)
 
 
+REAL = [
+    ("atlanta", "pairs/atlanta_pan16_buildings/buildings_epsg32616.geojson", "building"),
+    ("kampala", "pairs/kampala_rgb_buildings/buildings.geojson", "building"),
+    ("swellendam", "pairs/swellendam_rgba_osm/osm.gpkg", "road"),
+]
+
+
+@pytest.mark.parametrize("real", REAL)
+@pytest.mark.usefixtures("kernels")
+def test_real_labels_are_listed_as_one_after_the_other(
+    workspace: Path, start: Callable[..., Api], data: Path, real: tuple[str, str, str]
+) -> None:
+    project, path, kind = real
+    with open_store(workspace) as store:
+        layer = {"layer": "roads"} if kind == "road" else {}
+        shapes = gpd.read_file(data / path, **layer).to_crs(store.project(project).crs).geometry
+        good = shapes[shapes.is_valid & ~shapes.is_empty][:1500]
+        store.create(project, [NewAnnotation(shape, kind) for shape in good])
+    api = start(workspace)
+    last = api("GET", f"/api/collections/{project}/changesets?limit=1").json()["changesets"][0]["number"]
+    for uri in api("GET", f"/api/collections/{project}").json()["crs"]:
+        listed = written(api, f"{api.items(project)}?limit=2000&crs={uri}")
+        assert listed == written(api, f"{api.items(project)}?limit=2000&crs={uri}&at={last}")
+        assert listed.count(b'"Feature"') > 20
+
+
+@pytest.mark.usefixtures("kernels")
+def test_shapes_across_180_degrees_are_listed_cut(workspace: Path, start: Callable[..., Api]) -> None:
+    """In UTM zone 60 they are in one piece, beside others that are not cut, and one beyond, and one with a hole around."""
+    texts = [
+        "POLYGON ((700000 4000000, 820000 4000000, 820000 4100000, 700000 4000000))",
+        "POLYGON ((500000 4000000, 500100 4000000, 500100 4000100, 500000 4000000))",
+        "POLYGON ((690000 4000000, 900000 4000000, 900000 4200000, 690000 4000000), (800000 4050000, 850000 4050000, 850000 4090000, 800000 4050000))",
+        "LINESTRING (700000 4000000, 850000 4010000)",
+        "POINT (850000 4000000)",
+    ]
+    with open_store(workspace) as store:
+        store.create_project(Project("east", "East", "EPSG:32660", make_classes(["any"])))
+        store.create("east", [NewAnnotation(shapely.from_wkt(text), "any") for text in texts])
+    api = start(workspace)
+    for crs in ("", f"&crs={EPSG}/4326", f"&crs={EPSG}/3857", f"&crs={EPSG}/32660"):
+        for box in ("", "&bbox=179,30,-179,40", "&bbox=170,30,180,40", "&bbox=-180,30,-178,40"):
+            listed = written(api, f"{api.items('east')}?{box}{crs}")
+            last = api("GET", "/api/collections/east/changesets?limit=1").json()["changesets"][0]["number"]
+            assert listed == written(api, f"{api.items('east')}?at={last}{box}{crs}")
+            assert listed.count(b'"Feature"') > 1
+    assert b'"MultiPolygon"' in written(api, f"{api.items('east')}?")
+
+
+@pytest.mark.usefixtures("kernels")
 def test_each_feature_is_what_its_own_address_gives(many: Api) -> None:
     features = many("GET", many.items("atlanta")).json()["features"]
     for feature in features:
@@ -115,6 +182,7 @@ def test_each_feature_is_what_its_own_address_gives(many: Api) -> None:
     assert features[1]["properties"]["roof"] is None
 
 
+@pytest.mark.usefixtures("kernels")
 def test_coverage_is_listed_the_same_way(many: Api) -> None:
     last = many("GET", "/api/collections/atlanta.coverage/changesets?limit=1").json()["changesets"][0]["number"]
     path = many.items("atlanta.coverage")
@@ -135,8 +203,15 @@ def test_numbers_out_of_arrays_are_those_out_of_lists() -> None:
 
 def test_many_shapes_are_written_as_each_alone() -> None:
     shapes = np.array([placed(text) for text in SHAPES], dtype=object)
+    each = [orjson.dumps(to_geojson(geometry)) for geometry in shapes]
     together = orjson.dumps(all_to_geojson(shapes), option=orjson.OPT_SERIALIZE_NUMPY)
-    assert together == orjson.dumps([to_geojson(geometry) for geometry in shapes])
+    assert together == b"[" + b",".join(each) + b"]"
+    assert geojson_texts(from_shapely(shapes)) == each
+    plain = shapes[~shapely.has_z(shapes)]
+    assert geojson_texts(from_shapely(plain)) == [orjson.dumps(to_geojson(geometry)) for geometry in plain]
+    assert geojson_texts(from_shapely(shapes[:0])) == []
+    odd = np.array([shapely.Point(), shapes[2], shapely.GeometryCollection([shapes[0]])], dtype=object)
+    assert geojson_texts(from_shapely(odd)) == [b"null", each[2], b"null"], "the arrays do not hold these"
 
 
 @pytest.mark.parametrize("edge", [CRS84, "EPSG:4326", "EPSG:3857", "EPSG:32616", "EPSG:4269"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import shapely
 from fastapi.testclient import TestClient
 
+from geolabel.api import labeltiles
 from geolabel.app import create_app
 from geolabel.classes import make_classes
 from geolabel.model import AnnotationPatch, NewAnnotation, Project
@@ -234,3 +236,50 @@ def test_the_server_starts_without_the_compiler() -> None:
     """Loading numba takes a second, which the first tile pays for and nobody else."""
     code = "import sys, geolabel.app, geolabel.cli; sys.exit('numba' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (MIDDLE, {}),
+        (MIDDLE, {"Accept-Encoding": "gzip"}),
+        (MIDDLE, {"If-None-Match": "*"}),
+        (MIDDLE, {"Host": "evil.example"}),
+        (f"{MIDDLE}?class=water", {}),
+        (f"{TILES}/WebMercatorQuad/14/0/0.mvt", {}),
+        (f"{TILES}/WebMercatorQuad/14/99999/0.mvt", {}),
+        (f"{TILES}/WebMercatorQuad/x/0/0.mvt", {}),
+        (f"{TILES}/Nothing/0/0/0.mvt", {}),
+        (f"{TILES}/WebMercatorQuad/0/0/0.mvt.mvt", {}),
+        ("/api/collections/nothing/tiles/WebMercatorQuad/0/0/0.mvt", {}),
+        ("/api/collections/mars/tiles/WebMercatorQuad/0/0/0.mvt", {}),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_the_short_way_answers_as_the_long_one(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str, headers: dict[str, str], method: str
+) -> None:
+    def asked() -> tuple[int, dict[str, str], bytes]:
+        answer = client.request(method, path, headers={"Accept-Encoding": "identity", **headers})
+        return answer.status_code, {**answer.headers, "x-request-id": ""}, answer.content
+
+    short = asked()
+    monkeypatch.setattr(labeltiles, "_PATH", re.compile(r"\Z."))
+    assert asked() == short
+
+
+def test_tiles_are_counted_under_their_route(client: TestClient) -> None:
+    route = 'method="GET",route="/api/collections/{project}/tiles/{tms}/{z}/{x}/{y}.mvt"'
+
+    def counted(status: int) -> float:
+        found = re.search(rf'geolabel_http_requests_total\{{{re.escape(route)},status="{status}"\}} ([0-9.]+)', text())
+        return float(found[1]) if found else 0.0
+
+    def text() -> str:
+        said: str = client.get("/metrics").text
+        return said
+
+    before = counted(200), counted(404)
+    client.get(MIDDLE)
+    client.get(f"{TILES}/Nothing/0/0/0.mvt")
+    assert (counted(200), counted(404)) == (before[0] + 1, before[1] + 1)
