@@ -4,7 +4,7 @@
     GEOLABEL_BENCH_TILES=short python -m benchmarks tiles    # smaller rasters, one round of 3 s
 
 Each case is one round after the other of both servers, with one process and with two; what counts is the better of the
-two, and of the rounds the middle one. wrk asks, 8 at once. The plot is written to benchmarks/tiles.svg.
+two, and of the rounds the middle one. wrk asks, 8 at once. The limit is what `tile_limit` does. The plot is written to benchmarks/tiles.svg.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING
 from pyproj import Transformer
 
 from benchmarks import rasters
+from benchmarks.tile_limit import limit
+from geolabel.chips.engine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,11 +131,14 @@ def run(_: Path, folder: Path) -> Iterator[tuple[str, ...]]:
         ours, theirs = measure(case, files[case.raster], folder, peers=peers)
         ratio = ours.rate / theirs.rate if theirs else math.nan
         shown.append((case, ratio))
+        if case.cold:
+            rasters.forget(files[case.raster])
+        most = limit(files[case.raster], pick(files[case.raster], case.tiles), case.fmt, SECONDS, cores())
         yield (
             f"{case.what} (goal {case.goal:g}x)",
             f"{ours.rate:.0f} tiles/s, p50 {ours.p50:.0f} ms, p95 {ours.p95:.0f} ms",
             f"TiTiler {theirs.rate:.0f} tiles/s, p50 {theirs.p50:.0f} ms" if theirs else "TiTiler not installed",
-            f"{ratio:.1f}x" if theirs else "-",
+            (f"{ratio:.1f}x; " if theirs else "") + f"{ours.rate / most:.2f} of the limit {most:.0f}",
             f"{ours.memory:.0f} MB" + (f", the peer {theirs.memory:.0f} MB" if theirs else ""),
         )
     hits = median([hit_rate(files["jpeg"], folder) for _ in range(ROUNDS)])
