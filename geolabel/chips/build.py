@@ -47,6 +47,7 @@ class Chip:
             around annotations if it was asked to be ignored.
         nodata: the value that means "no data", or None.
         colors: what each band says it is: `red`, `alpha`, `undefined`...
+        shown: which of the bands, counted from 0, people look at: red, green and blue, or one.
         palette: RGBA per pixel value of a one-band palette image, or None.
         labels: the annotations on it, in its own pixels.
         columns: what else is known of them, by name: (n,) values in the order of `labels`.
@@ -66,6 +67,7 @@ class Chip:
     hidden: NDArray[np.bool_]
     nodata: float | None
     colors: tuple[str, ...]
+    shown: tuple[int, ...]
     palette: dict[int, tuple[int, int, int, int]] | None
     labels: ChipLabels
     columns: Mapping[str, NDArray[np.object_]]
@@ -189,6 +191,7 @@ class ChipBuilder:
             hidden=hidden,
             nodata=reader.nodata,
             colors=reader.colors,
+            shown=reader.shown,
             palette=reader.palette,
             labels=planned.labels,
             columns=columns,

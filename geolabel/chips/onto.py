@@ -84,6 +84,11 @@ class FrameReader:
         return self.scenes[0].colors
 
     @property
+    def shown(self) -> tuple[int, ...]:
+        """Which of the bands, counted from 0, people look at: those of the first scene."""
+        return self.scenes[0].shown
+
+    @property
     def palette(self) -> dict[int, tuple[int, int, int, int]] | None:
         """RGBA per pixel value, when the one band is a palette's."""
         return self.scenes[0].palette if len(self.scenes) == 1 else None

@@ -12,8 +12,9 @@ from rasterio.windows import Window as RasterWindow
 
 from geolabel.chips.stored import are_stored, stored_blocks
 from geolabel.errors import InvalidRaster, InvalidSpec
+from tiles.bands import default_bands
 from tiles.errors import TilesError
-from tiles.sources import find_source, open_raster
+from tiles.sources import find_source, inspect, open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,8 @@ class SceneReader:
         dtype: numpy's name of the type of the pixels.
         nodata: the value that means "no data", or None; what padding is filled with (0 without one).
         colors: what each band says it is, in the order of `bands`: `red`, `alpha`, `undefined`...
+        shown: which of `bands`, counted from 0, people look at: red, green and blue as the web map chooses them, else
+            the first three, else the first.
         palette: RGBA per pixel value, when the one band is a palette's; None otherwise.
         data_bands: 1-based bands whose masks say what is real: `bands` without alpha.
         dataset: the file.
@@ -48,6 +51,7 @@ class SceneReader:
     dtype: str
     nodata: float | None
     colors: tuple[str, ...]
+    shown: tuple[int, ...]
     palette: dict[int, tuple[int, int, int, int]] | None
     data_bands: tuple[int, ...]
     dataset: DatasetReader
@@ -97,6 +101,13 @@ def chosen_bands(scene: Scene, bands: Sequence[int] | None) -> tuple[int, ...]:
     return tuple(bands) if bands else have
 
 
+def _shown(bands: tuple[int, ...], data: tuple[int, ...], on_the_map: tuple[int, ...]) -> tuple[int, ...]:
+    """Places in `bands` of those that are shown on the map, if all of them are among them."""
+    some = data or bands[:1]
+    chosen = on_the_map if set(on_the_map) <= set(bands) else some[:3] if len(some) >= 3 else some[:1]
+    return tuple(bands.index(band) for band in chosen)
+
+
 @contextmanager
 def open_scene(scene: Scene, bands: Sequence[int] | None) -> Iterator[SceneReader]:
     """Open a scene to read chips from.
@@ -128,6 +139,7 @@ def open_scene(scene: Scene, bands: Sequence[int] | None) -> Iterator[SceneReade
                 str(np.result_type(*(dataset.dtypes[b - 1].replace("complex_int16", "complex64") for b in wanted))),
                 dataset.nodatavals[wanted[0] - 1],
                 tuple(colors[b - 1] for b in wanted),
+                _shown(wanted, data_bands, default_bands(inspect(source))),
                 dataset.colormap(wanted[0]) if is_palette else None,
                 data_bands or wanted,
                 dataset,

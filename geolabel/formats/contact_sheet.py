@@ -195,18 +195,11 @@ def _display(chip: Chip) -> NDArray[np.uint8]:
         table = np.array([chip.palette.get(value, (0, 0, 0, 255))[:3] for value in range(256)], dtype=np.uint8)
         picture: NDArray[np.uint8] = table[chip.image[0].astype(np.uint8)]
     else:
-        bands = [_stretch(chip.image[band], chip.valid) for band in _display_bands(chip)]
+        bands = [_stretch(chip.image[band], chip.valid) for band in chip.shown]
         picture = np.dstack(bands * (3 // len(bands)))
     hatch = (np.add.outer(np.arange(picture.shape[0]), np.arange(picture.shape[1])) // 8) % 2
     empty = np.where(hatch[..., np.newaxis], 34, 26).astype(np.uint8)
     return np.asarray(np.where(chip.valid[..., np.newaxis], picture, empty), dtype=np.uint8)
-
-
-def _display_bands(chip: Chip) -> list[int]:
-    """Red, green and blue where the bands say so, else the first three, else the first."""
-    named = [chip.colors.index(c) for c in ("red", "green", "blue") if c in chip.colors]
-    data = [i for i, color in enumerate(chip.colors) if color != "alpha"] or [0]
-    return named if len(named) == 3 else data[:3] if len(data) >= 3 else data[:1]
 
 
 def _stretch(band: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
