@@ -79,7 +79,7 @@ def plan_export(
         masks = check_clouds(spec, scenes, {s.id: s for s in store.scenes()} if spec.cloud_mask else {})
         coverage = store.coverage(project_id, at=state["changeset"])
         with closing(_batches(store, project, state, spec)) as batches:
-            labels = gather(project, batches, coverage, spec)
+            labels = gather(project, batches, coverage, spec, store.folder)
     progress(0.0, "Planning")
     if not chipped:
         return Planned(plan_without_chips(project, scenes, labels, spec), labels, state)

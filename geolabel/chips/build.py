@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from geolabel.chips.burn import burn, mask_type
 from geolabel.chips.onto import open_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,6 @@ class Chip:
         window: (col, row, width, height) on the scene's grid; col and row may be negative.
         grid: the chip's own pixel grid.
         bands: 1-based bands of the scene, in the order of `image`.
-        image: (bands, height, width), the scene's own dtype; padding is nodata, or 0.
         valid: bool (height, width), True where there is data.
         hidden: bool (height, width), True where there is data that is not to be learnt from: clouds, and what lies
             around annotations if it was asked to be ignored.
@@ -52,7 +51,7 @@ class Chip:
         labels: the annotations on it, in its own pixels.
         columns: what else is known of them, by name: (n,) values in the order of `labels`.
         ignore: the mask value that means "not to be learnt from".
-        stored: the very blocks of the file that `image` was decoded from, where it is whole blocks; None otherwise.
+        stored: the very blocks of the file that `image` is decoded from, where it is whole blocks; None otherwise.
     """
 
     number: int
@@ -62,7 +61,6 @@ class Chip:
     window: Window
     grid: Grid
     bands: tuple[int, ...]
-    image: NDArray[Any]
     valid: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
     nodata: float | None
@@ -73,6 +71,7 @@ class Chip:
     columns: Mapping[str, NDArray[np.object_]]
     ignore: int
     stored: Stored | None
+    _image: NDArray[Any] | Callable[[], NDArray[Any]]
     _drawn: Drawn
     _background: int
     _all_touched: bool
@@ -80,6 +79,27 @@ class Chip:
     @property
     def _pixels(self) -> Window:
         return (0, 0, self.grid.width, self.grid.height)
+
+    @cached_property
+    def image(self) -> NDArray[Any]:
+        """(bands, height, width), the scene's own dtype; padding is nodata, or 0.
+
+        A chip that is copied as it lies in the file is decoded only when somebody asks for this.
+
+        Raises:
+            InvalidRaster: the scene's file is gone, damaged or changed.
+        """
+        return self._image() if callable(self._image) else self._image
+
+    @cached_property
+    def sight(self) -> NDArray[Any]:
+        """The same for statistics and for people's eyes: decoded three times as fast where the chip is copied as it lies in the file.
+
+        There single values may be some levels beside GDAL's, whose decoder enlarges the colours of a JPEG in another
+        way. They are those that most other software reads.
+        """
+        seen = self.stored.sight() if callable(self._image) and self.stored is not None else None
+        return self.image if seen is None else seen
 
     @cached_property
     def semantic(self) -> NDArray[np.uint8 | np.uint16]:
@@ -91,7 +111,7 @@ class Chip:
         dtype = np.uint8 if self.ignore == 255 else np.uint16
         drawn = self._drawn
         mask: NDArray[np.uint8 | np.uint16] = self._burn(drawn.class_ids, dtype, self._background)
-        mask[~self.valid | self.hidden] = self.ignore
+        self._ignore_in(mask, self.ignore)
         return mask
 
     @cached_property
@@ -107,8 +127,12 @@ class Chip:
         values[(drawn.ids == 0) & (drawn.class_ids == self.ignore)] = -1
         background = -1 if self._background == self.ignore else 0
         mask = self._burn(values, np.int32, background)
-        mask[~self.valid | self.hidden] = -1
+        self._ignore_in(mask, -1)
         return mask
+
+    def _ignore_in(self, mask: NDArray[Any], value: int) -> None:
+        if not self.valid.all() or self.hidden.any():
+            mask[~self.valid | self.hidden] = value
 
     def _burn(self, values: NDArray[np.int64], dtype: type[Any], background: int) -> NDArray[Any]:
         drawn = self._drawn
@@ -163,19 +187,23 @@ class ChipBuilder:
             InvalidRaster: the scene's file is gone, damaged or changed.
         """
         reader = self._reader(planned.frame)
-        try:
-            image, valid = reader.read(planned.window, planned.turn)
-            hidden = reader.clouds(planned.window, planned.turn) if self._spec.cloud_mask else np.zeros_like(valid)
+        with self._said():
             stored = reader.stored(planned.window, planned.turn) if self._unchanged else None
-        except BaseException:
-            self._opened = None
-            self._open.__exit__(*sys.exc_info())  # `open_scene` says what it means
-            raise
+            image: NDArray[Any] | Callable[[], NDArray[Any]]
+            if stored is not None and reader.is_whole:
+                image, valid = (
+                    partial(self._read, reader, planned),
+                    np.ones((planned.window[3], planned.window[2]), bool),
+                )
+            else:
+                image, valid = reader.read(planned.window, planned.turn)
+            hidden = reader.clouds(planned.window, planned.turn) if self._spec.cloud_mask else np.zeros_like(valid)
         if self._spec.around != "keep":
             beyond = ~_covered(planned, all_touched=self._spec.all_touched)
             if self._spec.around == "ignore":
                 hidden |= beyond
             else:
+                assert isinstance(image, np.ndarray)
                 image = image.copy()
                 image[[color != "alpha" for color in reader.colors]] *= ~beyond
         return Chip(
@@ -186,7 +214,6 @@ class ChipBuilder:
             window=planned.window,
             grid=planned.grid,
             bands=reader.bands,
-            image=image,
             valid=valid,
             hidden=hidden,
             nodata=reader.nodata,
@@ -197,10 +224,25 @@ class ChipBuilder:
             columns=columns,
             ignore=self._ignore,
             stored=stored,
+            _image=image,
             _drawn=planned.drawn,
             _background=self._background,
             _all_touched=self._spec.all_touched,
         )
+
+    def _read(self, reader: FrameReader, planned: PlannedChip) -> NDArray[Any]:
+        with self._said():
+            return reader.read(planned.window, planned.turn)[0]
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """What goes wrong in the block closes the scene, which says what it means (`open_scene`)."""
+        try:
+            yield
+        except BaseException:
+            self._opened = None
+            self._open.__exit__(*sys.exc_info())
+            raise
 
     def _reader(self, frame: Frame) -> FrameReader:
         if self._opened is None or _key(self._opened[0]) != _key(frame):

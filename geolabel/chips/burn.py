@@ -6,6 +6,7 @@ GDAL itself does a few masks, compiled loops do many (`scanline`); no pixel diff
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -87,12 +88,22 @@ def burn(
     return mask
 
 
-def encode_one(geometry: BaseGeometry, width: int, height: int) -> NDArray[np.int64]:
-    """The mask of one polygon alone as COCO's counts: lengths of runs of 0, 1, 0..., column by column (see `rle`)."""
-    from geolabel.chips.scanline import runs  # noqa: PLC0415 (numba is heavy)
+def encode_many(polygons: NDArray[np.object_], width: int, height: int) -> list[str]:
+    """The mask of each polygon alone as COCO's string of counts (see `formats.rle`).
 
-    counts: NDArray[np.int64] = runs(*flat_rings(shapely.get_parts(geometry), 0, 0), height, width)
-    return counts
+    Args:
+        polygons: (n,) polygons and multipolygons, in pixels of the mask.
+        width: of the mask.
+        height: likewise.
+    """
+    from geolabel.chips.scanline import run_texts  # noqa: PLC0415 (numba is heavy)
+
+    parts, owner = shapely.get_parts(polygons, return_index=True)
+    last = np.searchsorted(owner, np.arange(len(polygons)), side="right").astype(np.int64)
+    characters, ends = run_texts(*flat_rings(parts, 0, 0), last, height, width)
+    text = characters.tobytes().decode("ascii")
+    starts = [0, *ends.tolist()]
+    return [text[start:end] for start, end in pairwise(starts)]
 
 
 def burn_one(geometry: BaseGeometry, width: int, height: int) -> NDArray[np.uint8]:
@@ -104,6 +115,14 @@ def burn_one(geometry: BaseGeometry, width: int, height: int) -> NDArray[np.uint
 def is_worth_compiling() -> bool:
     """Whether this process has so much to burn that it pays to load the compiled loops."""
     return _used.count > _FEW
+
+
+def get_ready() -> None:
+    """Load the compiled loops at once, in a process that will have many masks to burn."""
+    _used.count = _FEW
+    dot = shapely.box(0, 0, 1, 1)
+    burn_one(dot, 1, 1)
+    encode_many(np.array([dot, None], dtype=object)[:1], 1, 1)
 
 
 def flat_rings(

@@ -19,6 +19,7 @@ from geolabel.model import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -73,6 +74,7 @@ def gather(
     batches: Iterable[LabelBatch],
     coverage: Coverage | None = None,
     spec: ChipSpec | None = None,
+    folder: Path | None = None,
 ) -> Labels:
     """Bring together the annotations that go into a dataset.
 
@@ -81,6 +83,7 @@ def gather(
         batches: its annotations.
         coverage: its ground; None when nobody has drawn any.
         spec: which status and classes go in, what they are called, how far points and lines reach.
+        folder: where their shapes rest (see `Resting`).
 
     Raises:
         UnknownClass: an annotation of a class that the project does not have.
@@ -93,7 +96,7 @@ def gather(
     digest = hashlib.sha256()
     left_out: Counter[str] = Counter()
     parts = []
-    resting = Resting()
+    resting = Resting(folder=folder)
     same: dict[object, object] = {}
     for batch in batches:
         for name in set(batch.class_names) - known:

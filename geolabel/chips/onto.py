@@ -93,6 +93,11 @@ class FrameReader:
         """RGBA per pixel value, when the one band is a palette's."""
         return self.scenes[0].palette if len(self.scenes) == 1 else None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pixels of the scenes are real."""
+        return all(reader.is_whole for reader in self.scenes)
+
     def read(self, window: Window, turn: float = 0.0) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read a chip, which may reach beyond the scene.
 
@@ -103,7 +108,7 @@ class FrameReader:
         images, valids = zip(*(self._one(reader, window, turn) for reader in self.scenes), strict=True)
         images = tuple(values.of(*pixels) for values, *pixels in zip(self.values, images, valids, strict=True))
         image: NDArray[Any] = images[0] if len(images) == 1 else np.concatenate(images)
-        valid: NDArray[np.bool_] = np.logical_and.reduce(valids)
+        valid: NDArray[np.bool_] = valids[0] if len(valids) == 1 else np.logical_and.reduce(valids)
         if self.padding is not None:
             grid = chip_grid(self.frame.grid, window, turn)
             beyond = ~_shown(self.frame, grid)

@@ -184,7 +184,7 @@ class PlannedChips(Sequence[PlannedChip]):
 
 
 def _transformed(plan: Plan, frame: Frame, rows: NDArray[np.int64]) -> Resting:
-    wkb = Resting(len(plan.labels))
+    wkb = Resting(len(plan.labels), plan.labels.wkb.folder)
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
         shapes = in_crs_of(plan.labels.shapes(part), plan.project.crs, frame.grid)

@@ -43,10 +43,28 @@ class Processes:
 
     def __init__(self, count: int) -> None:
         self._count = count
+        self._begun: _Crew | None = None
+
+    def begin(self, work: Callable[[Any], Any], first: Callable[[], None] | None = None) -> None:
+        """Start the processes before there are tasks, to load meanwhile what they need; `run` takes them, `close` ends them.
+
+        Args:
+            work: what they are to run.
+            first: called once in each process; like `work`, something that another process can import.
+        """
+        self._begun = _Crew(work, self._count, first)
+        self._begun.start()
+
+    def close(self) -> None:
+        """End what was begun and never run."""
+        if self._begun is not None:
+            self._begun.dismiss()
+            self._begun = None
 
     def run(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Generator[Result]:
         """See `Engine`."""
-        crew = _Crew(work, self._count)
+        crew, self._begun = self._begun or _Crew(work, self._count), None
+        assert crew.work is work
         try:
             yield from crew.run(iter(tasks))
         finally:
@@ -56,7 +74,7 @@ class Processes:
 class _Worker:
     """One process, the connection to it, and the numbers of the tasks that it was sent and has not done."""
 
-    def __init__(self, work: Callable[[Any], Any]) -> None:
+    def __init__(self, work: Callable[[Any], Any], first: Callable[[], None] | None) -> None:
         self.connection, theirs = Pipe()
         self.sent: deque[int] = deque()
         path = os.pathsep.join(p or "." for p in sys.path)
@@ -67,7 +85,7 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": path},
             )
-        self._tell(work)
+        self._tell((work, first))
 
     def _tell(self, message: object) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # it has died: `wait` says so next
@@ -87,8 +105,9 @@ class _Worker:
 class _Crew:
     """All workers of a run."""
 
-    def __init__(self, work: Callable[[Any], Any], count: int) -> None:
-        self._work = work
+    def __init__(self, work: Callable[[Any], Any], count: int, first: Callable[[], None] | None = None) -> None:
+        self.work = work
+        self._first = first
         self._workers: list[_Worker] = []
         self._waiting: deque[int] = deque()  # tasks of workers that died
         self._tasks: dict[int, Any] = {}  # begun, and no result yet
@@ -112,6 +131,11 @@ class _Crew:
             first = self._hand_out(first, more, due)
             self._listen()
 
+    def start(self) -> None:
+        """Start all processes, also those that there is nothing to do for yet."""
+        while len(self._workers) < self._count:
+            self._workers.append(_Worker(self.work, self._first))
+
     def dismiss(self) -> None:
         """End all processes."""
         for worker in self._workers:
@@ -126,7 +150,7 @@ class _Crew:
                 if not self._waiting and (first is None or first[0] >= due + AHEAD * self._count):
                     return first
                 if index == len(self._workers):
-                    self._workers.append(_Worker(self._work))
+                    self._workers.append(_Worker(self.work, self._first))
                 worker = self._workers[index]
                 if len(worker.sent) == _AT_HAND:
                     continue

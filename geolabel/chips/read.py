@@ -70,22 +70,27 @@ class SceneReader:
             that was asked for has data: not nodata, not NaN, not transparent, not masked, not padding.
         """
         col, row, width, height = window
-        image = np.full((len(self.bands), height, width), self.nodata or 0, dtype=self.dtype)
-        valid = np.zeros((height, width), dtype=bool)
         left, upper = max(col, 0), max(row, 0)
         right, lower = min(col + width, self.dataset.width), min(row + height, self.dataset.height)
+        if (right - left, lower - upper) == (width, height):
+            return self._inside(RasterWindow(*window))
+        image = np.full((len(self.bands), height, width), self.nodata or 0, dtype=self.dtype)
+        valid = np.zeros((height, width), dtype=bool)
         if left < right and upper < lower:
             inside = (slice(upper - row, lower - row), slice(left - col, right - col))
             part = RasterWindow(left, upper, right - left, lower - upper)
-            image[:, *inside] = self.dataset.read(self.bands, window=part)
-            if self.is_whole:
-                valid[inside] = True
-                return image, valid
-            real = self.dataset.read_masks(self.data_bands, window=part) > 0
-            if image.dtype.kind in "fc":  # not a number is no data, whether the file says so or not
-                real &= ~np.isnan(image[[self.bands.index(b) for b in self.data_bands], *inside])
-            valid[inside] = real.any(axis=0)
+            image[:, *inside], valid[inside] = self._inside(part)
         return image, valid
+
+    def _inside(self, part: RasterWindow) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The same of a window that lies on the scene."""
+        image = self.dataset.read(self.bands, window=part).astype(self.dtype, copy=False)
+        if self.is_whole:
+            return image, np.ones(image.shape[1:], dtype=bool)
+        real = self.dataset.read_masks(self.data_bands, window=part) > 0
+        if image.dtype.kind in "fc":  # not a number is no data, whether the file says so or not
+            real &= ~np.isnan(image[[self.bands.index(b) for b in self.data_bands]])
+        return image, real.any(axis=0)
 
 
 def chosen_bands(scene: Scene, bands: Sequence[int] | None) -> tuple[int, ...]:

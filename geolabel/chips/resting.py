@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from threading import Lock
@@ -11,6 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -20,10 +22,13 @@ class Resting:
 
     Args:
         count: of the shapes, where it is known, to put them in any order.
+        folder: where the file lies; where nothing can be written there, or none is given, with the system's temporary files,
+            which may be in memory.
     """
 
-    def __init__(self, count: int = 0) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it lasts as long as this object)
+    def __init__(self, count: int = 0, folder: Path | None = None) -> None:
+        self.folder = folder if folder is not None and os.access(folder, os.W_OK | os.X_OK) else None
+        self._file = tempfile.TemporaryFile(buffering=0, dir=self.folder)  # noqa: SIM115 (it lasts as long as this object)
         weakref.finalize(self, self._file.close)
         self._lock = Lock()
         self._end = 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 _NEAR = 1e-5
+_LONGEST = 13  # characters of a number of 64 bits, five bits each
 
 
 @compiled
@@ -174,3 +175,53 @@ def runs(
         counts[found] = height * width - since
         found += 1
     return counts[:found]
+
+
+@compiled
+def run_texts(
+    xy: NDArray[np.float64],
+    ends: NDArray[np.int64],
+    rings: NDArray[np.int64],
+    polygons: NDArray[np.int64],
+    height: int,
+    width: int,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """COCO's compressed counts (see `geolabel.formats.rle`) of the masks of many shapes.
+
+    Args:
+        xy: (v, 2) vertices of all rings, in pixels of the mask, none of them beyond it.
+        ends: (r,) where in `xy` each ring ends.
+        rings: (p,) where in `ends` the rings of each polygon end.
+        polygons: (n,) where in `rings` the polygons of each shape end.
+        height: of the mask.
+        width: of the mask.
+
+    Returns:
+        The characters of all, and (n,) where those of each end.
+    """
+    text = np.empty(64 * len(polygons) + 64, dtype=np.uint8)
+    stops = np.empty(len(polygons), dtype=np.int64)
+    used, first = 0, 0
+    for shape in range(len(polygons)):
+        last = polygons[shape]
+        ring = rings[first - 1] if first else 0
+        vertex = ends[ring - 1] if ring else 0
+        own = ends[ring : rings[last - 1]]
+        counts = runs(xy[vertex : own[-1]], own - vertex, rings[first:last] - ring, height, width)
+        first = last
+        needed = used + _LONGEST * len(counts)
+        if needed > len(text):
+            longer = np.empty(2 * needed, dtype=np.uint8)
+            longer[:used] = text[:used]
+            text = longer
+        for i in range(len(counts)):
+            rest = counts[i] - (counts[i - 2] if i > 2 else 0)
+            going = True
+            while going:
+                bits = rest & 31
+                rest >>= 5
+                going = rest != (-1 if bits & 16 else 0)
+                text[used] = bits + (32 if going else 0) + 48
+                used += 1
+        stops[shape] = used
+    return text[:used], stops

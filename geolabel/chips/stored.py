@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import simplejpeg
 from rasterio.enums import Compression, Interleaving, PhotometricInterp
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
     from geolabel.geo.pixels import Window
 
 _FRAMES = {0xC0, 0xC1, 0xC2}
+_START, _END = b"\xff\xd8", b"\xff\xd9"
+_COLORS = {"YCBCR": "RGB", "MINISBLACK": "GRAY"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Stored:
         tables: a JPEG stream of the tables that all of them use.
         subsampling: of the colours, (across, down).
         photometric: `YCBCR`, `RGB` or `MINISBLACK`, as GDAL names it.
+        columns: how many blocks lie side by side.
     """
 
     blocks: tuple[bytes, ...]
@@ -34,6 +40,26 @@ class Stored:
     tables: bytes
     subsampling: tuple[int, int]
     photometric: str
+    columns: int
+
+    def sight(self) -> NDArray[np.uint8] | None:
+        """The pixels for statistics and eyes, (bands, height, width); None where only GDAL can tell what they are."""
+        colors = _COLORS.get(self.photometric)
+        if colors is None or not self.tables.startswith(_START) or not self.tables.endswith(_END):
+            return None
+        parts = []
+        for block in self.blocks:
+            if not _is_plain(block):
+                return None
+            try:
+                parts.append(simplejpeg.decode_jpeg(self.tables[:-2] + block[2:], colorspace=colors))
+            except ValueError:  # damaged: GDAL says how
+                return None
+        if {part.shape[:2] for part in parts} != {self.shape}:
+            return None
+        rows = [np.concatenate(parts[at : at + self.columns], axis=1) for at in range(0, len(parts), self.columns)]
+        pixels = parts[0] if len(parts) == 1 else np.concatenate(rows)
+        return np.moveaxis(pixels, -1, 0)
 
 
 def are_stored(dataset: DatasetReader, bands: tuple[int, ...]) -> bool:
@@ -81,7 +107,7 @@ def stored_blocks(dataset: DatasetReader, window: Window) -> Stored | None:
         return None
     photometric = _photometric(dataset)
     assert photometric is not None
-    return Stored(tuple(blocks), (high, wide), bytes.fromhex(tables), found, photometric)
+    return Stored(tuple(blocks), (high, wide), bytes.fromhex(tables), found, photometric, width // wide)
 
 
 def _photometric(dataset: DatasetReader) -> str | None:
@@ -94,10 +120,25 @@ def _photometric(dataset: DatasetReader) -> str | None:
 
 def _subsampling(block: bytes) -> tuple[int, int] | None:
     """What the head of a JPEG stream says: how many pixels share a colour, across and down."""
+    at = _segments(block).get("frame")
+    return None if at is None else (block[at + 11] >> 4, block[at + 11] & 15)
+
+
+def _is_plain(block: bytes) -> bool:
+    """Whether a JPEG stream says of its colours no more than the file around it, and has its end."""
+    found = _segments(block)
+    return "frame" in found and "application" not in found and block.startswith(_START) and block.endswith(_END)
+
+
+def _segments(block: bytes) -> dict[str, int]:
+    """Where in a JPEG stream, up to its frame, segments are that matter."""
+    found: dict[str, int] = {}
     at = 2
-    while at + 4 <= len(block) and block[at] == 0xFF:
+    while at + 12 <= len(block) and block[at] == 0xFF:
         marker, length = block[at + 1], struct.unpack_from(">H", block, at + 2)[0]
         if marker in _FRAMES:
-            return (block[at + 11] >> 4, block[at + 11] & 15)
+            return {**found, "frame": at}
+        if 0xE0 <= marker <= 0xEF:
+            found["application"] = at
         at += 2 + length
-    return None
+    return found

@@ -1,6 +1,7 @@
 """A process that does tasks for another one: `python -m geolabel.chips.worker FD`, started by `geolabel.chips.processes`.
 
-Over the connection of that number come a function, then tasks; back goes (True, result) or (False, exception) for each.
+Over the connection of that number come a function and one to call first (or None), then tasks; back goes (True, result)
+or (False, exception) for each.
 It ends when the connection does, which is also when the other process has died.
 """
 
@@ -20,7 +21,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one, which then ends it
     with Connection(int(sys.argv[1])) as connection:
         try:
-            work = connection.recv()
+            work, first = connection.recv()
+            if first is not None:
+                first()
             while True:
                 task = connection.recv()
                 try:

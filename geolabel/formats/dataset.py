@@ -39,6 +39,7 @@ from geolabel.formats.report import make_report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from geolabel.chips.engine import Engine
     from geolabel.chips.labels import Labels
     from geolabel.chips.plan import Plan
     from geolabel.chips.planned import PlannedChip
@@ -55,12 +56,12 @@ class Build:
     """How a dataset is built: nothing of it can be seen in the dataset.
 
     Attributes:
-        engine: name of the engine (see `choose_engine`); None takes what suits the number of chips.
+        engine: who builds the chips, or the name of one (see `choose_engine`); None takes what suits their number.
         resume: go on with what a killed build of the same dataset left.
         progress: called with a share and a sentence; it may raise `Cancelled`.
     """
 
-    engine: str | None = None
+    engine: Engine | str | None = None
     resume: bool = False
     progress: Callable[[float, str], None] = lambda _share, _message: None
 
@@ -178,7 +179,8 @@ def _write_chips(
         writer.begin()
     parts = range(count_parts(plan))
     missing = [number for number in parts if not (resumed and is_done(files, number))]
-    engine = choose_engine(build.engine, len(missing))
+    given = build.engine
+    engine = choose_engine(given, len(missing)) if given is None or isinstance(given, str) else given
     pace = _Pace(len(plan.chips), build.progress)
     begun: dict[int, tuple[PlannedChip, ...]] = {}
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import orjson
 import shapely
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
 
+_COUNTED = 2**23
+"""So many pixels are counted at once: OpenCV counts in 32-bit floats."""
+
+_EXACT = 2**20
+"""So many squares of 16 bits add up to less than 2 ** 53: doubles hold the sum exactly, in whatever order it is made."""
+
 SIZE_BINS = 15
 """Of the histogram of sizes: the last holds all from 2 ** (SIZE_BINS - 1) pixels on."""
 
 
-def facts_of(chip: Chip) -> bytes:
-    """What one chip adds to the facts, as JSON: small, fit to travel."""
+def facts_of(chip: Chip, moments: Sequence[list[float] | None]) -> bytes:
+    """What one chip adds to the facts, as JSON: small, fit to travel; `moments` are those of its bands."""
     sizes: dict[int, list[int]] = {}
     areas = shapely.area(chip.labels.geometries)
     for class_id in np.unique(chip.labels.class_ids).tolist():
@@ -33,12 +40,9 @@ def facts_of(chip: Chip) -> bytes:
     known = {
         "split": chip.split,
         "pixels": chip.valid.size,
-        "valid": int(chip.valid.sum()),
-        "hidden": int((chip.valid & chip.hidden).sum()),
-        "bands": [
-            None if color == "alpha" else _moments(b, chip.valid)
-            for b, color in zip(chip.image, chip.colors, strict=True)
-        ],
+        "valid": int(np.count_nonzero(chip.valid)),
+        "hidden": int(np.count_nonzero(chip.valid & chip.hidden)) if chip.hidden.any() else 0,
+        "bands": [None if color == "alpha" else m for m, color in zip(moments, chip.colors, strict=True)],
         "sizes": {str(class_id): counts for class_id, counts in sizes.items()},
     }
     return orjson.dumps(known)
@@ -50,21 +54,64 @@ def size_bins(areas: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.clip(np.floor(np.log2(np.maximum(edges, 1))), 0, SIZE_BINS - 1).astype(np.int64)
 
 
-def _moments(band: NDArray[Any], valid: NDArray[np.bool_]) -> list[float] | None:
-    """[count, mean, sum of squared differences from it, smallest, largest] of what is real; None without any."""
-    values = np.abs(band) if np.iscomplexobj(band) else band
-    values = values[valid & np.isfinite(values)] if values.dtype.kind == "f" else values[valid]
+def moments_of(chip: Chip) -> list[list[float] | None]:
+    """For each band, [count, mean, sum of squared differences from it, smallest, largest] of what is real; None without any."""
+    image = chip.sight
+    valid = None if chip.valid.all() else chip.valid
+    if image.dtype == np.uint8:
+        return [_of_levels(counts) for counts in _levels(image, valid)]
+    return [_of_values(band.ravel() if valid is None else band[valid]) for band in image]
+
+
+def _levels(image: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """(bands, 256) how often each value comes."""
+    counts = np.zeros((len(image), 256), dtype=np.int64)
+    mask = None if valid is None else valid.astype(np.uint8)
+    pixels = np.moveaxis(image, 0, -1)
+    together = pixels.flags.c_contiguous
+    rows = max(_COUNTED // image.shape[2], 1)
+    for start in range(0, image.shape[1], rows):
+        part = slice(start, start + rows)
+        where = None if mask is None else mask[part]
+        for band in range(len(counts)):
+            source = pixels[part] if together else np.ascontiguousarray(image[band, part])
+            found = cv2.calcHist([source], [band if together else 0], where, [256], [0, 256])
+            counts[band] += found[:, 0].astype(np.int64)
+    return counts
+
+
+def _of_levels(counts: NDArray[np.int64]) -> list[float] | None:
+    there = np.flatnonzero(counts)
+    if not len(there):
+        return None
+    levels = np.arange(256)
+    sums = int(counts.sum()), int(counts @ levels), int(counts @ levels**2)
+    return [*_from_sums(*sums), float(there[0]), float(there[-1])]
+
+
+def _of_values(values: NDArray[Any]) -> list[float] | None:
+    if np.iscomplexobj(values):
+        values = np.abs(values)
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
     if not values.size:
         return None
-    if values.dtype == np.uint8:
-        counts = np.bincount(values, minlength=256)
-        levels = np.arange(256, dtype=np.float64)
-        mean = float(counts @ levels) / values.size
-        there = np.flatnonzero(counts)
-        return [values.size, mean, float(counts @ (levels - mean) ** 2), float(there[0]), float(there[-1])]
+    ends = float(values.min()), float(values.max())
+    if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
+        total = squares = 0
+        for start in range(0, values.size, _EXACT):
+            part = values[start : start + _EXACT].astype(np.float64)
+            total += int(part.sum())
+            squares += int(part @ part)
+        return [*_from_sums(values.size, total, squares), *ends]
     mean = float(values.mean(dtype=np.float64))
-    apart = values.astype(np.float64) - mean
-    return [values.size, mean, float(apart @ apart), float(values.min()), float(values.max())]
+    # Not by `@`: it adds up in another order where it may use several threads.
+    return [values.size, mean, float(np.square(values.astype(np.float64) - mean).sum()), *ends]
+
+
+def _from_sums(count: int, total: int, squares: int) -> tuple[int, float, float]:
+    """Count, mean and squared differences from it, each rounded once."""
+    return count, total / count, (squares * count - total * total) / count
 
 
 @dataclass

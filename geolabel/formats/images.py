@@ -86,7 +86,7 @@ def image_bytes(chip: Chip, image_format: str) -> bytes:
 
 def _copied(chip: Chip, stored: Stored) -> bytes:
     kind = tiff.kind_of(
-        chip.image,
+        chip.sight,
         chip.grid.crs,
         chip.grid.transform,
         nodata=chip.nodata,

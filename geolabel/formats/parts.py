@@ -21,7 +21,7 @@ from geolabel.chips.build import ChipBuilder
 from geolabel.errors import InvalidSpec, NotFound
 from geolabel.formats.base import Context, Piece
 from geolabel.formats.contact_sheet import draw_cell
-from geolabel.formats.facts import facts_of
+from geolabel.formats.facts import facts_of, moments_of
 from geolabel.formats.files import BUILD
 from geolabel.formats.images import image_bytes
 from geolabel.formats.manifest import chip_row
@@ -186,9 +186,10 @@ class _Bench:
         pieces = [writer.write(chip) for writer in self._writers]
         masks = [mask for piece in pieces for mask in piece.masks]
         version = self._versions[chip.scene]
-        row = chip_row(chip, scene_version=version, image=path, content=content, masks=masks)
+        moments = moments_of(chip)
+        row = chip_row(chip, moments, scene_version=version, image=path, content=content, masks=masks)
         cell = {"cell": draw_cell(chip, self._colors)} if chip.name in self._shown else {}
-        return [Piece(lines={"row": row, "facts": facts_of(chip)}), Piece(lines=cell), *pieces]
+        return [Piece(lines={"row": row, "facts": facts_of(chip, moments)}), Piece(lines=cell), *pieces]
 
 
 class _Noted:

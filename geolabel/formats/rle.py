@@ -123,9 +123,4 @@ def counts_of(value: Any, pixels: int) -> NDArray[np.int64]:
 
 def to_json(mask: NDArray[np.uint8]) -> dict[str, Any]:
     """What COCO's `segmentation` holds for a mask: `{"size": [height, width], "counts": str}`."""
-    return of_counts(encode(mask), mask.shape[1], mask.shape[0])
-
-
-def of_counts(counts: NDArray[np.int64], width: int, height: int) -> dict[str, Any]:
-    """The same for the counts of a mask."""
-    return {"size": [height, width], "counts": compress(counts)}
+    return {"size": [mask.shape[0], mask.shape[1]], "counts": compress(encode(mask))}

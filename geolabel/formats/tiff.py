@@ -32,6 +32,9 @@ Transform = tuple[float, float, float, float, float, float]
 LEVEL = 1
 """Of deflate: an eighth larger than the usual 6, in a third of the time, and as fast to read."""
 
+PALETTE_LEVEL = 2
+"""For classes and palettes, long runs of one value: these the second level packs faster than the first."""
+
 _STRIP = 1 << 20
 _MOST = 2**32 - 2**20
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -90,9 +93,9 @@ def deflated(image: NDArray[Any], kind: Kind, transform: Transform) -> bytes | N
         return None
     pixels = np.ascontiguousarray(np.moveaxis(image, 0, -1), dtype=image.dtype.newbyteorder("<"))
     strips = [pixels[row : row + kind.rows] for row in range(0, len(pixels), kind.rows)]
-    return _file(
-        _head(kind), [bytes(deflate.zlib_compress(_predicted(s, kind.predictor), LEVEL)) for s in strips], transform
-    )
+    level = LEVEL if kind.palette is None else PALETTE_LEVEL
+    blocks = [bytes(deflate.zlib_compress(_predicted(s, kind.predictor), level)) for s in strips]
+    return _file(_head(kind), blocks, transform)
 
 
 def with_blocks(stored: Stored, kind: Kind, transform: Transform) -> bytes:

@@ -92,7 +92,7 @@ class VocWriter(ChipWriter):
         _texts(root, folder="voc", filename=picture)
         _texts(ET.SubElement(root, "source"), database=self.context.project.id)
         size = ET.SubElement(root, "size")
-        _texts(size, width=chip.grid.width, height=chip.grid.height, depth=len(chip.image))
+        _texts(size, width=chip.grid.width, height=chip.grid.height, depth=len(chip.bands))
         _texts(root, segmented=1)
         labels, levels = chip.labels, difficulties(self.context, chip)
         for index, box in zip(chosen, inclusive_boxes(labels.geometries[chosen]).tolist(), strict=True):

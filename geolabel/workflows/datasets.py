@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from geolabel import formats
+from geolabel.chips.frame import about_how_many
 from geolabel.formats import objects, staging
+from geolabel.formats.ahead import started
 from geolabel.formats.dataset import Build, write_dataset
 from geolabel.formats.files import LocalFiles
 from geolabel.formats.report import ExportReport, make_report
@@ -70,25 +73,34 @@ def export(
     else:
         staging.check_free(Path(out))
     chipped = any(f.space == "pixel" for f in wanted)
-    scratch = tempfile.gettempdir()
-    with told_when_full(scratch, "The export", "Make room there, or set TMPDIR to a folder of a larger disk."):
-        found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped, progress=tell)
-    plan, labels, state = found.plan, found.labels, found.state
-    if dry_run:
-        names = [f.name for f in wanted]
-        return make_report(plan, names, labels.sentences(), snapshot=state, dry_run=True, chipped=chipped)
-    where = scratch if remote else Path(out).absolute().parent
-    if not remote:
-        check_room(where, _size_of_images(plan), "The export")
-    kept = (
-        "What is done is kept: make room, and go on with --resume." if resume else "Nothing of it was kept: make room."
-    )
-    with (
-        told_when_full(where, "The export", kept),
-        objects.uploaded(str(out), resume=resume) if remote else staging.staged(Path(out), resume=resume) as place,
-    ):
+    with ExitStack() as stack:
+        begun = None
+        if chipped and not dry_run:
+            project, _ = store.state(project_id, snapshot)
+            count = about_how_many([store.scene(scene) for scene in project.scenes], spec)
+            begun = stack.enter_context(started(engine, count, wanted))
+        with told_when_full(
+            store.folder, "The export", "The shapes of the labels rest there as long as it lasts: make room."
+        ):
+            found = plan_export(store, project_id, spec, snapshot=snapshot, chipped=chipped, progress=tell)
+        if dry_run:
+            names, said = [f.name for f in wanted], found.labels.sentences()
+            return make_report(found.plan, names, said, snapshot=found.state, dry_run=True, chipped=chipped)
+        where = tempfile.gettempdir() if remote else Path(out).absolute().parent
+        if not remote:
+            check_room(where, _size_of_images(found.plan), "The export")
+        kept = (
+            "What is done is kept: make room, and go on with --resume."
+            if resume
+            else "Nothing of it was kept: make room."
+        )
+        stack.enter_context(told_when_full(where, "The export", kept))
+        place = stack.enter_context(
+            objects.uploaded(str(out), resume=resume) if remote else staging.staged(Path(out), resume=resume)
+        )
         files = LocalFiles(place) if isinstance(place, Path) else place
-        report = write_dataset(plan, labels, wanted, files, Build(engine, resume, tell), snapshot=state)
+        build = Build(begun or engine, resume, tell)
+        report = write_dataset(found.plan, found.labels, wanted, files, build, snapshot=found.state)
     tell(1.0, f"Wrote {Path(out).name}")
     return report
 

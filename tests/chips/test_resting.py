@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given
@@ -29,6 +31,14 @@ def test_rows_that_are_put_later_and_by_parts() -> None:
     resting.put(np.array([4, 1]), [b"four", b"one"])
     resting.put(np.array([0, 5]), [b"zero", b"five"])
     assert resting[:].tolist() == [b"zero", b"one", b"", b"", b"four", b"five"]
+
+
+def test_they_rest_where_they_are_told(tmp_path: Path) -> None:
+    resting = Resting(folder=tmp_path)
+    resting.append([b"one"])
+    assert Path(os.readlink(f"/proc/self/fd/{resting._file.fileno()}")).parent == tmp_path
+    assert list(tmp_path.iterdir()) == [], "nothing is left of it, however the process ends"
+    assert Resting(folder=tmp_path / "gone").folder is None
 
 
 def test_several_threads_read_at_once() -> None:

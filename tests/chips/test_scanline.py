@@ -12,7 +12,7 @@ from rasterio.features import rasterize
 from shapely.geometry import MultiPolygon, Polygon, box
 
 from geolabel.chips import burn as burning
-from geolabel.chips.burn import burn, encode_one, flat_rings
+from geolabel.chips.burn import burn, encode_many, flat_rings
 from geolabel.chips.scanline import fill_shapes
 from geolabel.formats import rle
 
@@ -31,6 +31,11 @@ def ours(shapes: list[shapely.Geometry], values: list[int], col: int = 0, row: i
     parts, owner = shapely.get_parts(np.array(shapes, dtype=object), return_index=True)
     fill_shapes(mask, np.array(values)[owner], *flat_rings(parts, col, row))
     return mask
+
+
+def encoded(shape: shapely.Geometry) -> np.ndarray:
+    [text] = encode_many(np.array([shape, None], dtype=object)[:1], WIDTH, HEIGHT)
+    return rle.decompress(text)
 
 
 def gdal(shapes: list[shapely.Geometry], values: list[int], col: int = 0, row: int = 0) -> np.ndarray:
@@ -101,7 +106,7 @@ def test_the_first_masks_and_the_later_ones_are_alike(monkeypatch: pytest.Monkey
 def test_counts_are_those_of_the_mask(ring: list[tuple[float, float]]) -> None:
     shape = Polygon(ring)
     mask = gdal([shape], [1])
-    counts = encode_one(shape, WIDTH, HEIGHT)
+    counts = encoded(shape)
     assert counts.tolist() == rle.encode(mask).tolist()
     assert np.array_equal(rle.decode(counts, HEIGHT, WIDTH), mask)
 
@@ -110,4 +115,15 @@ def test_counts_are_those_of_the_mask(ring: list[tuple[float, float]]) -> None:
     "shape", [box(0, 0, WIDTH, HEIGHT), box(0, 0, 1, 1), box(3, 0, 9, HEIGHT), box(47, 36, 48, 37)]
 )
 def test_counts_at_the_edges(shape: Polygon) -> None:
-    assert encode_one(shape, WIDTH, HEIGHT).tolist() == rle.encode(gdal([shape], [1])).tolist()
+    assert encoded(shape).tolist() == rle.encode(gdal([shape], [1])).tolist()
+
+
+def test_many_at_once_are_each_alone_and_as_the_slow_way_has_them() -> None:
+    lot = np.random.default_rng(4)
+    rings = [box(x, y, x + 90 * lot.random(), y + 70 * lot.random()) for x, y in lot.uniform(0, 400, (60, 2))]
+    holed = [ring.difference(ring.centroid.buffer(3)) for ring in rings]
+    shapes = [*holed, MultiPolygon([holed[0], box(480, 480, 511.5, 512)]), holed[1], *rings[:3]]
+    shapes = [shapely.intersection(shape, box(0, 0, 512, 512)) for shape in shapes]
+    fast = encode_many(np.array(shapes, dtype=object), 512, 512)
+    slow = [rle.compress(rle.encode(rasterize([(shape, 1)], (512, 512), dtype=np.uint8))) for shape in shapes]
+    assert fast == slow
