@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def test_rows_that_are_put_later_and_by_parts() -> None:
 def test_they_rest_where_they_are_told(tmp_path: Path) -> None:
     resting = Resting(folder=tmp_path)
     resting.append([b"one"])
-    assert Path(os.readlink(f"/proc/self/fd/{resting._file.fileno()}")).parent == tmp_path
+    assert Path(f"/proc/self/fd/{resting._file.fileno()}").readlink().parent == tmp_path
     assert list(tmp_path.iterdir()) == [], "nothing is left of it, however the process ends"
     assert Resting(folder=tmp_path / "gone").folder is None
 
