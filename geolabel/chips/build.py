@@ -192,7 +192,7 @@ class ChipBuilder:
             image: NDArray[Any] | Callable[[], NDArray[Any]]
             if stored is not None and reader.is_whole:
                 image, valid = (
-                    partial(self._read, reader, planned),
+                    partial(self._read, planned),
                     np.ones((planned.window[3], planned.window[2]), bool),
                 )
             else:
@@ -230,9 +230,13 @@ class ChipBuilder:
             _all_touched=self._spec.all_touched,
         )
 
-    def _read(self, reader: FrameReader, planned: PlannedChip) -> NDArray[Any]:
+    def _read(self, planned: PlannedChip) -> NDArray[Any]:
+        """The pixels of a chip that nobody has asked for so far: its scene may be closed since."""
+        if self._opened is None or _key(self._opened[0]) != _key(planned.frame):
+            with open_frame(planned.frame, self._spec) as reader:
+                return reader.read(planned.window, planned.turn)[0]
         with self._said():
-            return reader.read(planned.window, planned.turn)[0]
+            return self._opened[1].read(planned.window, planned.turn)[0]
 
     @contextmanager
     def _said(self) -> Iterator[None]:

@@ -156,12 +156,12 @@ def _draw(over: Image.Image, geometry: BaseGeometry, scale: float, color: str) -
     """One label: a tint, and a line with a dark casing."""
     red, green, blue = bytes.fromhex(color[1:])
     line = (red, green, blue, 255)
-    filled, rings = [], []
+    filled: list[list[_Points]] = []
+    rings: list[_Points] = []
     for part in shapely.get_parts(geometry):
         if part.geom_type == "Polygon":
-            points = [_points(ring, scale) for ring in (part.exterior, *part.interiors)]
-            filled.append(points)
-            rings += points
+            filled.append([_points(ring, scale) for ring in (part.exterior, *part.interiors)])
+            rings += filled[-1]
         elif part.geom_type == "LineString":
             rings.append(_points(part, scale))
         else:

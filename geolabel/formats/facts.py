@@ -76,7 +76,7 @@ def _levels(image: NDArray[np.uint8], valid: NDArray[np.bool_] | None) -> NDArra
         for band in range(len(counts)):
             source = pixels[part] if together else np.ascontiguousarray(image[band, part])
             found = cv2.calcHist([source], [band if together else 0], where, [256], [0, 256])
-            counts[band] += found[:, 0].astype(np.int64)
+            counts[band] += found.ravel().astype(np.int64)
     return counts
 
 

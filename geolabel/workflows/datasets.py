@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from geolabel.chips.plan import Plan
     from geolabel.chips.spec import ChipSpec
+    from geolabel.formats.files import Files
     from geolabel.store.store import Store
 
     Progress = Callable[[float, str], None]
@@ -95,10 +96,11 @@ def export(
             else "Nothing of it was kept: make room."
         )
         stack.enter_context(told_when_full(where, "The export", kept))
-        place = stack.enter_context(
-            objects.uploaded(str(out), resume=resume) if remote else staging.staged(Path(out), resume=resume)
-        )
-        files = LocalFiles(place) if isinstance(place, Path) else place
+        files: Files
+        if remote:
+            files = stack.enter_context(objects.uploaded(str(out), resume=resume))
+        else:
+            files = LocalFiles(stack.enter_context(staging.staged(Path(out), resume=resume)))
         build = Build(begun or engine, resume, tell)
         report = write_dataset(found.plan, found.labels, wanted, files, build, snapshot=found.state)
     tell(1.0, f"Wrote {Path(out).name}")

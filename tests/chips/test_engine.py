@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -106,9 +107,47 @@ def test_no_process_is_left() -> None:
     results = Processes(2).run(square, range(1000))
     next(results)
     results.close()
+    assert workers() == []
+
+
+def mark(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+
+
+def marked(folder: Path) -> bool:
+    """Whether this process was made ready; the third task kills it once."""
+    if folder.name == "3" and not (folder.parent / "killed").exists():
+        (folder.parent / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return (folder.parent / "ready" / str(os.getpid())).exists()
+
+
+def test_processes_that_are_begun_early_are_made_ready_and_then_used(tmp_path: Path) -> None:
+    (tmp_path / "ready").mkdir()
+    engine = Processes(2)
+    engine.begin(marked, partial(mark, tmp_path / "ready"))
+    while len(list((tmp_path / "ready").iterdir())) < 2:
+        time.sleep(0.01)
+    assert list(engine.run(marked, [tmp_path / str(n) for n in range(20)])) == [True] * 20
+    assert (tmp_path / "killed").exists()
+    assert len(list((tmp_path / "ready").iterdir())) == 3, "two, and the one that took a dead one's place"
+
+
+def test_processes_that_are_begun_and_never_used_are_ended() -> None:
+    engine = Processes(2)
+    engine.begin(marked)
+    assert engine._begun is not None
+    processes = [worker.process for worker in engine._begun._workers]
+    assert [process.poll() for process in processes] == [None, None]
+    engine.close()
+    assert [process.poll() for process in processes] == [-signal.SIGKILL] * 2
+    assert workers() == []
+
+
+def workers() -> list[bytes]:
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
-    assert not [command for command in commands if b"geolabel.chips.worker" in command]
+    return [command for command in commands if b"geolabel.chips.worker" in command]
 
 
 @pytest.mark.parametrize("name", ["threads", "processes:0", "processes:many", "serial:2", "", "processes:-1"])

@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geolabel.chips.frame import chip_grid, frames
+from geolabel.chips.frame import about_how_many, chip_grid, frames
 from geolabel.chips.spec import ChipSpec
 from geolabel.errors import InvalidSpec
 from tests.chips.laying import frame, laid, scene
@@ -175,3 +175,25 @@ def test_what_cannot_be_laid_is_a_sentence() -> None:
                 crs='PROJCRS["m",BASEGEOGCRS["m",DATUM["m",ELLIPSOID["m",3396190,0]]],CONVERSION["e",METHOD["Equidistant Cylindrical"]],CS[Cartesian,2],AXIS["e",east],AXIS["n",north],LENGTHUNIT["metre",1]]'
             ),
         )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ChipSpec(size=64),
+        ChipSpec(size=64, stride=32, edges="drop"),
+        ChipSpec(size=50, units="m", rotate=(0.0, 45.0)),
+        ChipSpec(size=64, resolution=2.0),
+        ChipSpec(layout="random", count=70),
+    ],
+)
+def test_how_many_there_will_be_is_about_how_many_there_are(spec: ChipSpec) -> None:
+    scenes = [scene(2000, 3000), scene(1500, 900, name="t")]
+    there = sum(len(laid(one, spec)) for one in frames(scenes, spec))
+    assert about_how_many(scenes, spec) == pytest.approx(there, rel=0.2)
+
+
+def test_how_many_there_will_be_is_not_known_beforehand() -> None:
+    assert about_how_many([scene(2000, 3000)], ChipSpec(layout="features")) == 0
+    assert about_how_many([scene(2000, 3000, crs=None)], ChipSpec(crs="EPSG:4326")) == 0
+    assert about_how_many([], ChipSpec()) == 0

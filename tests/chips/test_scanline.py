@@ -112,7 +112,7 @@ def test_counts_are_those_of_the_mask(ring: list[tuple[float, float]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [box(0, 0, WIDTH, HEIGHT), box(0, 0, 1, 1), box(3, 0, 9, HEIGHT), box(47, 36, 48, 37)]
+    "shape", [box(0, 0, WIDTH, HEIGHT), box(0, 0, 1, 1), box(3, 0, 9, HEIGHT), box(47, 36, 48, 37), box(0, 4, 48, 5)]
 )
 def test_counts_at_the_edges(shape: Polygon) -> None:
     assert encoded(shape).tolist() == rle.encode(gdal([shape], [1])).tolist()

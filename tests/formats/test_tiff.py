@@ -15,9 +15,12 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from geolabel import workflows
+from geolabel.chips.build import chips
 from geolabel.chips.spec import ChipSpec
+from geolabel.errors import InvalidRaster
 from geolabel.formats.images import geotiff
 from geolabel.model import Grid, NewAnnotation
+from geolabel.planning import plan_export
 from geolabel.store.store import open_store
 
 if TYPE_CHECKING:
@@ -141,6 +144,60 @@ def test_chips_of_whole_jpeg_blocks_are_copied(bands: int, photometric: str, siz
                 assert chip.colorinterp == source.colorinterp
     whole = 0 if size % 64 else (300 // size) * (200 // size)
     assert copied == whole
+
+
+def test_a_chip_that_is_copied_is_looked_at_by_another_decoder_and_read_by_gdal(tmp_path: Path) -> None:
+    """`sight`, of which statistics are, is near `image`, which is what GDAL reads to the last bit."""
+    x, y = np.meshgrid(np.arange(128), np.arange(128))
+    ground = 90 + 60 * np.sin(x / 9) * np.cos(y / 7) + np.random.default_rng(8).normal(0, 4, (128, 128))
+    smooth = np.stack([ground, ground * 0.8 + 0.3 * x, ground * 1.2 - 20])
+    for photometric, bands, mean, most in (("YCBCR", 3, 1, 15), ("MINISBLACK", 1, 0.1, 2), ("RGB", 3, 0, 0)):
+        pixels = np.clip(smooth[:bands], 0, 255).astype(np.uint8)
+        scene = tmp_path / f"{photometric}.tif"
+        with rasterio.open(
+            scene, "w", driver="GTiff", width=128, height=128, count=bands, dtype="uint8", crs="EPSG:32633", tiled=True,
+            transform=Affine(*UTM), compress="JPEG", photometric=photometric, blockxsize=64, blockysize=64,
+        ) as target:  # fmt: skip
+            target.write(pixels)
+        with open_store(tmp_path / photometric, create=True) as store:
+            added = workflows.add_scene(store, scene)
+            workflows.create_project(store, "Land", scenes=[added.id], classes=["water"])
+            found = plan_export(store, "land", ChipSpec(size=128))
+            [chip] = chips(found.plan)
+            seen, read = chip.sight.astype(int), chip.image
+            with rasterio.open(scene) as source:
+                assert np.array_equal(read, source.read())
+            assert seen.shape == read.shape
+            assert np.abs(seen - read).mean() <= mean
+            assert np.abs(seen - read).max() <= most
+            assert np.allclose(seen.mean(axis=(1, 2)), read.mean(axis=(1, 2)), rtol=0, atol=0.1)
+
+
+def test_a_damaged_block_is_gdals_to_tell(tmp_path: Path) -> None:
+    scene = tmp_path / "scene.tif"
+    pixels = np.random.default_rng(8).integers(0, 255, (1, 64, 128), dtype=np.uint8)
+    with rasterio.open(
+        scene, "w", driver="GTiff", width=128, height=64, count=1, dtype="uint8", crs="EPSG:32633", tiled=True,
+        transform=Affine(*UTM), compress="JPEG", blockxsize=64, blockysize=64,
+    ) as target:  # fmt: skip
+        target.write(pixels)
+    content = bytearray(scene.read_bytes())
+    start = content.rindex(b"\xff\xda") + 40
+    content[start : start + 400] = bytes(400)
+    scene.write_bytes(content)
+    with open_store(tmp_path / "ws", create=True) as store:
+        added = workflows.add_scene(store, scene)
+        workflows.create_project(store, "Land", scenes=[added.id], classes=["water"])
+        _, chip = chips(plan_export(store, "land", ChipSpec(size=64)).plan)
+        assert chip.stored is not None
+        with rasterio.open(scene) as source:
+            try:
+                expected = source.read(window=Window(64, 0, 64, 64))
+            except rasterio.errors.RasterioIOError:
+                with pytest.raises(InvalidRaster, match="scene"):
+                    chip.sight  # noqa: B018
+            else:
+                assert np.array_equal(chip.sight, expected)
 
 
 def _box(x0: float, y0: float, x1: float, y1: float) -> object:
