@@ -60,7 +60,7 @@ def chips():
         empty = np.zeros((1, 1, 1), dtype=np.uint8)
         yield Chip(
             number=number + 1, name=f"big_{col:.0f}_{row:.0f}", scene="big", split="train", window=(int(col), int(row), *size),
-            grid=grid, bands=(1,), _image=empty, valid=empty[0] == 0, hidden=empty[0] > 0, nodata=None, colors=("gray",), palette=None,
+            grid=grid, bands=(1,), _image=empty, valid=empty[0] == 0, hidden=empty[0] > 0, nodata=None, colors=("gray",), palette=None, shown=(0,),
             labels=labels, columns={}, ignore=255, stored=None, _drawn=None, _background=0, _all_touched=False,
         )
 
