@@ -82,9 +82,10 @@ def pans(page: Page) -> Iterator[tuple[str, ...]]:
         page.evaluate(FRAMES)
         page.keyboard.down("Space")
         for turn in range(6):
-            page.mouse.move(500, 300)
+            here, there = ((500, 300), (900, 450))[:: 1 if turn % 2 == 0 else -1]
+            page.mouse.move(*here)
             page.mouse.down()
-            page.mouse.move(900 if turn % 2 == 0 else 300, 450, steps=20)
+            page.mouse.move(*there, steps=20)
             page.mouse.up()
         page.keyboard.up("Space")
         page.wait_for_selector(IDLE, timeout=120_000)

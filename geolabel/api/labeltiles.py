@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import ipaddress
+import json
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from geolabel.api.context import ContextDep, known_parameters
 from geolabel.api.wire import JSON, Json, bad_parameter
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from geolabel.batches import LabelsState
+    from geolabel.labeltiles.matrix import MatrixSet
     from geolabel.settings import Settings
 
 router = APIRouter(prefix="/api/collections/{project}/tiles", tags=["label tiles"])
@@ -48,6 +51,10 @@ _TILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "A Mapbox Vector Tile.", "content": {MVT: {}}},
     204: {"description": "Nothing is in the tile."},
     304: {"description": "The tile that the client has still holds (If-None-Match)."},
+}
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A picture of 256 by 256 pixels, or smaller.", "content": {"image/png": {}}},
+    304: {"description": "The picture that the client has still holds (If-None-Match)."},
 }
 
 
@@ -117,12 +124,78 @@ def tile(*, request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -
 
     Outside the tile matrix set it is 404, and without labels 204.
     """
+    return _answer(request, project, tms, (z, x, y), pooled=False)
+
+
+@router.get("/{tms}/pooled/{z}/{x}/{y}.mvt", response_class=Response, responses=_TILE)
+def pooled_tile(*, request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -> Response:
+    """The same tile for a quick picture of very many labels: those that are too small to be told apart are left out.
+
+    They are in the picture of the same name, `.png`. The layer `count` is a point that says how many labels lie in the
+    tile, and how many of them are in the picture.
+    """
+    return _answer(request, project, tms, (z, x, y), pooled=True)
+
+
+@router.get("/{tms}/pooled/{z}/{x}/{y}.png", response_class=Response, responses=_PICTURE, dependencies=_Checked)
+def crowd_picture(
+    *,
+    request: Request,
+    context: ContextDep,
+    project: str,
+    tms: _Tms,
+    z: str,
+    x: str,
+    y: str,
+    hide: Annotated[str, Query(description="Names of classes that are left out, as a JSON list.")] = "[]",
+) -> Response:
+    """The labels that a pooled tile leaves out, as a picture in the colours of their classes; transparent elsewhere."""
+    matrices, place = _place(tms, (z, x, y))
+    hidden = _hidden(hide)
+    app = request.app.state
+    state = app.label_tiles.state(project)
+    colors = {c.name: c.color for c in context.store.project(project).classes}
+    look = hashlib.sha256(json.dumps([colors, hidden]).encode()).hexdigest()[:16]
+    tag = f'{_etag(state, compressed=False)[:-1]}{look}"'
+    headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
+    if tag in [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    cache: Cache = app.label_tile_cache
+    body = cache.get(
+        (state, tms, place, look),
+        lambda: app.label_tiles.picture(project, state, matrices, place, colors=colors, hidden=hidden),
+    )
+    return Response(body or _empty(), media_type="image/png", headers=headers)
+
+
+def _hidden(text: str) -> list[str]:
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise bad_parameter("hide", f"expected names of classes as a JSON list, got {text[:64]!r}")
+    return sorted(set(names))
+
+
+def _empty() -> bytes:
+    from geolabel.labeltiles.pooling import empty  # noqa: PLC0415 (numba takes a second to load)
+
+    return empty()
+
+
+def _place(tms: str, numbers: tuple[str, str, str]) -> tuple[MatrixSet, tuple[int, int, int]]:
+    matrices = matrix_set(tms)
+    place = (_number(numbers[0]), _number(numbers[1]), _number(numbers[2]))
+    matrices.box(*place)
+    return matrices, place
+
+
+def _answer(request: Request, project: str, tms: str, numbers: tuple[str, str, str], *, pooled: bool) -> Response:
     if request.url.query:  # as `known_parameters` does, but a map asks for hundreds of tiles
         name = next(iter(request.query_params), "")
         raise bad_parameter(name, "a label tile takes no parameters")
-    matrices = matrix_set(tms)
-    place = (_number(z), _number(x), _number(y))
-    matrices.box(*place)
+    matrices, place = _place(tms, numbers)
     app = request.app.state
     state = app.label_tiles.state(project)
     compressed = _wants_gzip(request, app.settings)
@@ -134,12 +207,13 @@ def tile(*, request: Request, project: str, tms: _Tms, z: str, x: str, y: str) -
     if _still_holds(request, state):
         return Response(status_code=304, headers=headers)
     cache: Cache = app.label_tile_cache
-    body = cache.get((state, tms, place), lambda: app.label_tiles.tile(project, state, matrices, place))
+    key = (state, tms, place, pooled)
+    body = cache.get(key, lambda: app.label_tiles.tile(project, state, matrices, place, pooled=pooled))
     if not body:
         return Response(status_code=204, headers=headers)
     if compressed and len(body) > _WORTH_GZIP:
         plain = body
-        body = cache.get((state, tms, place, "gzip"), lambda: gzip.compress(plain, 1, mtime=0))
+        body = cache.get((*key, "gzip"), lambda: gzip.compress(plain, 1, mtime=0))
         headers["Content-Encoding"] = "gzip"
     return Response(body, media_type=MVT, headers=headers)
 

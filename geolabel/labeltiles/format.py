@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 LAYER_NAME = "labels"
-"""Of the one layer that a tile has."""
+"""Of the layer of labels, the one that a tile has unless more is asked for."""
+
+COUNT_NAME = "count"
+"""Of the layer that says how many labels lie in the tile, in pooled tiles."""
 
 FIELDS = {"class": "String", "id": "Number", "status": "String"}
 """Properties of a feature in the order of their keys, as TileJSON describes them."""

@@ -19,7 +19,7 @@ from geolabel.labeltiles.placing import place
 from geolabel.labeltiles.shapes import join, largest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -133,7 +133,15 @@ class LabelTiles:
         check_fits(state.crs, project)
         return state
 
-    def tile(self, project: str, state: LabelsState, matrices: MatrixSet, tile: tuple[int, int, int]) -> bytes:
+    def tile(
+        self,
+        project: str,
+        state: LabelsState,
+        matrices: MatrixSet,
+        tile: tuple[int, int, int],
+        *,
+        pooled: bool = False,
+    ) -> bytes:
         """A Mapbox Vector Tile; no bytes when nothing is in it.
 
         Args:
@@ -141,6 +149,7 @@ class LabelTiles:
             state: of its labels that is to be drawn, or a later one.
             matrices: the tile matrix set.
             tile: zoom, column from the west, row from the north.
+            pooled: whether small labels of a crowd are put together; see `geolabel.labeltiles.tile.encode_tile`.
 
         Raises:
             NotFound: there is no such tile, or no such project any more.
@@ -148,6 +157,42 @@ class LabelTiles:
         from geolabel.labeltiles.tile import encode_tile  # noqa: PLC0415 (numba takes a second to load)
 
         box = matrices.box(*tile)
+        held, layer = self._around(project, state, matrices, box)
+        names = {"classes": list(held.classes.known), "statuses": list(held.statuses.known)}
+        return encode_tile(layer, box, **names, pooled=pooled)
+
+    def picture(
+        self,
+        project: str,
+        state: LabelsState,
+        matrices: MatrixSet,
+        tile: tuple[int, int, int],
+        *,
+        colors: Mapping[str, str],
+        hidden: Collection[str] = (),
+    ) -> bytes:
+        """A PNG of what a pooled tile leaves out; no bytes when that is nothing.
+
+        Args:
+            project: its id.
+            state: of its labels that is to be drawn, or a later one.
+            matrices: the tile matrix set.
+            tile: zoom, column from the west, row from the north.
+            colors: as '#rrggbb', by the name of the class.
+            hidden: names of classes that are left out.
+
+        Raises:
+            NotFound: there is no such tile, or no such project any more.
+        """
+        from geolabel.labeltiles.tile import draw_picture  # noqa: PLC0415 (numba takes a second to load)
+
+        box = matrices.box(*tile)
+        held, layer = self._around(project, state, matrices, box)
+        names = {"classes": list(held.classes.known), "statuses": list(held.statuses.known)}
+        return draw_picture(layer, box, **names, colors=colors, hidden=hidden)
+
+    def _around(self, project: str, state: LabelsState, matrices: MatrixSet, box: Bounds) -> tuple[_Held, Layer]:
+        """Labels in memory that hold all that a tile shows, or those around it."""
         held = self._find(project, state, matrices) if self._memory else None
         layer, complete = self._now(held, project, state, matrices) if held else (None, False)
         if not complete:
@@ -161,7 +206,7 @@ class LabelTiles:
                 layer, _ = held.layer.result()
         assert held is not None
         assert layer is not None
-        return encode_tile(layer, box, classes=list(held.classes.known), statuses=list(held.statuses.known))
+        return held, layer
 
     def prepare(self, projects: Iterable[str]) -> None:
         """Bring the labels of large projects into memory before somebody looks at them, as far as there is room."""

@@ -13,10 +13,12 @@ import numpy as np
 
 from geolabel.labeltiles import lines, points, polygons
 from geolabel.labeltiles.format import BUFFER, EXTENT, FIELDS, LAYER_NAME, MOST_BYTES
+from geolabel.labeltiles.framing import field, text
+from geolabel.labeltiles.pooling import count_in, in_crowd, picture
 from geolabel.labeltiles.rings import LINE, POINT, POLYGON
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +29,9 @@ _COARSEST = 64
 _SAMPLE = 256
 
 
-def encode_tile(layer: Layer, box: Bounds, *, classes: Sequence[str], statuses: Sequence[str]) -> bytes:
+def encode_tile(
+    layer: Layer, box: Bounds, *, classes: Sequence[str], statuses: Sequence[str], pooled: bool = False
+) -> bytes:
     """Write a Mapbox Vector Tile: polygons, then lines, then points, each in order of id.
 
     It is drawn on the finest grid (one tile unit, or two, four ... 64) that keeps it below `MOST_BYTES`; what is thinner
@@ -39,25 +43,64 @@ def encode_tile(layer: Layer, box: Bounds, *, classes: Sequence[str], statuses: 
         box: of the tile, in the CRS of the layer.
         classes: names by the numbers that the layer has.
         statuses: the same for the statuses.
+        pooled: whether small labels of a crowd are left to `draw_picture`; a layer `count` says how many there are.
 
     Returns:
         The tile, which depends on nothing but the labels that it shows; no bytes when nothing is in it.
     """
+    rows, window = _around(layer, box)
+    if len(rows) == 0:
+        return b""
+    count = b""
+    if pooled:
+        crowd = in_crowd(layer, rows, window)
+        count = count_in(layer, rows, window, crowd)
+        rows = rows[~crowd]
+    return _labels(layer, rows, window, MOST_BYTES - len(count), classes=classes, statuses=statuses) + count
+
+
+def draw_picture(
+    layer: Layer,
+    box: Bounds,
+    *,
+    classes: Sequence[str],
+    statuses: Sequence[str],
+    colors: Mapping[str, str],
+    hidden: Collection[str] = (),
+) -> bytes:
+    """Draw what a pooled tile leaves out; see `geolabel.labeltiles.pooling.picture`."""
+    rows, window = _around(layer, box)
+    return picture(layer, rows, window, classes=classes, statuses=statuses, colors=colors, hidden=hidden)
+
+
+def _around(layer: Layer, box: Bounds) -> tuple[NDArray[np.int64], tuple[float, float, float]]:
+    """The rows that a tile may show; its left and top in the units of the layer, and tile units per such unit."""
     left, _, right, top = box
     scale = EXTENT / (right - left)
     margin = (BUFFER + _COARSEST) / scale
     rows = layer.find((left - margin, box[1] - margin, right + margin, top + margin))
-    if len(rows) == 0:
-        return b""
+    return rows, (left, top, scale)
+
+
+def _labels(
+    layer: Layer,
+    rows: NDArray[np.int64],
+    window: tuple[float, float, float],
+    most: int,
+    *,
+    classes: Sequence[str],
+    statuses: Sequence[str],
+) -> bytes:
+    """The layer of labels that are drawn one by one."""
     class_names, class_values = _used(layer.shapes.classes[rows], classes, 0)
     status_names, status_values = _used(layer.shapes.statuses[rows], statuses, len(class_names))
     names = (*class_names, *status_names)
     words = _words(names)
-    budget = MOST_BYTES - len(_HEAD) - len(words) - len(_TAIL) - 8
-    drawn = _Drawer(layer, (left, top, scale), (class_values, status_values, len(names)), budget).draw(rows)
+    budget = most - len(_HEAD) - len(words) - len(_TAIL) - 8
+    drawn = _Drawer(layer, window, (class_values, status_values, len(names)), budget).draw(rows)
     if not drawn.features:
         return b""
-    return _text(3, b"".join([_HEAD, drawn.features, words, drawn.values, _TAIL]))
+    return text(3, b"".join([_HEAD, drawn.features, words, drawn.values, _TAIL]))
 
 
 def _used(numbers: NDArray[np.int32], names: Sequence[str], first: int) -> tuple[list[str], NDArray[np.int64]]:
@@ -155,29 +198,12 @@ class _Drawer:
         return _Drawn(features, values, done)
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _field(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value)
-
-
-def _text(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
-
-
 @lru_cache(maxsize=1024)
 def _words(names: tuple[str, ...]) -> bytes:
     """The keys of a layer, and its values that are names."""
-    keys = b"".join(_text(3, key.encode()) for key in FIELDS)
-    return keys + b"".join(_text(4, _text(1, name.encode())) for name in names)
+    keys = b"".join(text(3, key.encode()) for key in FIELDS)
+    return keys + b"".join(text(4, text(1, name.encode())) for name in names)
 
 
-_HEAD = _field(15, 2) + _text(1, LAYER_NAME.encode())
-_TAIL = _field(5, EXTENT)
+_HEAD = field(15, 2) + text(1, LAYER_NAME.encode())
+_TAIL = field(5, EXTENT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import mapbox_vector_tile
 import pytest
 import shapely
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from geolabel.api import labeltiles
 from geolabel.app import create_app
@@ -105,9 +107,57 @@ def test_the_coverage_has_tiles_of_its_own(client: TestClient) -> None:
     assert feature["properties"] == {"class": "seen", "id": 1, "status": "labelled"}
 
 
+def test_a_pooled_tile(client: TestClient) -> None:
+    path = MIDDLE.replace("WebMercatorQuad", "WebMercatorQuad/pooled")
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == MVT
+    assert ids(answer.content) == set(range(1, 401))
+    (count,) = mapbox_vector_tile.decode(answer.content)["count"]["features"]
+    assert count["properties"] == {"labels": 400, "pooled": 0}
+    assert client.get(path, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    assert client.get(f"{TILES}/WebMercatorQuad/pooled/14/0/0.mvt").status_code == 204
+
+
+def test_a_picture_of_a_crowd_follows_its_labels_and_the_colours(client: TestClient) -> None:
+    path = f"{TILES}/WebMercatorQuad/pooled/0/0/0.png"
+    store = client.app.state.store  # type: ignore[attr-defined]
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
+    assert Image.open(io.BytesIO(answer.content)).getpixel((0, 0)) == (0, 0, 0, 0)
+    tags = [answer.headers["ETag"], client.get(path, params={"hide": '["water"]'}).headers["ETag"]]
+    assert client.get(path, headers={"If-None-Match": tags[0]}).status_code == 304
+    assert client.get(path, headers={"If-None-Match": tags[1]}).status_code == 200
+    shape = shapely.box(5, 5, 5.001, 5.001)
+    store.create("landuse", [NewAnnotation(geometry=shape, class_name="water")] * 8000)
+    answer = client.get(path)
+    pixel = Image.open(io.BytesIO(answer.content)).getpixel((131, 124))
+    assert pixel[3] > 70
+    colors = [c.color for c in store.project("landuse").classes]
+    assert "#{:02x}{:02x}{:02x}".format(*pixel) in colors
+    tags.append(answer.headers["ETag"])
+    hidden = client.get(path, params={"hide": '["water"]'})
+    assert Image.open(io.BytesIO(hidden.content)).size in {(1, 1), (256, 256)}
+    assert hidden.content != answer.content
+    project = client.get("/api/projects/landuse").json()
+    classes = [{**c, "color": "#123456"} for c in project["classes"]]
+    assert client.patch("/api/projects/landuse", json={"classes": classes}).status_code == 200
+    answer = client.get(path, headers={"If-None-Match": tags[-1]})
+    assert answer.status_code == 200
+    assert Image.open(io.BytesIO(answer.content)).getpixel((131, 124))[:3] == (0x12, 0x34, 0x56)
+    assert len({*tags, answer.headers["ETag"]}) == 4
+
+
 @pytest.mark.parametrize(
     ("path", "status", "detail"),
     [
+        ("WebMercatorQuad/pooled/3/8/0.mvt", 404, "WebMercatorQuad has 8 columns and 8 rows at zoom 3, got x=8, y=0."),
+        ("WebMercatorQuad/pooled/1/0/0.mvt?class=water", 400, "a label tile takes no parameters"),
+        ("WebMercatorQuad/pooled/3/8/0.png", 404, "WebMercatorQuad has 8 columns and 8 rows at zoom 3, got x=8, y=0."),
+        ("WebMercatorQuad/pooled/1/0/0.png?hide=water", 400, "expected names of classes as a JSON list, got 'water'"),
+        ("WebMercatorQuad/pooled/1/0/0.png?hide=[1]", 400, "expected names of classes as a JSON list, got '[1]'"),
+        (f"WebMercatorQuad/pooled/1/0/0.png?hide={'[' * 5000}", 400, "expected names of classes as a JSON list"),
+        ("WebMercatorQuad/pooled/1/0/0.png?class=water", 400, "there is no such parameter here; known are: hide"),
         ("WebMercatorQuad/3/8/0.mvt", 404, "WebMercatorQuad has 8 columns and 8 rows at zoom 3, got x=8, y=0."),
         ("WebMercatorQuad/25/0/0.mvt", 404, "WebMercatorQuad has the zoom levels 0 to 24, got 25."),
         ("WebMercatorQuad/-1/0/0.mvt", 404, "zoom, column and row are whole numbers, got '-1'"),

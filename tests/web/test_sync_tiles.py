@@ -33,17 +33,17 @@ SIDE = 80
 
 
 @contextmanager
-def many(browser: Browser, folder: Path, data: Path, asked: list[str]) -> Iterator[Editor]:
-    """Kampala under 6,400 boxes, numbered from the south-west to the north, column by column."""
+def many(browser: Browser, folder: Path, data: Path, asked: list[str], side: int = SIDE) -> Iterator[Editor]:
+    """Kampala under 6,400 boxes, or as many as `side` says, numbered from the south-west to the north, column by column."""
     with geolabel.open(folder, create=True) as workspace:
         scene = workspace.add_scene(data / "pairs/kampala_rgb_buildings/kampala_z20_rgb.tif")
         project = workspace.create_project("Kampala", scenes=[scene], classes=["building", "road"])
         west, south, east, north = scene.bounds
-        dx, dy = (east - west) / SIDE, (north - south) / SIDE
+        dx, dy = (east - west) / side, (north - south) / side
         boxes = [
             shapely.box(west + i * dx, south + j * dy, west + (i + 0.6) * dx, south + (j + 0.6) * dy)
-            for i in range(SIDE)
-            for j in range(SIDE)
+            for i in range(side)
+            for j in range(side)
         ]
         project.add(geopandas.GeoDataFrame(geometry=boxes, crs="OGC:CRS84"), class_name="building")
     with serving(folder) as server, opened(browser, server, asked=asked) as editor:
@@ -206,3 +206,46 @@ def test_labels_that_the_page_has_not_read_are_stepped_to_and_lassoed(
         editor.until(lambda: len((selected.get_attribute("data-selected") or "").split()) > 4)
         lasso(420, 110, 545)
         expect(page.get_by_test_id("toast")).to_contain_text(re.compile(r"\d,\d{3} labels lie in this lasso"))
+
+
+def test_labels_too_small_to_be_seen_one_by_one_are_a_picture_to_be_clicked(
+    browser: Browser, tmp_path: Path, data: Path
+) -> None:
+    asked: list[str] = []
+    with many(browser, tmp_path / "many", data, asked, side=100) as editor:
+        page = editor.page
+        selected = page.get_by_test_id("editor")
+        page.mouse.move(770, 369)
+        for _ in range(5):
+            page.mouse.wheel(0, 600)
+            editor.ready()
+        editor.until(lambda: min(z for z, _, _ in tiles_in(asked)) <= 16)
+        editor.ready()
+        page.mouse.move(640, 700)
+        drawn = look(editor, 770, 369)
+        page.keyboard.down("Alt")
+        page.keyboard.down("h")
+        editor.until(lambda: bool(np.abs(look(editor, 770, 369) - drawn).max() > 8))
+        page.keyboard.up("h")
+        page.keyboard.up("Alt")
+        editor.until(lambda: bool(np.abs(look(editor, 770, 369) - drawn).max() < 2))
+        assert not any("/items" in url for url in asked)
+
+        page.mouse.click(770, 369)
+        expect(page.get_by_test_id("inspector")).to_be_visible()
+        id_ = int(selected.get_attribute("data-selected") or 0)
+        page.keyboard.press("2")
+        editor.saved()
+        assert [f["id"] for f in editor.labels("road")] == [id_]
+        page.keyboard.press("Delete")
+        editor.saved()
+        expect(page.locator("[data-testid=class-row][data-class=building] .c")).to_have_text(f"{100 * 100 - 1:,}")
+
+        # What is hidden is not drawn, and not found.
+        page.locator("[data-testid=class-row][data-class=building]").get_by_role(
+            "button", name=re.compile("Hide")
+        ).click()
+        editor.until(lambda: bool(np.abs(look(editor, 770, 369) - drawn).max() > 8))
+        page.mouse.click(770, 369)
+        page.wait_for_timeout(300)
+        expect(selected).to_have_attribute("data-selected", "")

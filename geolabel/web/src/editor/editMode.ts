@@ -27,8 +27,8 @@ export interface EditHost {
   selected(): Shapes;
   /** Keys of the labels at a place on the screen, topmost first; the selected ones too. */
   labelsAt(x: number, y: number): number[];
-  /** Pick by a click: `add` turns one on or off. */
-  pick(keys: number[], add: boolean): void;
+  /** Pick by a click at a place on the screen: `add` turns one on or off. */
+  pick(x: number, y: number, add: boolean): void;
   pickBox(box: Box, add: boolean): void;
   activate(path: Path | null): void;
   hover(key: number | null): void;
@@ -124,7 +124,7 @@ export class EditMode extends TerraDrawExtend.TerraDrawBaseSelectMode<TerraDrawE
       this.host.commitVertex(handle, this.host.withVertex(key, handle, handle.position), null);
       return this.host.activate(handle.path);
     }
-    this.host.pick(this.host.labelsAt(x, y), shift);
+    this.host.pick(x, y, shift);
   }
 
   override onMouseMove(event: TerraDrawMouseEvent): void {

@@ -5,7 +5,7 @@ import type { Labels, LiveLabel } from "../sync/labels";
 import type { Bounds, LabelClass } from "../types";
 import type { Drawn } from "./drawn";
 import { LabelStyle, loaded } from "./labelStyle";
-import { colorsOf, type LabelTiles } from "./labelTiles";
+import type { LabelTiles } from "./labelTiles";
 
 export { CASING, LOWEST } from "./labelStyle";
 
@@ -132,7 +132,7 @@ export class LabelLayers {
 
   /** The classes that there are: their colours, and which are hatched. */
   classes(classes: LabelClass[], labels: Labels): void {
-    this.tiles?.style.recolor(colorsOf(classes));
+    this.tiles?.recolor(classes);
     for (const style of this.#styles) style.hatch(classes);
     const known = [...this.#shown.keys()];
     this.#shown = new Map();
@@ -141,10 +141,12 @@ export class LabelLayers {
 
   hide(classes: ReadonlySet<string>): void {
     for (const style of this.#styles) style.hide(classes);
+    this.tiles?.crowds.hide(classes);
   }
 
   show(visible: boolean): void {
     for (const style of this.#styles) style.show(visible);
+    this.tiles?.crowds.show(visible);
   }
 
   /**
@@ -153,6 +155,7 @@ export class LabelLayers {
    */
   fill(fill: number, whole: number, drawn: Drawn): void {
     for (const style of this.#styles) style.fill(fill, whole, drawn);
+    this.tiles?.crowds.fill(whole);
   }
 
   /** Lines are thinner where a pixel of the imagery is less than 0.75 pixel of the screen. */

@@ -8,6 +8,7 @@ import {
   type ExpressionSpecification,
   LngLatBounds,
   type Map as MapLibre,
+  type RasterTileSource,
   type Source,
   type Tile,
   type VectorTileSource,
@@ -15,6 +16,7 @@ import {
 import { boundsOf } from "../editor/geometry";
 import { tileBounds } from "../editor/plane";
 import type { Bounds, Geometry, LabelClass } from "../types";
+import { Crowds } from "./crowds";
 import { LabelStyle, loaded } from "./labelStyle";
 
 const SOURCE = "label-tiles";
@@ -23,7 +25,8 @@ const FINEST = 20;
 /** How far a tile reaches over its edge, in its own size. */
 const MARGIN = 64 / 4096;
 const AGAIN_MS = 5000;
-const REACH = 4;
+/** Pixels to each side of the pointer. */
+export const REACH = 4;
 
 export interface Hit {
   id: number;
@@ -39,7 +42,9 @@ export function colorsOf(classes: LabelClass[]): ExpressionSpecification {
 
 export class LabelTiles {
   readonly style: LabelStyle;
+  readonly crowds: Crowds;
   readonly #url: string;
+  #colors: string;
   #stale = new Set<number>();
   /** Of those, what the tiles do not draw any more. */
   #hidden = new Set<number>();
@@ -50,13 +55,8 @@ export class LabelTiles {
     project: string,
     classes: LabelClass[],
   ) {
-    this.#url = `${location.origin}/api/collections/${encodeURIComponent(project)}/tiles/WebMercatorQuad/{z}/{x}/{y}.mvt`;
+    this.#url = `${location.origin}/api/collections/${encodeURIComponent(project)}/tiles/WebMercatorQuad/pooled/{z}/{x}/{y}.mvt`;
     map.addSource(SOURCE, { type: "vector", tiles: [this.#url], minzoom: 0, maxzoom: FINEST });
-    const source = this.#source as Source | undefined;
-    if (source) source.shouldReloadTile = (tile, { affectedBounds }) => toReload(tile, affectedBounds);
-    map.on("error", (event) => {
-      if ("sourceId" in event && event.sourceId === SOURCE) this.#tryAgain();
-    });
     this.style = new LabelStyle(map, {
       name: SOURCE,
       source: SOURCE,
@@ -66,14 +66,31 @@ export class LabelTiles {
       point: ["==", ["geometry-type"], "Point"],
       color: colorsOf(classes),
     });
+    this.crowds = new Crowds(map, this.#url, FINEST, `${SOURCE}-casing`);
+    this.#colors = JSON.stringify(colorsOf(classes));
+    for (const source of this.#sources as Source[]) {
+      source.shouldReloadTile = (tile, { affectedBounds }) => toReload(tile, affectedBounds);
+    }
+    map.on("error", (event) => {
+      if ("sourceId" in event && this.#sources.some(({ id }) => id === event.sourceId)) this.#tryAgain();
+    });
+  }
+
+  recolor(classes: LabelClass[]): void {
+    const colors = colorsOf(classes);
+    if (JSON.stringify(colors) === this.#colors) return;
+    this.#colors = JSON.stringify(colors);
+    this.style.recolor(colors);
+    this.crowds.recolor();
   }
 
   get loaded(): boolean {
-    return this.map.isSourceLoaded(SOURCE);
+    return this.#sources.every(({ id }) => this.map.isSourceLoaded(id));
   }
 
-  get #source(): VectorTileSource | undefined {
-    return this.map.getSource(SOURCE) as VectorTileSource | undefined;
+  get #sources(): (VectorTileSource | RasterTileSource)[] {
+    const labels = this.map.getSource(SOURCE) as VectorTileSource | undefined;
+    return [labels, this.crowds.source].filter((source) => !!source);
   }
 
   /** Which labels are another one than in the tiles; what is none of them any more shows again. */
@@ -99,14 +116,14 @@ export class LabelTiles {
     const boxes = touched ?? [WORLD];
     if (boxes.length === 0) return;
     this.#reload(boxes);
-    await loaded(this.map, SOURCE);
+    await Promise.all(this.#sources.map(({ id }) => loaded(this.map, id)));
   }
 
   /** As MapLibre itself does when a part of a GeoJSON source changes; tiles that are out of sight are dropped. */
   #reload(boxes: Bounds[]): void {
     const affectedBounds = boxes.map(([w, s, e, n]) => new LngLatBounds([w, s, e, n]));
     const news = { dataType: "source", sourceDataType: "content", sourceDataChanged: true };
-    this.#source?.fire("data", { ...news, shouldReloadTileOptions: { affectedBounds } });
+    for (const source of this.#sources) source.fire("data", { ...news, shouldReloadTileOptions: { affectedBounds } });
   }
 
   /** A tile did not come, and there is nothing in its place: ask again for those that failed. */
@@ -115,42 +132,54 @@ export class LabelTiles {
     this.#retry = setTimeout(() => this.#reload([]), AGAIN_MS);
   }
 
+  /** About how many labels lie in a box, as the tiles say that show it; `pooled` for those in the pictures alone. */
+  count(box: Bounds, which: "labels" | "pooled" = "labels"): number {
+    const told = this.map.querySourceFeatures(SOURCE, { sourceLayer: "count" });
+    const side = 360 / 2 ** Math.min(Math.floor(this.map.getZoom()), FINEST);
+    let sum = 0;
+    for (const { geometry, properties } of told) {
+      if (geometry.type !== "Point") continue;
+      const [x = 0, y = 0] = geometry.coordinates;
+      for (const turn of AROUND) sum += Number(properties[which]) * sharedBy([x + turn, y], side, box);
+    }
+    return sum;
+  }
+
   /** Labels at a place of the screen, the smallest first; those that are drawn from the page's own left out. */
   at(x: number, y: number): Hit[] {
-    return this.#query([
+    const layers = this.style.layers.filter((layer) => !/-(casing|hatch)$/.test(layer));
+    const box: [[number, number], [number, number]] = [
       [x - REACH, y - REACH],
       [x + REACH, y + REACH],
-    ]);
-  }
-
-  /** How many labels are on the screen, as far as a number of them. */
-  count(): number {
-    return this.#query().length;
-  }
-
-  #query(box?: [[number, number], [number, number]]): Hit[] {
-    const layers = this.style.layers.filter((layer) => !/-(casing|hatch)$/.test(layer));
-    const found = box ? this.map.queryRenderedFeatures(box, { layers }) : this.map.queryRenderedFeatures({ layers });
+    ];
     const hits = new Map<number, Hit & { size: number }>();
-    for (const { id, geometry, properties } of found) {
+    for (const { id, geometry, properties } of this.map.queryRenderedFeatures(box, { layers })) {
       if (typeof id !== "number" || this.#stale.has(id) || hits.has(id)) continue;
-      const size = box ? area(boundsOf(geometry as Geometry)) : 0;
-      hits.set(id, { id, className: String(properties.class), size });
+      hits.set(id, { id, className: String(properties.class), size: area(boundsOf(geometry as Geometry)) });
     }
     return [...hits.values()].sort((one, other) => one.size - other.size || other.id - one.id);
   }
 }
 
 const WORLD: Bounds = [-180, -90, 180, 90];
+/** Labels about the antimeridian may lie on the next copy of the world. */
+const AROUND = [-360, 0, 360];
 
 function toReload({ state, tileID: { canonical } }: Tile, touched: LngLatBounds[]): boolean {
   if (state === "loading" || state === "errored") return true;
   if (state === "unloaded") return false;
   const [w, s, e, n] = tileBounds(canonical.z, canonical.x, canonical.y, MARGIN);
-  // Labels about the antimeridian may lie on the next copy of the world.
   const meets = (box: LngLatBounds, shift: number) =>
     box.getWest() + shift <= e && box.getEast() + shift >= w && box.getSouth() <= n && box.getNorth() >= s;
-  return touched.some((box) => [-360, 0, 360].some((shift) => meets(box, shift)));
+  return touched.some((box) => AROUND.some((shift) => meets(box, shift)));
 }
 
 const area = ([w, s, e, n]: Bounds): number => (e - w) * (n - s);
+
+/** Which part of a tile, by its middle and its side in degrees, lies in a box: the share of its sides, 0..1. */
+function sharedBy([x = 0, y = 0]: GeoJSON.Position, side: number, [w, s, e, n]: Bounds): number {
+  const high = side * Math.cos((y * Math.PI) / 180);
+  const within = (low: number, top: number, middle: number, size: number) =>
+    Math.max(0, Math.min(top, middle + size / 2) - Math.max(low, middle - size / 2)) / size;
+  return within(w, e, x, side) * within(s, n, y, high);
+}

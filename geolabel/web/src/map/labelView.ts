@@ -9,7 +9,7 @@ import type { Drawn } from "./drawn";
 import type { Frame } from "./frame";
 import { nativeZoom } from "./imagery";
 import { LabelLayers } from "./labelLayers";
-import { LabelTiles } from "./labelTiles";
+import { LabelTiles, REACH } from "./labelTiles";
 
 export interface LabelEvents {
   /** Nothing is loading any more, or something is again. */
@@ -108,7 +108,8 @@ export class LabelView {
   /** Are the labels in view few enough to be known exactly? As long as the tiles do not say, it is asked again. */
   #near(tiles: LabelTiles): boolean {
     this.#wanted = !tiles.loaded;
-    const near = !this.#wanted && (this.session.loader.holds(this.frame.bounds()) || tiles.count() <= NEAR);
+    const near =
+      !this.#wanted && (this.session.loader.holds(this.frame.bounds()) || tiles.count(this.frame.bounds()) <= NEAR);
     if (!near && !this.#wanted) this.events.loaded(0, true);
     return near;
   }
@@ -216,6 +217,17 @@ export class LabelView {
     const { labels, locked } = this.session;
     const hits = this.#tiles.at(x, y).filter(({ className }) => !locked.has(className));
     return [...new Set([...known, ...hits.map(({ id }) => labels.keyOf(id) ?? id)])];
+  }
+
+  /** The same for a click: labels that are too small to be seen one by one are read first. */
+  async find(x: number, y: number): Promise<number[]> {
+    const found = this.at(x, y);
+    if (found.length > 0 || !this.#shown || !this.#tiles) return found;
+    const { lng: west, lat: south } = this.map.unproject([x - REACH, y + REACH]);
+    const { lng: east, lat: north } = this.map.unproject([x + REACH, y - REACH]);
+    const box: Bounds = [west, south, east, north];
+    if (this.#tiles.count(box, "pooled") === 0) return [];
+    return (await this.learn(box, "place")) ? this.at(x, y) : [];
   }
 
   remove(): void {

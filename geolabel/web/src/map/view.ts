@@ -143,7 +143,7 @@ export class MapView {
     return {
       selected: () => new Map(session.selected().map((label) => [label.key, label.content.geometry])),
       labelsAt: (x, y) => this.labels.at(x, y),
-      pick: (keys, add) => void this.#pick(keys, add),
+      pick: (x, y, add) => void this.#pick(x, y, add),
       pickBox: (box, add) => void this.#pickBox(box, add),
       activate: (path) => {
         session.vertex = path;
@@ -246,8 +246,9 @@ export class MapView {
   }
 
   /** Select what was clicked; a label that only tiles show is read first. */
-  async #pick(keys: number[], add: boolean): Promise<void> {
+  async #pick(x: number, y: number, add: boolean): Promise<void> {
     const { session } = this;
+    const keys = await this.labels.find(x, y);
     const unknown = keys.filter((key) => !session.labels.get(key)).slice(0, MOST_PICKED);
     if (unknown.length > 0) await session.learn(unknown);
     session.pick(
