@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,17 +81,17 @@ class View:
         visible, areas = page(stored, self.storage, self.edge.crs, tolerance=self._bend)
         if self.edge.swaps:
             visible = replace(visible, xy=visible.xy[:, ::-1])
-        features = []
-        for row, text, area in zip(rows, geojson_texts(visible), _measured(stored.kinds, areas), strict=True):
-            properties = dict(zip(names, row, strict=False))
+        said = list(map(dict, map(zip, repeat(names), rows)))
+        for properties, row, area in zip(said, rows, _measured(stored.kinds, areas), strict=True):
             if row[external] is not None:
                 properties["external"] = row[external]
             if area is not None:
                 properties["area_m2"] = area
-            features.append(
-                {"type": "Feature", "id": row[id_], "geometry": orjson.Fragment(text), "properties": properties}
-            )
-        return features
+        geometries = map(orjson.Fragment, geojson_texts(visible))
+        return [
+            {"type": "Feature", "id": row[id_], "geometry": geometry, "properties": properties}
+            for row, geometry, properties in zip(rows, geometries, said, strict=True)
+        ]
 
     def shapes(self, stored: NDArray[np.object_]) -> tuple[list[dict[str, Any]], list[float | None]]:
         """GeoJSON geometries of shapes (n,), and their areas in square metres; None for what has none."""

@@ -7,6 +7,7 @@ speak the authority's order.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from functools import lru_cache
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geolabel.geo.ragged import Ragged
     from geolabel.model import Bounds
 
 METRES_PER_DEGREE = 111_319.49079327358
@@ -46,6 +46,9 @@ PIXELS = (
 
 _FARTHEST = 1e9
 """Metres, or pixels: what lies farther off is on no planet and in no raster; PROJ would wind it around."""
+
+_CELL = 20_000.0
+"""Metres: how finely places are told apart when it is asked whether edges bend there."""
 
 _CODE = re.compile(r"(?P<authority>EPSG|ESRI|IAU_2015|OGC):(?P<code>[A-Za-z0-9]{1,12})\Z", re.IGNORECASE)
 _URI = re.compile(
@@ -339,11 +342,31 @@ def stay_straight(
         target: a geographic CRS.
         tolerance: in degrees; None for any.
     """
+    if tolerance is None:
+        return True
+    if np.isnan(bounds).all():  # nothing but empty shapes
+        return True
+    low, high = bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)
+    if not np.isfinite((low, high)).all():
+        return False
+    # The place in whole cells, so that what was found out for one view holds for those beside it.
+    cell = _CELL / unit_metres(source)
+    place = (*(np.floor(low / cell) * cell).tolist(), *(np.ceil(high / cell) * cell).tolist())
 
+    def bends(length: float) -> bool:
+        step = 2.0 ** (math.ceil(4 * math.log2(length)) / 4) if length > 0 else 0.0
+        return _may_bend(place, step, source, target, tolerance)
+
+    # No edge is longer than its shape is across, and that is known at once.
+    return not bends(float(np.hypot(*(bounds[:, 2:] - bounds[:, :2]).max(axis=0)))) or not bends(longest())
+
+
+@lru_cache(maxsize=4096)
+def _may_bend(place: Bounds, longest: float, source: str, target: str, tolerance: float) -> bool:
     def image(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         return transform_coordinates(xy, source, target)
 
-    return tolerance is None or not may_bend(bounds, longest, image, tolerance, 1e6 / unit_metres(source))
+    return may_bend(place, longest, image, tolerance, 1e6 / unit_metres(source))
 
 
 def _refuse_lost(
@@ -445,6 +468,12 @@ def ground_area_of(
     return areas
 
 
+def ellipsoid(crs: str) -> tuple[float, float] | None:
+    """Semi-major axis in metres and flattening; None where there is no ellipsoid."""
+    geod = _crs(crs).get_geod()
+    return None if geod is None else (geod.a, geod.f)
+
+
 def area_of_degrees(degrees: NDArray[np.object_], crs: str) -> NDArray[np.float64]:
     """The same for shapes that are in longitudes and latitudes already, continuous ones, on the ellipsoid of a CRS."""
     geod = _crs(crs).get_geod()
@@ -455,26 +484,6 @@ def _areas(degrees: NDArray[np.object_], geod: Geod) -> NDArray[np.float64]:
     areas = small_areas(degrees, geod.a, geod.f)
     for index in np.flatnonzero(np.isnan(areas)):
         areas[index] = abs(geod.geometry_area_perimeter(shapely.orient_polygons(degrees[index]))[0])
-    return areas
-
-
-def area_of_flat_degrees(
-    degrees: Ragged, small: Callable[[float, float], NDArray[np.float64]], crs: str
-) -> NDArray[np.float64]:
-    """The same for flat arrays.
-
-    Args:
-        degrees: shapes (n,), longitude and latitude.
-        small: gives areas by semi-major axis and flattening, NaN where it cannot.
-        crs: whose ellipsoid it is.
-    """
-    geod = _crs(crs).get_geod()
-    if geod is None:
-        return np.full(len(degrees), np.nan)
-    areas = small(geod.a, geod.f)
-    rest = np.flatnonzero(np.isnan(areas))
-    if len(rest):
-        areas[rest] = _areas(degrees.take(rest).to_shapely(), geod)
     return areas
 
 

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from geolabel.model import Bounds
+
     Image = Callable[[NDArray[np.float64]], NDArray[np.float64]]
     """Coordinates (n, 2) of one CRS to those of another."""
-
 _TURN = 360.0
 _PROBES = 5
 _SAFETY = 8.0
@@ -63,32 +64,23 @@ def densify(
     return result
 
 
-def may_bend(
-    bounds: NDArray[np.float64], longest_step: Callable[[], float], image: Image, tolerance: float, widest: float
-) -> bool:
-    """Whether an edge of some shapes may bend by more than the tolerance on its way to degrees; a quick look.
+def may_bend(place: Bounds, longest: float, image: Image, tolerance: float, widest: float) -> bool:
+    """Whether an edge in some place may bend by more than the tolerance on its way to degrees; a quick look.
 
     Args:
-        bounds: (n, 4) of the shapes, in a projected CRS.
-        longest_step: gives what no edge of the shapes is longer than.
+        place: min x, min y, max x, max y, in a projected CRS.
+        longest: no edge is longer.
         image: leads to longitudes and latitudes.
         tolerance: in degrees.
-        widest: of a place that is small enough for a look at some edges to tell of all, in the units of the shapes.
+        widest: of a place that is small enough for a look at some edges to tell of all, in the units of the CRS.
     """
-    low, high = bounds[:, :2].min(axis=0, initial=np.inf), bounds[:, 2:].max(axis=0, initial=-np.inf)
-    if not (low <= high).all():  # nothing but empty shapes, which have no bounds
-        return bool(np.isfinite(bounds).any())
-    if not (high - low).max() <= widest:
+    low, high = np.array(place[:2]), np.array(place[2:])
+    if not (high - low).max() <= widest or longest > 0.1 * widest:
         return True
     corners = image(np.array([low, high, (low[0], high[1]), (high[0], low[1])]))
     if not np.isfinite(corners).all() or np.abs(corners[:, 1]).max() > 80 or np.ptp(corners[:, 0]) > 90:
         return True
-
-    def bends(longest: float) -> bool:
-        return longest > 0.1 * widest or longest_straight(low, high, longest, image, tolerance) < longest
-
-    # No edge is longer than its shape is across, and that is known at once.
-    return bends(float(np.hypot(*(bounds[:, 2:] - bounds[:, :2]).max(axis=0)))) and bends(longest_step())
+    return longest > 0 and longest_straight(low, high, longest, image, tolerance) < longest
 
 
 def longest_step(xy: NDArray[np.float64], owner: NDArray[np.int64]) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,7 +92,14 @@ def _without_objects(
     shapes: Ragged, storage: str, edge: str, tolerance: float | None
 ) -> tuple[Ragged, NDArray[np.float64]] | None:
     base = crs_.geodetic(storage)
-    if len(shapes) == 0 or base is None or crs_.is_geographic(storage) or not crs_.same(base, edge):
+    ellipsoid = crs_.ellipsoid(storage)
+    if (
+        len(shapes) == 0
+        or base is None
+        or ellipsoid is None
+        or crs_.is_geographic(storage)
+        or not crs_.same(base, edge)
+    ):
         return None
     kernels = when_ready("geolabel.geo.flat_areas", worth=len(shapes.xy) >= WORTH_COMPILED)
     if kernels is None:
@@ -110,7 +116,11 @@ def _without_objects(
     # What goes over 180 degrees lies at both ends, and infinity at none.
     if not ((west >= -180) & (east <= 180) & (east - west <= 180)).all() or not np.isfinite(degrees.xy).all():
         return None
-    return degrees, crs_.area_of_flat_degrees(degrees, partial(kernels.small_areas, degrees, bounds), storage)
+    areas = kernels.small_areas(degrees, bounds, *ellipsoid)
+    rest = np.flatnonzero(np.isnan(areas))
+    if len(rest):
+        areas[rest] = crs_.area_of_degrees(degrees.take(rest).to_shapely(), storage)
+    return degrees, areas
 
 
 def _crossing(

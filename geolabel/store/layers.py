@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -16,9 +18,12 @@ from geolabel.store.tables import changesets, features, project_scenes, projects
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, RowMapping, Table
 
+    from geolabel.attributes import Attribute
+
 
 # Built once: every request asks these.
-_NAMED = sa.select(projects).where(projects.c.id == sa.bindparam("project"))
+_PROJECT = [sa.type_coerce(c, sa.Text).label(c.name) if c.name in {"classes", "attributes"} else c for c in projects.c]
+_NAMED = sa.select(*_PROJECT).where(projects.c.id == sa.bindparam("project"))
 _SCENES = (
     sa.select(scenes.c.id)
     .join(project_scenes, project_scenes.c.scene == scenes.c.key)
@@ -77,17 +82,27 @@ def find(connection: Connection, project_id: str) -> Layer:
 
 def of_key(connection: Connection, key: int) -> Layer | None:
     """The project with that number in the database; None when it was deleted."""
-    row = connection.execute(sa.select(projects).where(projects.c.key == key)).mappings().first()
+    row = connection.execute(sa.select(*_PROJECT).where(projects.c.key == key)).mappings().first()
     return None if row is None else _layer(connection, row)
 
 
 def find_all(connection: Connection, *, coverage: bool = False) -> list[Project]:
     """All projects, in the order of their creation; with `coverage`, each with its coverage behind it."""
-    wanted = sa.select(projects).order_by(sa.func.coalesce(projects.c.coverage_of, projects.c.key), projects.c.key)
+    wanted = sa.select(*_PROJECT).order_by(sa.func.coalesce(projects.c.coverage_of, projects.c.key), projects.c.key)
     if not coverage:
         wanted = wanted.where(projects.c.coverage_of.is_(None))
     rows = connection.execute(wanted).mappings().all()
     return [_layer(connection, row).project for row in rows]
+
+
+@lru_cache(maxsize=256)
+def _classes(text: str) -> tuple[LabelClass, ...]:
+    return tuple(LabelClass(**{**c, "geometries": tuple(c["geometries"])}) for c in json.loads(text))
+
+
+@lru_cache(maxsize=256)
+def _attributes(text: str) -> tuple[Attribute, ...]:
+    return make_attributes(json.loads(text))
 
 
 def _layer(connection: Connection, row: RowMapping) -> Layer:
@@ -96,12 +111,12 @@ def _layer(connection: Connection, row: RowMapping) -> Layer:
         id=row["id"],
         title=row["title"],
         crs=row["crs"],
-        classes=tuple(LabelClass(**{**c, "geometries": tuple(c["geometries"])}) for c in row["classes"]),
+        classes=_classes(row["classes"]),
         scenes=tuple(used.scalars()),
         unlabelled=row["unlabelled"],
         on_invalid=row["on_invalid"],
         created_at=row["created_at"],
-        attributes=make_attributes(row["attributes"]),
+        attributes=_attributes(row["attributes"]),
         guidelines=row["guidelines"],
         require_if_match=row["require_if_match"],
         coverage_of=None if row["coverage_of"] is None else row["id"].removesuffix(COVERAGE),

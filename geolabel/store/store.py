@@ -403,9 +403,8 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
         """A connection that alone may write, and the time of the change; commits at the end, rolls back on an error."""
         self._check_open()
         if not self._writer.acquire(timeout=self._busy_seconds):
-            raise StoreFailed(
-                f"The workspace {self.name} has been writing for more than {self._busy_seconds:g} s: try again."
-            )
+            busy = f"has been writing for more than {self._busy_seconds:g} s: try again."
+            raise StoreFailed(f"The workspace {self.name} {busy}", f"The workspace {busy}")
         try:
             with (
                 said_in_sentences(self.name),

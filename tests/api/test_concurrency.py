@@ -5,7 +5,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import httpx
+    import pytest
+
+    from .conftest import Api
 
 AT = "/api/collections/atlanta/items"
 RING = [[-84.48, 33.638], [-84.479, 33.638], [-84.479, 33.639], [-84.48, 33.638]]
@@ -42,3 +48,16 @@ def test_without_it_every_write_is_kept_as_a_version(server: httpx.Client) -> No
     for before, after in pairwise(history):
         one, two = before["feature"]["properties"], after["feature"]["properties"]
         assert sum(one[name] != two[name] for name in ("note", "confidence")) == 1, "a patch touches only what it names"
+
+
+def test_a_write_that_waited_too_long_is_told_why(
+    workspace: Path | str, start: Callable[..., Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = start(workspace)
+    store = api.app.state.store
+    monkeypatch.setattr(store, "_busy_seconds", 0.05)
+    with store._writer:
+        body = {"type": "Feature", "geometry": api.square(-84.4759, 33.6389, 1e-4), "properties": {"class": "building"}}
+        refused = api("POST", api.items("atlanta"), 503, json=body).json()
+    assert refused["detail"] == "The workspace has been writing for more than 0.05 s: try again."
+    assert api("POST", api.items("atlanta"), 201, json=body).json()["id"] == 1
