@@ -19,7 +19,7 @@ from geolabel.geo.measure import Rings
 from geolabel.geo.pixels import PixelGeometry, pixel_to_map, pixels_to_map
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
     from numpy.typing import NDArray
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.planned import PlannedChip
+    from geolabel.classes import LabelClass
     from geolabel.formats.base import Context
     from geolabel.formats.files import Files
     from geolabel.model import Grid
@@ -43,16 +44,7 @@ class CocoWriter(ChipWriter):
 
     def begin(self) -> None:
         """Write the heads of the files."""
-        project = self.context.project
-        categories = [
-            {"id": c.id, "name": c.name, "supercategory": c.parent or "", "color": c.color} for c in project.classes
-        ]
-        head = {
-            "info": {"description": project.title, "version": "1.0"},
-            "licenses": [],
-            "categories": categories,
-        }
-        self._files.begin(self.context.splits, head)
+        self._files.begin(self.context, lambda c: {"color": c.color})
 
     def write(self, chip: Chip) -> Piece:
         """The polygons on a chip; lines and points have no area and are counted."""
@@ -166,9 +158,17 @@ class CocoFiles:
         self._images: dict[str, list[bytes]] = {}
         self._numbers: dict[str, int] = {}
 
-    def begin(self, splits: Sequence[str], head: dict[str, Any]) -> None:
-        """Begin each file with its head."""
-        for split in splits:
+    def begin(self, context: Context, category: Callable[[LabelClass], dict[str, Any]]) -> None:
+        """Begin the file of each split with its head; `category` gives what is said of a class beside its name."""
+        head = {
+            "info": {"description": context.project.title, "version": "1.0"},
+            "licenses": [],
+            "categories": [
+                {"id": c.id, "name": c.name, "supercategory": c.parent or "", **category(c)}
+                for c in context.project.classes
+            ],
+        }
+        for split in context.splits:
             self._images[split], self._numbers[split] = [], 0
             self._stream(split).write(orjson.dumps(head)[:-1] + b',"annotations":[')
 

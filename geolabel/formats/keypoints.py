@@ -71,23 +71,8 @@ class CocoKeypointsWriter(ChipWriter):
 
     def begin(self) -> None:
         """Write the heads of the files."""
-        project = self.context.project
-        categories = [
-            {
-                "id": c.id,
-                "name": c.name,
-                "supercategory": c.parent or "",
-                "keypoints": [f"p{n}" for n in range(1, MOST + 1)],
-                "skeleton": [],
-            }
-            for c in project.classes
-        ]
-        head = {
-            "info": {"description": project.title, "version": "1.0"},
-            "licenses": [],
-            "categories": categories,
-        }
-        self._files.begin(self.context.splits, head)
+        names = [f"p{n}" for n in range(1, MOST + 1)]
+        self._files.begin(self.context, lambda _: {"keypoints": names, "skeleton": []})
 
     def write(self, chip: Chip) -> Piece:
         """The points on a chip: each is seen (2); what an object has less than the most is not there (0)."""

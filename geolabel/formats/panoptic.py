@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.planned import PlannedChip
+    from geolabel.classes import LabelClass
     from geolabel.formats.base import Context
 
 
@@ -35,22 +36,7 @@ class PanopticWriter(ChipWriter):
 
     def begin(self) -> None:
         """Write the heads of the JSON files."""
-        context = self.context
-        head = {
-            "info": {"description": context.project.title, "version": "1.0"},
-            "licenses": [],
-            "categories": [
-                {
-                    "id": c.id,
-                    "name": c.name,
-                    "supercategory": c.parent or c.name,
-                    "isthing": int(c.kind == "thing"),
-                    "color": list(bytes.fromhex(c.color[1:])),
-                }
-                for c in context.project.classes
-            ],
-        }
-        self._files.begin(context.splits, head)
+        self._files.begin(self.context, _category)
 
     def write(self, chip: Chip) -> Piece:
         """Write the PNG of a chip; what its segments are."""
@@ -127,3 +113,8 @@ def _measured(segments: NDArray[np.int64]) -> list[dict[str, Any]]:
         {"id": number, "area": area, "bbox": box, "iscrowd": 0}
         for number, area, box in zip(ids.tolist(), areas.tolist(), boxes, strict=True)
     ]
+
+
+def _category(c: LabelClass) -> dict[str, Any]:
+    color = list(bytes.fromhex(c.color[1:]))
+    return {"supercategory": c.parent or c.name, "isthing": int(c.kind == "thing"), "color": color}
