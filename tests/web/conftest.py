@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import math
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,7 +27,6 @@ import geolabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -61,15 +66,23 @@ class Served:
         return answer.json()
 
 
-@pytest.fixture
-def server(tmp_path: Path, data: Path) -> Iterator[Served]:
-    """Kampala with its buildings, served by a process of its own."""
-    folder = tmp_path / "ws"
+@pytest.fixture(scope="session")
+def kampala(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    """A workspace of Kampala with its buildings, to be copied."""
+    folder = tmp_path_factory.mktemp("kampala") / "ws"
     pair = data / "pairs/kampala_rgb_buildings"
     with geolabel.open(folder, create=True) as workspace:
         scene = workspace.add_scene(pair / "kampala_z20_rgb.tif")
         project = workspace.create_project("Kampala", scenes=[scene], classes=["building", "road", "trees"])
         project.add(pair / "buildings.geojson", class_name="building", on_invalid="repair")
+    return folder
+
+
+@pytest.fixture
+def server(tmp_path: Path, kampala: Path) -> Iterator[Served]:
+    """Kampala with its buildings, served by a process of its own."""
+    folder = tmp_path / "ws"
+    shutil.copytree(kampala, folder)
     with serving(folder) as served:
         yield served
 
@@ -77,16 +90,32 @@ def server(tmp_path: Path, data: Path) -> Iterator[Served]:
 @contextmanager
 def serving(folder: Path) -> Iterator[Served]:
     """A workspace, served by a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "geolabel", "serve", "-w", str(folder), "--port", "0"], stdout=subprocess.PIPE, text=True
+    out = folder.with_name(f"{folder.name}.out")
+    os.mkfifo(out)
+    nursery = _nursery()
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
+    nursery.stdin.write(json.dumps({"folder": str(folder), "out": str(out), "environment": dict(os.environ)}) + "\n")
+    nursery.stdin.flush()
+    process = int(nursery.stdout.readline())
+    with out.open(encoding="utf-8") as printed:
+        try:
+            url = next(word for word in printed.readline().split() if word.startswith("http"))
+            yield Served(url, folder)
+        finally:
+            os.kill(process, signal.SIGTERM)
+            printed.read()  # ends when the server does
+    out.unlink()
+
+
+@lru_cache(maxsize=1)
+def _nursery() -> subprocess.Popen[str]:
+    script = Path(__file__).with_name("nursery.py")
+    nursery = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    try:
-        assert process.stdout is not None
-        url = next(word for word in process.stdout.readline().split() if word.startswith("http"))
-        yield Served(url, folder)
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    atexit.register(nursery.communicate)
+    return nursery
 
 
 @pytest.fixture(scope="session")

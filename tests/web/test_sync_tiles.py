@@ -230,6 +230,13 @@ def test_labels_too_small_to_be_seen_one_by_one_are_a_picture_to_be_clicked(
         page.keyboard.up("Alt")
         editor.until(lambda: bool(np.abs(look(editor, 770, 369) - drawn).max() < 2))
         assert not any("/items" in url for url in asked)
+        # What a tile leaves out is in the picture of the same zoom, column and row.
+        pictures = {
+            tuple(map(int, m.groups()))
+            for m in map(re.compile(r"/(\d+)/(\d+)/(\d+)\.png").search, asked)
+            if m and "/pooled/" in m.string
+        }
+        assert pictures == tiles_in(asked)
 
         page.mouse.click(770, 369)
         expect(page.get_by_test_id("inspector")).to_be_visible()

@@ -20,6 +20,9 @@ export class Crowds {
     this.id = `${above}-crowds`;
     this.#url = url.replace(/mvt$/, "png");
     map.addSource(this.id, { type: "raster", tiles: [this.#asked()], tileSize: 512, minzoom: 0, maxzoom: finest });
+    const { source } = this;
+    // Pictures are asked for at the very zoom of the tiles: what those leave out is in these.
+    if (source) source.roundZoom = false;
     map.addLayer(
       {
         id: this.id,

@@ -1,6 +1,5 @@
 /** The map of a session: imagery, labels, tools, and the wires between them. */
 import type { Map as MapLibre } from "maplibre-gl";
-import * as api from "../api";
 import { isDrawing, type Pen, PLANS, type Tool } from "../editor/draft";
 import type { DrawHost } from "../editor/drawMode";
 import type { Box, EditHost } from "../editor/editMode";
@@ -54,10 +53,10 @@ export class MapView {
   /** Resolves when the map can be drawn on. */
   static async open(container: HTMLElement, session: Session, events: Events): Promise<MapView> {
     const map = createMap(container);
-    const ready = new Promise((resolve) => map.once("load", resolve));
-    const tiled = session.total > MANY && (await api.hasLabelTiles(session.project.id).catch(() => false));
-    await ready;
-    return new MapView(map, session, events, tiled);
+    await new Promise((resolve) => map.once("style.load", resolve));
+    // What is not on the Earth has no tiles.
+    const onEarth = session.scenes.some((scene) => scene.bounds);
+    return new MapView(map, session, events, session.total > MANY && onEarth);
   }
 
   private constructor(
