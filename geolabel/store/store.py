@@ -25,6 +25,7 @@ from geolabel.store.queue import Queue
 from geolabel.store.reading import Reading
 from geolabel.store.tilefeed import TileFeed
 from geolabel.store.timeline import Timeline
+from geolabel.store.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -90,8 +91,8 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
         self._closing = database.closing
         self._now = now
         self._closed = False
-        # SQLite lets waiting writers poll, PostgreSQL would hold a connection for each: a lock wakes the next thread here.
-        self._writer = threading.Lock()
+        # SQLite lets waiting writers poll, PostgreSQL would hold a connection for each: here the next thread is woken.
+        self._writer = Turns()
         self._moment = threading.local()
         self._operations = Book(self._connected)
         use_book(self._operations)
@@ -402,7 +403,7 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
     def _write(self) -> Iterator[tuple[Connection, str]]:
         """A connection that alone may write, and the time of the change; commits at the end, rolls back on an error."""
         self._check_open()
-        if not self._writer.acquire(timeout=self._busy_seconds):
+        if not self._writer.acquire(self._busy_seconds):
             busy = f"has been writing for more than {self._busy_seconds:g} s: try again."
             raise StoreFailed(f"The workspace {self.name} {busy}", f"The workspace {busy}")
         try:
