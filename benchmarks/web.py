@@ -109,9 +109,7 @@ def edits(page: Page) -> Iterator[tuple[str, ...]]:
     page.wait_for_selector("[data-testid=inspector]", timeout=30_000)
     begun = time.perf_counter()
     page.keyboard.press("Delete")
-    page.wait_for_function(
-        "document.querySelector('[data-testid=save-state]').innerText.includes('saved')", timeout=60_000
-    )
+    page.wait_for_selector("[data-testid=save-state][data-save=saved]:has-text('All changes saved')", timeout=60_000)
     yield (
         "one label deleted, until it says saved",
         f"{time.perf_counter() - begun:.2f} s",
