@@ -129,18 +129,8 @@ def delete(connection: Connection, project_id: str) -> None:
         connection.execute(sa.delete(projects).where(which))
 
 
-def counts(connection: Connection, project_id: str) -> dict[str, int]:
-    """How many annotations carry each class, in the order of the schema.
-
-    Raises:
-        NotFound: no such project.
-    """
-    layer = find(connection, project_id)
-    carried = _carried(connection, layer)
-    return {c.name: carried.get(c.name, 0) for c in layer.project.classes}
-
-
-def _carried(connection: Connection, layer: Layer) -> dict[str, int]:
+def carried(connection: Connection, layer: Layer) -> dict[str, int]:
+    """How many annotations carry each class that any carries."""
     name = layer.table.c["class"]
     rows = connection.execute(sa.select(name, sa.func.count()).where(*visible(layer)).group_by(name))
     return {name: n for name, n in rows}  # noqa: C416 (rows of two, which dict() has no type for)

@@ -23,7 +23,7 @@ from geolabel.store.opening import open_database
 from geolabel.store.operations import Book
 from geolabel.store.queue import Queue
 from geolabel.store.reading import Reading
-from geolabel.store.tilefeed import TileFeed
+from geolabel.store.tilefeed import TileFeed, state_of
 from geolabel.store.timeline import Timeline
 from geolabel.store.turns import Turns
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from geolabel.batches import LabelsState
     from geolabel.changes import Change, ChangesetKind
     from geolabel.mapping import SchemaMapping
     from geolabel.model import Annotation, AnnotationPatch, NewAnnotation, Project, Scene
@@ -94,6 +95,7 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
         # SQLite lets waiting writers poll, PostgreSQL would hold a connection for each: here the next thread is woken.
         self._writer = Turns()
         self._moment = threading.local()
+        self._counted: dict[str, tuple[LabelsState, dict[str, int]]] = {}
         self._operations = Book(self._connected)
         use_book(self._operations)
 
@@ -215,7 +217,12 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
     def counts(self, project: str) -> dict[str, int]:
         """How many annotations carry each class of the schema, in its order; NotFound."""
         with self._read() as connection:
-            return projects.counts(connection, project)
+            layer = layers.find(connection, project)
+            state = state_of(connection, project)
+            known = self._counted.get(project)
+            if known is None or known[0] != state:  # counting goes through every label
+                known = self._counted[project] = state, projects.carried(connection, layer)
+            return {c.name: known[1].get(c.name, 0) for c in layer.project.classes}
 
     # Annotations: geometries in the project's CRS
 

@@ -60,7 +60,7 @@ class TileFeed(ABC):
     def tile_state(self, project: str) -> LabelsState:
         """What the annotations of a project are now, whoever wrote them; one short query. NotFound."""
         with self._read() as connection:
-            return _state(connection, project)
+            return state_of(connection, project)
 
     def tile_count(self, project: str, *, bbox: Bounds | None, limit: int) -> int:
         """How many annotations `tile_batches` would give, at most `limit`; NotFound."""
@@ -87,7 +87,7 @@ class TileFeed(ABC):
     def tile_changes(self, project: str, since: LabelsState, *, limit: int) -> LabelChanges | None:
         """What happened since a state; None when it did not come out of that state, or when more than `limit` annotations changed."""
         with self._read() as connection:
-            state = _state(connection, project)
+            state = state_of(connection, project)
             if not _follows(connection, state, since):
                 return None
             layer = layers.find(connection, project)
@@ -113,7 +113,8 @@ class TileFeed(ABC):
             return LabelChanges(state, gone, tuple(_batches(connection, layer, come, limit)))
 
 
-def _state(connection: Connection, project: str) -> LabelsState:
+def state_of(connection: Connection, project: str) -> LabelsState:
+    """What the annotations of a project are in a snapshot; NotFound."""
     rows = connection.execute(_STATE, {"project": project}).all()
     if not rows:
         raise NotFound(f"There is no project {project!r} in this workspace.")
