@@ -8,6 +8,7 @@ import shapely
 from geolabel.classes import make_classes
 from geolabel.errors import AlreadyExists, InvalidCRS, InvalidInput, NotFound, UnknownClass
 from geolabel.model import AnnotationPatch, NewAnnotation, Project
+from geolabel.store import open_store
 
 SHAPE = shapely.box(0, 0, 1, 1)
 
@@ -140,3 +141,27 @@ def test_changes_of_two_at_once_are_both_kept(store):
     assert store.project("landuse") == changed
     with pytest.raises(NotFound):
         store.change_project("nope", lambda now: now)
+
+
+def test_counts_are_those_of_now_whoever_wrote(make_store):
+    store = make_store()
+    other = open_store(store.location)
+    assert store.counts("landuse") == {"water": 0, "forest": 0}
+    first, second = other.create("landuse", [NewAnnotation(SHAPE, "water")] * 2)
+    assert store.counts("landuse") == other.counts("landuse") == {"water": 2, "forest": 0}
+    other.update("landuse", first.id, AnnotationPatch(class_name="forest"))
+    assert store.counts("landuse") == {"water": 1, "forest": 1}
+    store.delete("landuse", second.id)
+    assert store.counts("landuse") == other.counts("landuse") == {"water": 0, "forest": 1}
+    other.revert("landuse", other.changes("landuse"))
+    assert store.counts("landuse") == {"water": 1, "forest": 1}
+    with store.one_moment():
+        before = store.counts("landuse")
+        other.create("landuse", [NewAnnotation(SHAPE, "forest")])
+        assert store.counts("landuse") == before
+    assert store.counts("landuse") == other.counts("landuse") == {"water": 1, "forest": 2}
+    # A project of the same name is another one.
+    other.delete_project("landuse")
+    other.create_project(Project("landuse", "", "EPSG:32616", make_classes(["forest"])))
+    assert store.counts("landuse") == {"forest": 0}
+    other.close()
