@@ -56,8 +56,9 @@ def test_a_write_that_waited_too_long_is_told_why(
     api = start(workspace)
     store = api.app.state.store
     monkeypatch.setattr(store, "_busy_seconds", 0.05)
-    with store._writer:
-        body = {"type": "Feature", "geometry": api.square(-84.4759, 33.6389, 1e-4), "properties": {"class": "building"}}
-        refused = api("POST", api.items("atlanta"), 503, json=body).json()
+    body = {"type": "Feature", "geometry": api.square(-84.4759, 33.6389, 1e-4), "properties": {"class": "building"}}
+    assert store._writer.acquire(1)
+    refused = api("POST", api.items("atlanta"), 503, json=body).json()
+    store._writer.release()
     assert refused["detail"] == "The workspace has been writing for more than 0.05 s: try again."
     assert api("POST", api.items("atlanta"), 201, json=body).json()["id"] == 1
