@@ -34,6 +34,8 @@ def assemble(
     block: tuple[int, int],
     window: tuple[int, int, int, int],
     like: tuple[int, np.dtype[Any]],
+    *,
+    planar: bool = False,
 ) -> NDArray[Any]:
     """Pixels of a window, of blocks that are kept or decoded now.
 
@@ -44,13 +46,17 @@ def assemble(
         block: (rows, columns) of a block.
         window: (col, row, width, height) in pixels of the level, inside of it.
         like: how many bands, and their type.
+        planar: whether bands lie one behind the other in memory, in what `decode` gives and in what comes back.
 
     Returns:
         (height, width, bands)
     """
     col, row, width, height = window
     rows, columns = block
-    out = np.empty((height, width, like[0]), dtype=like[1])
+    bands, kind = like
+    out = (
+        np.empty((bands, height, width), kind).transpose(1, 2, 0) if planar else np.empty((height, width, bands), kind)
+    )
     for down in range(row // rows, -(-(row + height) // rows)):
         for right in range(col // columns, -(-(col + width) // columns)):
             pixels = _blocks.get((key, down, right), partial(decode, down, right))

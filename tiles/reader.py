@@ -61,10 +61,11 @@ class Reader(DatasetReader):  # type: ignore[misc]
         def decode(down: int, right: int) -> NDArray[Any]:
             row, col = down * block[0], right * block[1]
             whole = Window(col, row, min(block[1], self.width - col), min(block[0], self.height - row))
-            planes = DatasetReader.read(self, indexes, window=whole, out_dtype=out_dtype)
-            return np.ascontiguousarray(planes.transpose(1, 2, 0))
+            planes: NDArray[Any] = DatasetReader.read(self, indexes, window=whole, out_dtype=out_dtype)
+            return planes.transpose(1, 2, 0)
 
-        pixels = decoded.assemble((self.key, indexes, out_dtype), decode, block, place, (len(indexes), kind))
+        key, like = (self.key, indexes, out_dtype), (len(indexes), kind)
+        pixels = decoded.assemble(key, decode, block, place, like, planar=True)
         return pixels.transpose(2, 0, 1)
 
     def read_picture(self, indexes: tuple[int, ...], window: Any) -> NDArray[np.uint8] | None:
