@@ -14,8 +14,8 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from geolabel.api.context import ContextDep, known_parameters
-from geolabel.api.wire import JSON, Json, bad_parameter
-from geolabel.errors import NotFound
+from geolabel.api.wire import JSON, Json, Refused, bad_parameter
+from geolabel.errors import GeolabelError, NotFound
 from geolabel.geo import crs as crs_
 from geolabel.labeltiles.format import FIELDS, LAYER_NAME
 from geolabel.labeltiles.matrix import check_fits, matrix_set, served
@@ -241,7 +241,7 @@ class ShortWay:
         if found is not None:
             try:
                 answer = await to_thread.run_sync(partial(tile, request=Request(scope), **found.groupdict()))
-            except Exception:  # noqa: BLE001 (it comes up again below, where all errors are answered)
+            except (GeolabelError, Refused):  # it comes up again below, where it is answered
                 answer = None
             if answer is not None:
                 scope["route"] = self._route

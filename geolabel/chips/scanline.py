@@ -160,9 +160,8 @@ def runs(
     for polygon in range(len(rings)):
         _fill_shape(box, 1, moved, ends, first, rings[polygon])
         first = rings[polygon]
-    counts = np.empty(
-        (box.shape[0] + 1) * box.shape[1] + 2, dtype=np.int64
-    )  # a line of one pixel begins and ends in each column
+    # A line of one pixel begins and ends in each column.
+    counts = np.empty((box.shape[0] + 1) * box.shape[1] + 2, dtype=np.int64)
     found, since, now = 0, 0, 0
     for x in range(box.shape[1]):
         for y in range(box.shape[0] + 1):

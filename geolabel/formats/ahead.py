@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -47,6 +47,7 @@ def get_ready(writers: Sequence[str]) -> None:
     Args:
         writers: `module:Class` of those that will be asked for.
     """
-    for writer in writers:
-        resolve_name(writer)
+    with suppress(ImportError, AttributeError):  # whoever asks for the writer is told
+        for writer in writers:
+            resolve_name(writer)
     burn.get_ready()

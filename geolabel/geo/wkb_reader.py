@@ -99,6 +99,24 @@ def _put(
 
 
 @compiled
+def _run(
+    data: NDArray[np.uint8],
+    at: int,
+    end: int,
+    solid: bool,
+    xy: NDArray[np.uint8],
+    z: NDArray[np.float64],
+    vertex: int,
+) -> tuple[int, int]:
+    """Copy vertices that are counted first: where what follows begins, and the number of the next one as `_put` gives it."""
+    if at + 4 > end:
+        return at, -1
+    count = _u32(data, at)
+    at += 4
+    return at + count * (24 if solid else 16), _put(data, (at, count, end), solid, xy, z, vertex)
+
+
+@compiled
 def _read(
     data: NDArray[np.uint8],
     begins: NDArray[np.int64],
@@ -120,7 +138,6 @@ def _read(
         if kind == 0:
             return False
         some_solid |= solid
-        size = 24 if solid else 16
         members = 1
         if kind > 3:
             if at + 4 > end:
@@ -139,19 +156,15 @@ def _read(
                 vertex = _put(data, (at, 1, end), solid, xy, z, vertex)
                 if vertex < 0 or np.isnan(xy[16 * vertex - 16 : 16 * vertex].view(np.float64)[0]):
                     return False
-                at += size
+                at += 24 if solid else 16
                 if member < members - 1:
                     continue  # points are one run
                 ring += 1
                 rings[ring] = vertex
             elif kind in (2, 5):
-                if at + 4 > end:
-                    return False
-                count = _u32(data, at)
-                vertex = _put(data, (at + 4, count, end), solid, xy, z, vertex)
+                at, vertex = _run(data, at, end, solid, xy, z, vertex)
                 if vertex < 0:
                     return False
-                at += 4 + count * size
                 ring += 1
                 rings[ring] = vertex
                 if member < members - 1:
@@ -164,13 +177,9 @@ def _read(
                 if holes < 1:
                     return False
                 for _ in range(holes):
-                    if at + 4 > end:
-                        return False
-                    count = _u32(data, at)
-                    vertex = _put(data, (at + 4, count, end), solid, xy, z, vertex)
+                    at, vertex = _run(data, at, end, solid, xy, z, vertex)
                     if vertex < 0:
                         return False
-                    at += 4 + count * size
                     ring += 1
                     rings[ring] = vertex
             part += 1

@@ -74,12 +74,13 @@ def told_when_full(place: str | Path, what: str, advice: str) -> Iterator[None]:
         if error.errno not in FULL:
             raise
         if error.errno == errno.EFBIG:
-            why = where = "a file would have grown beyond the size that is allowed here (File too large; see ulimit -f)"
+            where = "a file would have grown beyond the size that is allowed here (File too large; see ulimit -f)"
+            why = f"{where}."
         else:
             room = "" if free is None else f": it needs more than the {megabytes(free)} that were free when it began"
-            why, where = f"the disk is full{room}", f"the disk of {place} is full{room}"
+            where, why = f"the disk of {place} is full{room}", f"the disk is full{room}: make room and try again."
         raise StorageFull(
             f"{what} was stopped, because {where}. {advice}",
-            f"{what} was stopped, because {why}: make room and try again.",
+            f"{what} was stopped, because {why}",
             free=free_bytes(place),
         ) from error

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -104,8 +105,17 @@ def serving(folder: Path) -> Iterator[Served]:
             yield Served(url, folder)
         finally:
             os.kill(process, signal.SIGTERM)
-            printed.read()  # ends when the server does
+            _wait_for_end(printed.fileno(), 20)
     out.unlink()
+
+
+def _wait_for_end(pipe: int, seconds: float) -> None:
+    """Read to the end of what a server prints, which is when it ends; TimeoutError when it does not."""
+    until = time.monotonic() + seconds
+    while select.select([pipe], [], [], max(0, until - time.monotonic()))[0]:
+        if not os.read(pipe, 65536):
+            return
+    raise TimeoutError(f"The server goes on {seconds:g} s after it was told to end.")
 
 
 @lru_cache(maxsize=1)

@@ -213,6 +213,17 @@ export async function cancelJob(id: number): Promise<void> {
 
 export const jobResultUrl = (id: number): string => `/api/jobs/${id}/result`;
 
+/** Has the project label tiles? Those that are not on the Earth have none. */
+export async function hasLabelTiles(project: string): Promise<boolean> {
+  try {
+    await get(`/api/collections/${segment(project)}/tiles/WebMercatorQuad/tilejson.json`);
+    return true;
+  } catch (error) {
+    if (error instanceof Refused && !error.temporary) return false;
+    throw error;
+  }
+}
+
 /** The labels of one project. */
 export class Items {
   readonly #root: string;

@@ -1,5 +1,6 @@
 /** The map of a session: imagery, labels, tools, and the wires between them. */
 import type { Map as MapLibre } from "maplibre-gl";
+import * as api from "../api";
 import { isDrawing, type Pen, PLANS, type Tool } from "../editor/draft";
 import type { DrawHost } from "../editor/drawMode";
 import type { Box, EditHost } from "../editor/editMode";
@@ -54,9 +55,7 @@ export class MapView {
   static async open(container: HTMLElement, session: Session, events: Events): Promise<MapView> {
     const map = createMap(container);
     await new Promise((resolve) => map.once("style.load", resolve));
-    // What is not on the Earth has no tiles.
-    const onEarth = session.scenes.some((scene) => scene.bounds);
-    return new MapView(map, session, events, session.total > MANY && onEarth);
+    return new MapView(map, session, events, session.total > MANY && (await hasTiles(session)));
   }
 
   private constructor(
@@ -336,4 +335,10 @@ export class MapView {
     this.#conflict.remove();
     this.map.remove();
   }
+}
+
+/** What is not on the Earth has no tiles. Scenes tell at once; without any, the server does. */
+async function hasTiles({ project, scenes }: Session): Promise<boolean> {
+  if (scenes.length > 0) return scenes.some((scene) => scene.bounds);
+  return await api.hasLabelTiles(project.id).catch(() => false);
 }
