@@ -12,7 +12,6 @@ from geolabel.api.context import Context, ContextDep, known_parameters
 from geolabel.api.items import ContentCrs, view_of
 from geolabel.api.negotiate import of_content, refuse_old_crs_member
 from geolabel.api.once import IdempotencyKey, read_once, replayed
-from geolabel.api.races import ATTEMPTS, step_aside
 from geolabel.api.welding import MAX_WELDED, welded
 from geolabel.api.wire import BodyDep, Json, Refused, bad_member
 from geolabel.errors import InvalidInput, NotFound, Problem, VersionConflict
@@ -134,25 +133,26 @@ class _Asked:
         """Apply the edits to what is there and write them.
 
         Each is applied to the very version that it replaces. When another write comes between and the client named no
-        version, the step is repeated: the last write wins.
+        version, the step is repeated while nobody else writes: the last write wins.
         """
         named = {
             f"/{n}/{i}" for n in ("update", "delete") for i, item in enumerate(getattr(self, n)) if "version" in item
         }
-        for attempt in range(ATTEMPTS):
-            ids = [int(item["id"]) for item in (*self.update, *self.delete)]
-            current = self._context.store.annotations(self._view.project.id, ids)
+        ids = [int(item["id"]) for item in (*self.update, *self.delete)]
+
+        def attempt() -> BatchResult:
+            return store(self._edits(self._context.store.annotations(self._view.project.id, ids)))
+
+        try:
             try:
-                return store(self._edits(current))
+                return attempt()
             except VersionConflict as error:
-                raced = all(p.pointer not in named and self._id(p.pointer) in current for p in error.problems)
-                if not raced:
-                    raise self._conflict(error) from error
-                if attempt == ATTEMPTS - 1:
-                    message = "The labels of the batch are being changed by many at once; try again."
-                    raise Refused(503, message, headers={"Retry-After": "1"}) from error
-                step_aside(attempt + 1)
-        raise AssertionError
+                if any(p.pointer in named for p in error.problems):
+                    raise
+            with self._context.store.alone():
+                return attempt()
+        except VersionConflict as error:
+            raise self._conflict(error) from error
 
     def _edits(self, current: dict[int, Annotation]) -> Batch:
         problems: list[Problem] = []

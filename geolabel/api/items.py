@@ -16,7 +16,6 @@ from geolabel.api.filters import Asked, Filter, read_search
 from geolabel.api.negotiate import media_type, of_content, refuse_old_crs_member, requested, storage_crs
 from geolabel.api.once import IdempotencyKey, read_once, replayed
 from geolabel.api.past import At, link_to, moment_of
-from geolabel.api.races import ATTEMPTS, step_aside
 from geolabel.api.wire import GEOJSON, Body, BodyDep, GeoJson, Json, Refused
 from geolabel.errors import NotFound, VersionConflict
 
@@ -316,32 +315,28 @@ def _change(
     """Read the current version, apply the body to it, write that as the next one.
 
     The body is applied to the very version that it replaces: untouched vertices and members are taken from there. When
-    another write comes between and the client named no version, the step is repeated: the last write wins.
+    another write comes between and the client named no version, the step is repeated while nobody else writes: the last
+    write wins.
     """
     project = view.project.id
 
     def past() -> list[Annotation]:
         return [change.annotation for change in context.store.history(project, id_)]
 
-    attempts = 1 if condition is not None else ATTEMPTS
-    while True:
-        attempts -= 1
+    def attempt() -> Annotation:
         current = _current(context, project, id_, bring_back=bring_back, condition=condition)
         if condition is not None:
             _expected(view, current, condition)
-        new = read(current, past)
-        try:
-            made = context.store.replace(project, id_, new, expected=current.version)
-        except VersionConflict as error:
-            if attempts:
-                step_aside(ATTEMPTS - attempts)
-                continue
-            if condition is None:
-                raise Refused(
-                    503, f"Label {id_} is being changed by many at once; try again.", headers={"Retry-After": "1"}
-                ) from error
+        return context.store.replace(project, id_, read(current, past), expected=current.version)
+
+    try:
+        made = attempt()
+    except VersionConflict as error:
+        if condition is not None:
             raise _conflict(context, view, id_, error) from error
-        return _answer(context, view, made, 200, {})
+        with context.store.alone():
+            made = attempt()
+    return _answer(context, view, made, 200, {})
 
 
 def _current(context: Context, project: str, id_: int, *, bring_back: bool, condition: Condition | None) -> Annotation:

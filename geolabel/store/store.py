@@ -383,6 +383,19 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
             finally:
                 self._moment.connection = None
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else writes while this thread is in the block: what it changes there is what it has read there.
+
+        All that it writes in it is written at its end, or nothing. Others wait meanwhile: keep it short.
+        """
+        with self._write() as written:
+            self._moment.connection, self._moment.written = written[0], written
+            try:
+                yield
+            finally:
+                self._moment.connection = self._moment.written = None
+
     def _shared(self) -> Connection | None:
         """The connection of the moment that this thread is in."""
         found: Connection | None = getattr(self._moment, "connection", None)
@@ -410,6 +423,11 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
     def _write(self) -> Iterator[tuple[Connection, str]]:
         """A connection that alone may write, and the time of the change; commits at the end, rolls back on an error."""
         self._check_open()
+        mine: tuple[Connection, str] | None = getattr(self._moment, "written", None)
+        if mine is not None:
+            with said_in_sentences(self.name):
+                yield mine
+            return
         if not self._writer.acquire(self._busy_seconds):
             busy = f"has been writing for more than {self._busy_seconds:g} s: try again."
             raise StoreFailed(f"The workspace {self.name} {busy}", f"The workspace {busy}")

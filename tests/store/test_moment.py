@@ -56,3 +56,43 @@ def test_a_moment_ends_also_by_an_error(landuse: Store) -> None:
         landuse.project("nothing")
     landuse.create("landuse", [NewAnnotation(Point(5, 5), "water")])
     assert landuse.count("landuse") == 2
+
+
+def test_who_is_alone_writes_over_what_it_has_read(landuse: Store) -> None:
+    """Twelve at once add one to the same number, over and over; none is lost and none has to try again."""
+
+    def add() -> None:
+        for _ in range(10):
+            with landuse.alone():
+                current = landuse.annotation("landuse", 1)
+                new = NewAnnotation(current.geometry, "water", note=str(int(current.note or 0) + 1))
+                landuse.replace("landuse", 1, new, expected=current.version)
+                assert landuse.annotation("landuse", 1).note == new.note
+
+    threads = [threading.Thread(target=add) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    last = landuse.annotation("landuse", 1)
+    assert (last.version, last.note) == (121, "120")
+    assert landuse.changes() == 121
+
+
+def test_what_is_written_alone_is_seen_by_nobody_before_its_end(landuse: Store) -> None:
+    counted: list[int] = []
+    with landuse.alone():
+        landuse.create("landuse", [NewAnnotation(Point(5, 5), "water")])
+        elsewhere(lambda: counted.append(landuse.count("landuse")))
+        assert landuse.count("landuse") == 2
+    assert counted == [1]
+    assert landuse.count("landuse") == 2
+
+
+def test_of_what_is_written_alone_nothing_stays_after_an_error(landuse: Store) -> None:
+    with pytest.raises(NotFound), landuse.alone():
+        landuse.create("landuse", [NewAnnotation(Point(5, 5), "water")])
+        landuse.delete("landuse", 7)
+    assert (landuse.count("landuse"), landuse.changes()) == (1, 1)
+    landuse.create("landuse", [NewAnnotation(Point(5, 5), "water")])
+    assert landuse.count("landuse") == 2
