@@ -90,9 +90,13 @@ def test_what_is_written_alone_is_seen_by_nobody_before_its_end(landuse: Store) 
 
 
 def test_of_what_is_written_alone_nothing_stays_after_an_error(landuse: Store) -> None:
-    with pytest.raises(NotFound), landuse.alone():
-        landuse.create("landuse", [NewAnnotation(Point(5, 5), "water")])
-        landuse.delete("landuse", 7)
+    def fail() -> None:
+        with landuse.alone():
+            landuse.create("landuse", [NewAnnotation(Point(5, 5), "water")])
+            landuse.delete("landuse", 7)
+
+    with pytest.raises(NotFound, match="no annotation 7"):
+        fail()
     assert (landuse.count("landuse"), landuse.changes()) == (1, 1)
     landuse.create("landuse", [NewAnnotation(Point(5, 5), "water")])
     assert landuse.count("landuse") == 2
