@@ -15,7 +15,7 @@ import shapely
 from geolabel.chips.build import ChipBuilder
 from geolabel.chips.proof import continuous
 from geolabel.errors import InvalidSpec, NotFound
-from geolabel.formats.contact_sheet import choose, draw_cell
+from geolabel.formats.contact_sheet import choose, draw_cell, png
 from geolabel.formats.report import make_report, split_color
 from geolabel.geo import crs as crs_
 from geolabel.model import CRS84
@@ -99,7 +99,7 @@ def picture(store: Store, project: str, spec: ChipSpec, chip: str, *, snapshot: 
     number = int(found[0])
     colors = {c.id: c.color for c in plan.project.classes}
     with ChipBuilder(plan.project, spec) as builder:
-        return draw_cell(builder.build(plan.chips[number], number + 1, {}), colors)
+        return png(draw_cell(builder.build(plan.chips[number], number + 1, {}), colors))
 
 
 def _planned(store: Store, project: str, spec: ChipSpec, snapshot: str | None) -> Planned:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from geolabel.chips.burn import burn, mask_type
+from geolabel.chips.burn import Flat, burn, mask_type
 from geolabel.chips.onto import open_frame
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from geolabel.chips.planned import PlannedChip
     from geolabel.chips.spec import ChipSpec
     from geolabel.chips.stored import Stored
+    from geolabel.chips.together import Together
     from geolabel.geo.pixels import Window
     from geolabel.model import Grid, Project
 
@@ -137,7 +138,15 @@ class Chip:
     def _burn(self, values: NDArray[np.int64], dtype: type[Any], background: int) -> NDArray[Any]:
         drawn = self._drawn
         touched = drawn.ids > 0 if self._all_touched else None
-        return burn(drawn.geometries, values, self._pixels, dtype=dtype, background=background, touched=touched)
+        return burn(
+            drawn.geometries,
+            values,
+            self._pixels,
+            dtype=dtype,
+            background=background,
+            touched=touched,
+            flat=lambda: drawn.together.known(_flat).some(drawn.part),
+        )
 
     @property
     def coverage(self) -> Literal["seen", "partial", "unseen"]:
@@ -262,6 +271,10 @@ def _covered(planned: PlannedChip, *, all_touched: bool) -> NDArray[np.bool_]:
     there = drawn.ids > 0
     touched = there if all_touched else None
     return burn(drawn.geometries, there.astype(np.int64), window, dtype=np.uint8, touched=touched) > 0
+
+
+def _flat(shapes: Together) -> Flat:
+    return Flat.of(shapes.geometries)
 
 
 def _key(frame: Frame) -> tuple[object, ...]:

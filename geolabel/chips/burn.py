@@ -6,8 +6,9 @@ GDAL itself does a few masks, compiled loops do many (`scanline`); no pixel diff
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import rasterio.features
@@ -15,7 +16,7 @@ import shapely
 from affine import Affine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -44,6 +45,7 @@ def burn(
     dtype: type[Value],
     background: int = 0,
     touched: NDArray[np.bool_] | None = None,
+    flat: Callable[[], Flat] | None = None,
 ) -> NDArray[Value]:
     """Burn shapes into a window, later ones over earlier ones.
 
@@ -58,6 +60,7 @@ def burn(
         dtype: of the mask.
         background: where nothing is burnt.
         touched: (n,) shapes that own every pixel that they touch; None for none.
+        flat: gives the rings of the shapes, which are all areas, where they are at hand.
 
     Returns:
         (height, width).
@@ -83,8 +86,9 @@ def burn(
         return mask
     from geolabel.chips.scanline import fill_shapes  # noqa: PLC0415 (numba is heavy)
 
-    parts, owner = shapely.get_parts(geometries, return_index=True)
-    fill_shapes(mask, values[owner], *flat_rings(parts, col, row))
+    rings = Flat.of(geometries) if flat is None else flat()
+    counts = np.diff(rings.polygons, prepend=0)
+    fill_shapes(mask, np.repeat(values, counts), rings.xy - (col, row), rings.ends, rings.rings)
     return mask
 
 
@@ -98,9 +102,8 @@ def encode_many(polygons: NDArray[np.object_], width: int, height: int) -> list[
     """
     from geolabel.chips.scanline import run_texts  # noqa: PLC0415 (numba is heavy)
 
-    parts, owner = shapely.get_parts(polygons, return_index=True)
-    last = np.searchsorted(owner, np.arange(len(polygons)), side="right").astype(np.int64)
-    characters, ends = run_texts(*flat_rings(parts, 0, 0), last, height, width)
+    flat = Flat.of(polygons)
+    characters, ends = run_texts(flat.xy, flat.ends, flat.rings, flat.polygons, height, width)
     text = characters.tobytes().decode("ascii")
     starts = [0, *ends.tolist()]
     return [text[start:end] for start, end in pairwise(starts)]
@@ -112,9 +115,9 @@ def burn_one(geometry: BaseGeometry, width: int, height: int) -> NDArray[np.uint
     return burn(shapes, np.ones(1, dtype=np.int64), (0, 0, width, height), dtype=np.uint8)
 
 
-def is_worth_compiling() -> bool:
-    """Whether this process has so much to burn that it pays to load the compiled loops."""
-    return _used.count > _FEW
+def is_worth_compiling(more: int = 0) -> bool:
+    """Whether this process has so much to burn, and so many `more`, that it pays to load the compiled loops."""
+    return _used.count + more > _FEW
 
 
 def get_ready() -> None:
@@ -125,14 +128,47 @@ def get_ready() -> None:
     encode_many(np.array([dot, None], dtype=object)[:1], 1, 1)
 
 
-def flat_rings(
-    polygons: NDArray[np.object_], col: int, row: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Vertices of all rings, counted from a pixel; where each ring ends in them, and the rings of each polygon in these."""
-    rings, owner = shapely.get_rings(polygons, return_index=True)
-    ends = np.cumsum(shapely.get_num_coordinates(rings), dtype=np.int64)
-    last = np.searchsorted(owner, np.arange(len(polygons)), side="right").astype(np.int64)
-    return shapely.get_coordinates(rings) - (col, row), ends, last
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Areas as flat arrays, which compiled loops take.
+
+    Attributes:
+        xy: (v, 2) vertices of all rings.
+        ends: int64 (r,) where in `xy` each ring ends.
+        rings: int64 (p,) where in `ends` the rings of each polygon end.
+        polygons: int64 (n,) where in `rings` the polygons of each shape end.
+    """
+
+    xy: NDArray[np.float64]
+    ends: NDArray[np.int64]
+    rings: NDArray[np.int64]
+    polygons: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, shapes: NDArray[np.object_]) -> Self:
+        """The rings of (n,) polygons and multipolygons; of anything else there are none."""
+        parts, part_of = shapely.get_parts(shapes, return_index=True)
+        rings, ring_of = shapely.get_rings(parts, return_index=True)
+        ends = np.cumsum(shapely.get_num_coordinates(rings), dtype=np.int64)
+        return cls(shapely.get_coordinates(rings), ends, _last(ring_of, len(parts)), _last(part_of, len(shapes)))
+
+    def some(self, part: slice) -> Flat:
+        """Those of some of the shapes, one after the other."""
+        polygons, first = _cut_off(self.polygons, part)
+        rings, ring = _cut_off(self.rings, first)
+        ends, vertices = _cut_off(self.ends, ring)
+        return Flat(self.xy[vertices], ends, rings, polygons)
+
+
+def _last(owner: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    return np.cumsum(np.bincount(owner, minlength=count), dtype=np.int64)
+
+
+def _cut_off(ends: NDArray[np.int64], part: slice) -> tuple[NDArray[np.int64], slice]:
+    """Some ends, counted from the first of theirs, and what lies between."""
+    start = int(ends[part.start - 1]) if part.start else 0
+    stop = int(ends[part.stop - 1]) if part.stop > part.start else start
+    return ends[part] - start, slice(start, stop)
 
 
 class _Used(threading.local):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import shapely
@@ -18,13 +18,16 @@ from geolabel.chips.widen import widen
 from geolabel.model import Coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from geolabel.batches import LabelBatch
+    from geolabel.chips.together import Together
     from geolabel.model import Project
+
+    Values = TypeVar("Values", NDArray[Any], list[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +152,27 @@ class ChipLabels:
         class_ids: int64 (n,).
         geometries: (n,) in continuous pixels of the chip, cut to it; a shape cut into parts is one Multi shape.
         truncated: bool (n,) the chip's edge cut something off.
+        together: the shapes of all chips that are built at once, and
+        part: which of them are these.
     """
 
     ids: NDArray[np.int64]
     class_ids: NDArray[np.int64]
     geometries: NDArray[np.object_]
     truncated: NDArray[np.bool_]
+    together: Together
+    part: slice
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def each(self, function: Callable[[Together], Values]) -> Values:
+        """What a function gives for each annotation, (n,); it is called once for all chips that are built together.
+
+        Args:
+            function: gives an array or a list, in the order of the shapes that it is given.
+        """
+        return self.together.known(function)[self.part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +183,12 @@ class Drawn:
         geometries: (n,) in pixels of the CHIP, not cut to it: seen ground, annotations, ignored ground.
         class_ids: int64 (n,); 0 for seen ground, the mask's "ignore" for ignored ground.
         ids: int64 (n,) of the annotations; 0 for ground, which is none.
+        together: the shapes of all chips that are built at once, and
+        part: which of them are these.
     """
 
     geometries: NDArray[np.object_]
     class_ids: NDArray[np.int64]
     ids: NDArray[np.int64]
+    together: Together
+    part: slice

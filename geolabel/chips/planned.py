@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +13,20 @@ import shapely
 from geolabel.chips.assign import into_chips, on_chips
 from geolabel.chips.frame import chip_grid
 from geolabel.chips.labels import ChipLabels, Drawn
+from geolabel.chips.together import Together
 from geolabel.geo.pixels import MapGeometry, map_to_pixel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from geolabel.chips.frame import Frame
     from geolabel.geo.pixels import Window
     from geolabel.model import Grid, Scene
+
+_AT_ONCE = 20_000
+"""About so many annotations are shapes at one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +91,93 @@ class PlannedChip:
         """The chip's own pixel grid."""
         return chip_grid(self.frame.grid, self.window, self.turn)
 
-    @cached_property
+    @property
     def labels(self) -> ChipLabels:
         """Its annotations, in its own pixels, cut to it."""
-        near, kept = self.near, self.near.kept
-        boxes, turns = self._places(int(kept.sum()))
-        pieces, truncated = on_chips(self._on_frame[kept], boxes, turns)
-        return ChipLabels(near.ids[kept], near.class_ids[kept], pieces, truncated)
+        return self._found.labels
 
-    @cached_property
+    @property
     def drawn(self) -> Drawn:
         """What its mask is burnt from, in its own pixels: seen ground, annotations by priority and id, ignored ground."""
-        near = self.near
-        order = np.lexsort((near.ids, near.priorities))
-        seen, ignored = (np.zeros(len(ground), dtype=np.int64) for ground in (self.seen, self.ignored))
-        shapes = np.concatenate((self.seen, self._on_frame[order], self.ignored))
-        return Drawn(
-            into_chips(shapes, *self._places(len(shapes))),
-            np.concatenate((seen, near.class_ids[order], ignored + self.ignore)),
-            np.concatenate((seen, near.ids[order], ignored)),
-        )
+        return self._found.drawn
 
     @cached_property
-    def _on_frame(self) -> NDArray[np.object_]:
-        """The annotations near it, whole, in pixels of the frame's grid."""
-        grid = self.frame.grid
-        shapes = np.asarray(shapely.from_wkb(self.near.wkb), dtype=object)
-        return map_to_pixel(MapGeometry(shapes, grid.crs), grid).geometries
+    def _found(self) -> _Placed:
+        return _place([self])[0]
 
-    def _places(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        return np.tile(np.array(self.window, dtype=np.int64), (count, 1)), np.full(count, self.turn)
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """What is on a chip."""
+
+    labels: ChipLabels
+    drawn: Drawn
+
+
+def placed(chips: Sequence[PlannedChip]) -> Iterator[PlannedChip]:
+    """The same chips; what is on them is brought into their pixels and cut for many of them at once."""
+    numbers = np.cumsum([len(chip.near.ids) for chip in chips]) // _AT_ONCE
+    for number in np.unique(numbers).tolist():
+        run = [chip for chip, own in zip(chips, numbers.tolist(), strict=True) if own == number]
+        for chip, found in zip(run, _place(run), strict=True):
+            one = replace(chip)  # what is on it goes when the chip has been built
+            one.__dict__["_found"] = found
+            yield one
+
+
+def _place(chips: Sequence[PlannedChip]) -> list[_Placed]:
+    near = [chip.near for chip in chips]
+    shapes = _on_frames(chips)
+    kept = np.concatenate([one.kept for one in near])
+    pieces, truncated = on_chips(shapes[kept], *_places(chips, [int(one.kept.sum()) for one in near]))
+    ends = np.cumsum([0, *(len(one.ids) for one in near)]).tolist()
+    drawn: list[NDArray[np.object_]] = []
+    orders = [np.lexsort((one.ids, one.priorities)) for one in near]
+    for chip, order, start, end in zip(chips, orders, ends[:-1], ends[1:], strict=True):
+        drawn += [chip.seen, shapes[start:end][order], chip.ignored]
+    counts = [len(one.ids) + len(chip.seen) + len(chip.ignored) for one, chip in zip(near, chips, strict=True)]
+    moved = into_chips(np.concatenate(drawn), *_places(chips, counts))
+    grids = tuple(chip.grid for chip in chips)
+    objects, objects_of = _together(pieces, [int(one.kept.sum()) for one in near], grids)
+    burnt, burnt_of = _together(moved, counts, grids)
+    return [
+        _Placed(
+            ChipLabels(one.ids[one.kept], one.class_ids[one.kept], pieces[own], truncated[own], objects, own),
+            _drawn(chip, order, burnt, painted),
+        )
+        for chip, one, order, own, painted in zip(chips, near, orders, objects_of, burnt_of, strict=True)
+    ]
+
+
+def _drawn(chip: PlannedChip, order: NDArray[np.int64], shapes: Together, part: slice) -> Drawn:
+    near = chip.near
+    seen, ignored = (np.zeros(len(ground), dtype=np.int64) for ground in (chip.seen, chip.ignored))
+    class_ids = np.concatenate((seen, near.class_ids[order], ignored + chip.ignore))
+    ids = np.concatenate((seen, near.ids[order], ignored))
+    return Drawn(shapes.geometries[part], class_ids, ids, shapes, part)
+
+
+def _together(
+    shapes: NDArray[np.object_], counts: Sequence[int], grids: tuple[Grid, ...]
+) -> tuple[Together, list[slice]]:
+    """Shapes of chips, so many on each, and where those of each chip are among them."""
+    ends = np.cumsum([0, *counts]).tolist()
+    chip = np.repeat(np.arange(len(counts)), counts)
+    return Together(shapes, chip, grids), [slice(start, end) for start, end in pairwise(ends)]
+
+
+def _on_frames(chips: Sequence[PlannedChip]) -> NDArray[np.object_]:
+    """The annotations near chips, whole, in pixels of their frames' grids."""
+    shapes = np.asarray(shapely.from_wkb(np.concatenate([chip.near.wkb for chip in chips])), dtype=object)
+    found, start = [], 0
+    for grid, run in groupby(chips, lambda chip: chip.frame.grid):
+        end = start + sum(len(chip.near.wkb) for chip in run)
+        found.append(map_to_pixel(MapGeometry(shapes[start:end], grid.crs), grid).geometries)
+        start = end
+    return np.concatenate(found)
+
+
+def _places(chips: Sequence[PlannedChip], counts: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Window and turn of the chip of each shape, so many on each chip."""
+    windows = np.array([chip.window for chip in chips], dtype=np.int64)
+    return np.repeat(windows, counts, axis=0), np.repeat([chip.turn for chip in chips], counts)

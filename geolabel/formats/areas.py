@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
+
+from geolabel.chips.together import dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,13 +20,13 @@ _KINDS = ("point", "line")
 
 def areas_of(chip: Chip) -> NDArray[np.int64]:
     """Positions in `chip.labels` of those that are areas."""
-    return np.flatnonzero(shapely.get_dimensions(chip.labels.geometries) == 2)
+    return np.flatnonzero(chip.labels.each(dimensions) == 2)
 
 
 def left_out(chip: Chip) -> dict[str, int]:
     """How many points and lines are on a chip, for the counts of a format that has no place for them."""
-    dimensions = shapely.get_dimensions(chip.labels.geometries)
-    return {kind: int((dimensions == dimension).sum()) for dimension, kind in enumerate(_KINDS)}
+    found = chip.labels.each(dimensions).tolist()
+    return {kind: found.count(dimension) for dimension, kind in enumerate(_KINDS)}
 
 
 def areas_only(name: str, counts: Mapping[str, int]) -> tuple[str, ...]:

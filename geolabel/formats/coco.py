@@ -10,13 +10,13 @@ import orjson
 import shapely
 
 from geolabel.chips.burn import burn_one, encode_many, is_worth_compiling
+from geolabel.chips.together import areas, bounds
 from geolabel.formats import rle
 from geolabel.formats.areas import areas_of, areas_only, left_out
 from geolabel.formats.base import ChipWriter, Piece
 from geolabel.formats.keyhole import keyhole
 from geolabel.geo import crs as crs_
 from geolabel.geo.measure import Rings
-from geolabel.geo.pixels import PixelGeometry, pixel_to_map, pixels_to_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from geolabel.chips.build import Chip
     from geolabel.chips.planned import PlannedChip
+    from geolabel.chips.together import Together
     from geolabel.classes import LabelClass
     from geolabel.formats.base import Context
     from geolabel.formats.files import Files
-    from geolabel.model import Grid
 
 _COMMA = ord(",")
 
@@ -50,8 +50,6 @@ class CocoWriter(ChipWriter):
         """The polygons on a chip; lines and points have no area and are counted."""
         labels = chip.labels
         chosen = areas_of(chip)
-        shapes = labels.geometries[chosen]
-        bounds = shapely.bounds(shapes).reshape(-1, 4)
         annotations = [
             {
                 "image_id": chip.number,
@@ -66,10 +64,10 @@ class CocoWriter(ChipWriter):
             for annotation, class_id, (x0, y0, x1, y1), area, segmentation, area_m2, truncated, said in zip(
                 labels.ids[chosen].tolist(),
                 labels.class_ids[chosen].tolist(),
-                bounds.tolist(),
-                shapely.area(shapes).tolist(),
-                self._segmentations(shapes, chip.grid),
-                _ground_areas(shapes, chip.grid),
+                labels.each(bounds)[chosen].tolist(),
+                labels.each(areas)[chosen].tolist(),
+                labels.each(self._segmentations)[chosen].tolist(),
+                labels.each(ground_areas)[chosen].tolist(),
                 labels.truncated[chosen].tolist(),
                 self._attributes(chip, chosen),
                 strict=True,
@@ -95,28 +93,30 @@ class CocoWriter(ChipWriter):
         said = [{name: v for name, v in zip(names, row, strict=True) if v is not None} for row in rows]
         return [{"attributes": one} if one else {} for one in said] if names else [{}] * len(chosen)
 
-    def _segmentations(self, shapes: NDArray[np.object_], grid: Grid) -> list[orjson.Fragment]:
-        """Outlines `[[x, y, x, y...]...]` without their closing vertex; what has holes as the spec says. Each as JSON."""
-        parts, owner = shapely.get_parts(shapes, return_index=True)
+    def _segmentations(self, shapes: Together) -> NDArray[np.object_]:
+        """(n,) JSON of areas: outlines `[[x, y, x, y...]...]` without their closing vertex; what has holes as the spec says."""
+        every, owner = shapely.get_parts(shapes.geometries, return_index=True)
+        parts, owner = every[shapely.get_type_id(every) == 3], owner[shapely.get_type_id(every) == 3]
         outlines = shapely.get_exterior_ring(parts)
         rings = _texts_of(shapely.get_coordinates(outlines), shapely.get_num_coordinates(outlines))
-        found: list[bytes] = [b""] * len(shapes)
+        found: list[bytes] = [b""] * len(shapes.geometries)
         for index, ring in zip(owner.tolist(), rings, strict=True):
             found[index] += b",[" + ring + b"]" if found[index] else b"[" + ring + b"]"
-        segmentations = [orjson.Fragment(b"[" + text + b"]") for text in found]
+        segmentations = np.array([*(orjson.Fragment(b"[" + text + b"]") for text in found), None], dtype=object)[:-1]
         holed = np.unique(owner[shapely.get_num_interior_rings(parts) > 0])
-        if len(holed):
-            for index, said in zip(holed.tolist(), self._holed(shapes[holed], grid), strict=True):
+        sizes = np.array([(grid.height, grid.width) for grid in shapes.grids])[shapes.chip[holed]]
+        for height, width in {(high, wide) for high, wide in sizes.tolist()}:
+            own = holed[(sizes == (height, width)).all(axis=1)]
+            for index, said in zip(own.tolist(), self._holed(shapes.geometries[own], height, width), strict=True):
                 segmentations[index] = orjson.Fragment(orjson.dumps(said))
         return segmentations
 
-    def _holed(self, shapes: NDArray[np.object_], grid: Grid) -> list[Any]:
+    def _holed(self, shapes: NDArray[np.object_], height: int, width: int) -> list[Any]:
         if self.context.spec.coco_holes != "rle":
             return [_cut_open(shape) for shape in shapes]
-        if is_worth_compiling():
-            texts = encode_many(shapes, grid.width, grid.height)
-            return [{"size": [grid.height, grid.width], "counts": text} for text in texts]
-        return [rle.to_json(burn_one(shape, grid.width, grid.height)) for shape in shapes]
+        if is_worth_compiling(len(shapes)):
+            return [{"size": [height, width], "counts": text} for text in encode_many(shapes, width, height)]
+        return [rle.to_json(burn_one(shape, width, height)) for shape in shapes]
 
 
 def _texts_of(xy: NDArray[np.float64], sizes: NDArray[np.int32]) -> list[bytes]:
@@ -217,13 +217,27 @@ def image_record(chip: Chip, path: str) -> dict[str, Any]:
     }
 
 
-def _ground_areas(geometries: NDArray[np.object_], grid: Grid) -> list[float | None]:
-    """Area on the ground in m2 of what lies on the chip; None where there is no ground to measure."""
-    if grid.crs is None or not len(geometries):
-        return [None] * len(geometries)
-    rings = Rings.of(geometries)
-    on_ground = replace(rings, xy=pixels_to_map(rings.xy, grid))
-    areas = crs_.ground_area_of(
-        on_ground, lambda rows: pixel_to_map(PixelGeometry(geometries[rows], grid)).geometries, grid.crs
-    )
-    return [float(area) for area in areas]
+def ground_areas(shapes: Together) -> NDArray[np.object_]:
+    """(n,) area on the ground in m2 of what lies on the chips; None where there is no ground to measure."""
+    found = np.full(len(shapes.geometries), None, dtype=object)
+    crs_of = np.array([*(grid.crs for grid in shapes.grids), None], dtype=object)[shapes.chip]
+    for crs in {grid.crs for grid in shapes.grids if grid.crs is not None}:
+        rows = np.flatnonzero(crs_of == crs)
+        rings = Rings.of(shapes.geometries[rows])
+        on_ground = replace(rings, xy=_on_map(rings.xy, shapes, np.repeat(shapes.chip[rows][rings.owner], rings.sizes)))
+
+        def large(some: NDArray[np.int64], rows: NDArray[np.int64] = rows) -> NDArray[np.object_]:
+            geometries = shapes.geometries[rows[some]]
+            xy, of = shapely.get_coordinates(geometries, return_index=True)
+            moved = _on_map(xy, shapes, shapes.chip[rows[some]][of])
+            return np.asarray(shapely.set_coordinates(geometries.copy(), moved))
+
+        found[rows] = crs_.ground_area_of(on_ground, large, crs).tolist()
+    return found
+
+
+def _on_map(xy: NDArray[np.float64], shapes: Together, chip: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Coordinates (v, 2) in pixels of their chips, in the CRS of these."""
+    a, b, c, d, e, f = np.array([grid.transform for grid in shapes.grids]).T[:, chip]
+    x, y = xy.T
+    return np.column_stack((a * x + b * y + c, d * x + e * y + f))

@@ -16,7 +16,7 @@ from geolabel.batches import LabelBatch
 from geolabel.chips.engine import choose_engine
 from geolabel.errors import NotFound
 from geolabel.formats.base import Context
-from geolabel.formats.contact_sheet import ContactSheet, choose
+from geolabel.formats.contact_sheet import ContactSheet, choose, png
 from geolabel.formats.facts import Facts
 from geolabel.formats.images import check_images
 from geolabel.formats.manifest import ChipTable, manifest
@@ -95,7 +95,7 @@ def write_dataset(
     if pixel:
         check_images(plan.scenes, plan.spec)
     splits = tuple(make_report(plan, (), snapshot=snapshot).chips)
-    table, facts = ChipTable(), Facts()
+    table, facts, sheet = ChipTable(), Facts(), ContactSheet(plan)
     context = Context(plan.project, plan.scenes, plan.spec, splits, files)
     try:
         writers = {f.name: f.make_writer(context) for f in formats}
@@ -105,7 +105,14 @@ def write_dataset(
             shown = frozenset(choose(plan))
             setup = Setup(secrets.token_hex(8), _fingerprint(plan, formats, snapshot), context, pixel, shown)
             losses += _write_chips(
-                plan, labels, setup, build, writers=[writers[f.name] for f in pixel], table=table, facts=facts
+                plan,
+                labels,
+                setup,
+                build,
+                writers=[writers[f.name] for f in pixel],
+                table=table,
+                facts=facts,
+                sheet=sheet,
             )
         files.finish()
     finally:
@@ -115,8 +122,10 @@ def write_dataset(
     report = make_report(plan, names, losses, snapshot=snapshot, chipped=bool(pixel), facts=facts if pixel else None)
     files.write("chips.parquet", table.parquet())
     files.write("report.json", orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    sheet = files.read("contact-sheet.png") if pixel else None
-    files.write("report.html", page(report, plan, sheet).encode())
+    picture = sheet.picture() if pixel else None
+    if picture is not None:
+        files.write("contact-sheet.png", png(picture))
+    files.write("report.html", page(report, plan, picture).encode())
     content = manifest(plan, formats=names, chips=report.chips, snapshot=report.snapshot)
     # The last file of a dataset: it is there when all others are.
     files.write("manifest.json", orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
@@ -171,8 +180,8 @@ def _write_chips(
     writers: Sequence[ChipWriter],
     table: ChipTable,
     facts: Facts,
+    sheet: ContactSheet,
 ) -> list[str]:
-    sheet = ContactSheet(plan)
     files = setup.context.files
     resumed = begin_parts(setup, resume=build.resume)
     for writer in writers:
@@ -207,7 +216,6 @@ def _write_chips(
                 for writer, piece in zip(writers, own, strict=True):
                     writer.add(chip, piece)
             pace.done(len(record.pieces), fresh=number in todo)
-    files.write("contact-sheet.png", sheet.png())
     return [sentence for writer in writers for sentence in writer.close()]
 
 

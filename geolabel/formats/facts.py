@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import orjson
-import shapely
+
+from geolabel.chips.together import areas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geolabel.chips.build import Chip
+    from geolabel.chips.together import Together
 
 _COUNTED = 2**23
 """So many pixels are counted at once: OpenCV counts in 32-bit floats."""
@@ -31,12 +33,11 @@ SIZE_BINS = 15
 
 def facts_of(chip: Chip, moments: Sequence[list[float] | None]) -> bytes:
     """What one chip adds to the facts, as JSON: small, fit to travel; `moments` are those of its bands."""
-    sizes: dict[int, list[int]] = {}
-    areas = shapely.area(chip.labels.geometries)
-    for class_id in np.unique(chip.labels.class_ids).tolist():
-        own = areas[(chip.labels.class_ids == class_id) & (areas > 0)]
-        if len(own):
-            sizes[class_id] = np.bincount(size_bins(own), minlength=SIZE_BINS).tolist()
+    has_area = chip.labels.each(areas) > 0
+    own, bins = chip.labels.class_ids[has_area].tolist(), chip.labels.each(size_bins)[has_area].tolist()
+    sizes: dict[int, list[int]] = {class_id: [0] * SIZE_BINS for class_id in sorted(set(own))}
+    for class_id, size in zip(own, bins, strict=True):
+        sizes[class_id][size] += 1
     known = {
         "split": chip.split,
         "pixels": chip.valid.size,
@@ -48,9 +49,9 @@ def facts_of(chip: Chip, moments: Sequence[list[float] | None]) -> bytes:
     return orjson.dumps(known)
 
 
-def size_bins(areas: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(n,) which bin of the histogram each area, in square pixels, falls in: by the edge of a square of that area, from 2 ** k up."""
-    edges = np.sqrt(areas)
+def size_bins(shapes: Together) -> NDArray[np.int64]:
+    """(n,) which bin of the histogram each shape falls in: by the edge of a square of its area, from 2 ** k pixels up."""
+    edges = np.sqrt(shapes.known(areas))
     return np.clip(np.floor(np.log2(np.maximum(edges, 1))), 0, SIZE_BINS - 1).astype(np.int64)
 
 

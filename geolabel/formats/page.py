@@ -44,13 +44,13 @@ _REASONS = {
 }
 
 
-def page(report: ExportReport, plan: Plan, sheet: bytes | None) -> str:
+def page(report: ExportReport, plan: Plan, sheet: Image.Image | None) -> str:
     """The text of the page.
 
     Args:
         report: the numbers.
         plan: of the chips; it gives the map, and names and colours of classes.
-        sheet: the contact sheet, a PNG, which goes into the page; None when there is none.
+        sheet: the contact sheet, which goes into the page; None when there is none.
     """
     title = escape(report.title)
     body = [_head(report, plan), _figures(report)]
@@ -264,11 +264,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _embedded(sheet: bytes) -> str:
+def _embedded(sheet: Image.Image) -> str:
     """The contact sheet, smaller, as a data URL."""
-    with Image.open(io.BytesIO(sheet)) as picture:
-        if picture.width > _SHEET_WIDTH:
-            picture.thumbnail((_SHEET_WIDTH, picture.height), Image.Resampling.LANCZOS)
-        stream = io.BytesIO()
-        picture.convert("RGB").save(stream, "JPEG", quality=88, subsampling=0)
+    if sheet.width > _SHEET_WIDTH:
+        height = round(sheet.height * _SHEET_WIDTH / sheet.width)
+        sheet = sheet.resize((_SHEET_WIDTH, height), Image.Resampling.HAMMING)
+    stream = io.BytesIO()
+    sheet.save(stream, "JPEG", quality=88, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -18,9 +18,10 @@ import numpy as np
 import orjson
 
 from geolabel.chips.build import ChipBuilder
+from geolabel.chips.planned import placed
 from geolabel.errors import InvalidSpec, NotFound
 from geolabel.formats.base import Context, Piece
-from geolabel.formats.contact_sheet import draw_cell
+from geolabel.formats.contact_sheet import draw_cell, pack
 from geolabel.formats.facts import facts_of, moments_of
 from geolabel.formats.files import BUILD
 from geolabel.formats.images import image_bytes
@@ -149,7 +150,7 @@ def build_part(task: Task) -> int:
     bench = _bench_of(task.setup)
     bench.files.written.clear()
     pieces = []
-    for number, planned in enumerate(task.chips, start=task.first):
+    for number, planned in enumerate(placed(task.chips), start=task.first):
         at = np.searchsorted(task.ids, planned.ids)
         columns = {name: column[at] for name, column in task.columns.items()}
         pieces.append(bench.write(bench.builder.build(planned, number, columns)))
@@ -188,7 +189,7 @@ class _Bench:
         version = self._versions[chip.scene]
         moments = moments_of(chip)
         row = chip_row(chip, moments, scene_version=version, image=path, content=content, masks=masks)
-        cell = {"cell": draw_cell(chip, self._colors)} if chip.name in self._shown else {}
+        cell = {"cell": pack(draw_cell(chip, self._colors))} if chip.name in self._shown else {}
         return [Piece(lines={"row": row, "facts": facts_of(chip, moments)}), Piece(lines=cell), *pieces]
 
 

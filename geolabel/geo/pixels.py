@@ -126,11 +126,6 @@ def _apply(affine: Affine, xy: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack((a * x + b * y + c, d * x + e * y + f))
 
 
-def pixels_to_map(xy: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
-    """Coordinates (n, 2) in pixels of a grid, in its CRS."""
-    return _apply(_affine(grid), xy)
-
-
 def footprint(grid: Grid) -> Polygon:
     """Outline of the grid in its own CRS, counter-clockwise on the pixel grid's corners."""
     a, b, c, d, e, f = grid.transform
@@ -197,7 +192,9 @@ def cut(geometries: NDArray[np.object_], boxes: NDArray[np.int64]) -> tuple[NDAr
         try:
             parts = shapely.intersection(shapes, shapely.box(*frames.T))
         except shapely.GEOSException:  # rounding on the way into pixels can make a valid shape cross itself by a hair
-            parts = shapely.intersection(shapely.make_valid(shapes, method="structure"), shapely.box(*frames.T))
+            crossed = ~shapely.is_valid(shapes)
+            shapes[crossed] = shapely.make_valid(shapes[crossed], method="structure")
+            parts = shapely.intersection(shapes, shapely.box(*frames.T))
         for index, part, dimension in zip(crossing, parts, shapely.get_dimensions(shapes), strict=True):
             pieces[index] = _of_dimension(part, int(dimension))
         pieces[crossing] = _into_boxes(pieces[crossing], frames)

@@ -12,7 +12,7 @@ from rasterio.features import rasterize
 from shapely.geometry import MultiPolygon, Polygon, box
 
 from geolabel.chips import burn as burning
-from geolabel.chips.burn import burn, encode_many, flat_rings
+from geolabel.chips.burn import Flat, burn, encode_many
 from geolabel.chips.scanline import fill_shapes
 from geolabel.formats import rle
 
@@ -28,8 +28,9 @@ RINGS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=3, max_size=9)
 
 def ours(shapes: list[shapely.Geometry], values: list[int], col: int = 0, row: int = 0) -> np.ndarray:
     mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
-    parts, owner = shapely.get_parts(np.array(shapes, dtype=object), return_index=True)
-    fill_shapes(mask, np.array(values)[owner], *flat_rings(parts, col, row))
+    flat = Flat.of(np.array(shapes, dtype=object))
+    counts = np.diff(flat.polygons, prepend=0)
+    fill_shapes(mask, np.repeat(values, counts), flat.xy - (col, row), flat.ends, flat.rings)
     return mask
 
 
@@ -76,7 +77,8 @@ def test_many_on_a_chip(seed: int) -> None:
         shapes.append(Polygon(centre + np.column_stack((np.cos(angles), np.sin(angles))) * radii[:, np.newaxis]))
     array, values = np.array(shapes, dtype=object), random.integers(1, 255, 400)
     mask = np.zeros((512, 512), dtype=np.uint8)
-    fill_shapes(mask, values, *flat_rings(array, 0, 0))
+    flat = Flat.of(array)
+    fill_shapes(mask, values, flat.xy, flat.ends, flat.rings)
     assert np.array_equal(mask, rasterize(zip(shapes, values.tolist(), strict=True), (512, 512), dtype=np.uint8))
 
 
