@@ -42,6 +42,7 @@ from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.imagery import check_hosts, find_registered, keep_on_disk
 from geolabel.jobs import JobRunner
+from geolabel.labeltiles.drawn import DrawnTiles
 from geolabel.labeltiles.saved import Saved
 from geolabel.labeltiles.service import LabelTiles
 from geolabel.model import Project, Scene
@@ -166,7 +167,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     store = await anyio.to_thread.run_sync(open_store, settings.workspace)
     runner = make_runner(store)
     memory = settings.label_memory_mb * 2**20
-    label_tiles = LabelTiles(store, memory, Saved(store.folder / "cache" / "labels", memory))
+    kept = store.folder / "cache"
+    label_tiles = LabelTiles(store, memory, Saved(kept / "labels", memory), DrawnTiles(kept / "label-tiles"))
     app.state.store = store
     await anyio.to_thread.run_sync(keep_on_disk, app.state.pictures, store.folder)
     if memory:

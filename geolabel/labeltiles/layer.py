@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geolabel.labeltiles.shapes import Room, Shapes
+from geolabel.labeltiles.shapes import Room, Shapes, meeting
 from geolabel.labeltiles.tree import Tree, pack
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class Layer:
         packed = len(self.tree.order)
         rows = self.tree.find(box)
         rows.sort()  # ids ascend with the rows that were packed
-        boxes = self.shapes.boxes[packed:]
-        meets = (boxes[:, 0] <= box[2]) & (boxes[:, 2] >= box[0]) & (boxes[:, 1] <= box[3]) & (boxes[:, 3] >= box[1])
+        meets = meeting(self.shapes.boxes[packed:], box)
         recent = np.flatnonzero(meets & self.alive[packed:]) + packed
         rows = rows[self.alive[rows]]
         if len(recent) == 0:
@@ -62,6 +61,11 @@ class Layer:
         boxes = self.shapes.boxes[rows]
         area: NDArray[np.float64] = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         return area
+
+    def boxes_of(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Boxes (m, 4) of those of some labels that are here."""
+        rows = np.flatnonzero(np.isin(self.shapes.ids, ids) & self.alive)
+        return self.shapes.boxes[rows]
 
     def changed(self, gone: NDArray[np.int64], come: Shapes) -> Layer:
         """The layer after an edit; from then on this one cannot be changed.

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _AROUND_THE_EQUATOR = 2 * math.pi * 6_378_137.0
 _MERCATOR = ("EPSG:3857", "EPSG:3395")
 
+_WIDE = 2.0
+"""Degrees: the box of a wider tile may be anything in another CRS, so that all labels are looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class MatrixSet:
@@ -111,3 +114,22 @@ def check_fits(crs: str | None, project: str) -> str:
             "Read its labels from `items` in their own CRS."
         )
     return crs
+
+
+def boxes_around(box: Bounds, matrices: MatrixSet, crs: str) -> list[Bounds | None]:
+    """Boxes in the project's CRS that hold all that a tile shows; None for no limit."""
+    margin = (box[2] - box[0]) / 32
+    wide = (box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
+    if (box[2] - box[0]) * crs_.unit_metres(matrices.crs) > _WIDE * crs_.METRES_PER_DEGREE:
+        return [None]
+    try:
+        found = crs_.bounds_to(wide, matrices.crs, crs)
+    except InvalidCRS:
+        return [None]
+    if found[0] > found[2]:
+        return [None]
+    period = period_of(crs)
+    if period is None:
+        return [found]
+    # Labels of such a project may lie beyond the antimeridian, on either side.
+    return [(found[0] + turn * period, found[1], found[2] + turn * period, found[3]) for turn in (-1, 0, 1)]

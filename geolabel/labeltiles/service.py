@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections import OrderedDict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from geolabel.errors import Cancelled, InvalidCRS, NotFound, StoreFailed
-from geolabel.geo import crs as crs_
-from geolabel.labeltiles.matrix import check_fits, matrix_set, period_of
+from geolabel.labeltiles.calm import WhenCalm
+from geolabel.labeltiles.drawn import Place
+from geolabel.labeltiles.format import reach
+from geolabel.labeltiles.held import Held, Words
+from geolabel.labeltiles.matrix import boxes_around, check_fits, matrix_set
 from geolabel.labeltiles.placing import place
-from geolabel.labeltiles.shapes import join, largest
+from geolabel.labeltiles.shapes import join, largest, meeting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from numpy.typing import NDArray
-
     from geolabel.batches import LabelBatch, LabelChanges, LabelsState
+    from geolabel.labeltiles.drawn import DrawnTiles
     from geolabel.labeltiles.layer import Layer
     from geolabel.labeltiles.matrix import MatrixSet
     from geolabel.labeltiles.saved import Saved
@@ -32,17 +34,25 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_WEB = "WebMercatorQuad"
+
 _FEW = 20_000
 """So many labels are read for one tile while not all are in memory."""
 
 _MOST_CHANGES = 50_000
 """When more labels changed than this, all are read anew."""
 
+_WORTH = 1000
+"""Tiles of so many labels are kept on the disk."""
+
+_CALM_S = 5.0
+"""What edits touched of the tiles on the disk is drawn again when nobody has edited for so long."""
+
+_FIRST_VIEW_S = 3.0
+"""When tiles are on the disk, labels are read so long after the start: who opens the map at once has the machine."""
+
 _ONCE = 64 * 2**20
 """Memory for labels that are read for one tile; only the largest of more are drawn."""
-
-_WIDE = 2.0
-"""Degrees: the box of a wider tile may be anything in another CRS, so that all labels are looked at."""
 
 
 class Feed(Protocol):
@@ -61,40 +71,6 @@ class Feed(Protocol):
         """What changed since a state; None when it is too much, or did not come out of that state."""
 
 
-class _Words:
-    """Numbers of names, in the order in which they were first met."""
-
-    def __init__(self, known: Iterable[str] = ()) -> None:
-        self.known: dict[str, int] = {word: number for number, word in enumerate(known)}
-
-    def numbers(self, words: Iterable[str]) -> NDArray[np.int32]:
-        known = self.known
-        return np.array([known.setdefault(word, len(known)) for word in words], dtype=np.int32)
-
-
-@dataclass(slots=True)
-class _Held:
-    """The labels of a project in one CRS of tiles.
-
-    Attributes:
-        state: of the labels in `layer`.
-        layer: done when they are in memory; whether these are all, or the largest that there was room for.
-        classes: names by number.
-        statuses: names by number.
-        lock: for changing it.
-    """
-
-    state: LabelsState
-    layer: Future[tuple[Layer, bool]] = field(default_factory=Future)
-    classes: _Words = field(default_factory=_Words)
-    statuses: _Words = field(default_factory=_Words)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def nbytes(self) -> int:
-        return self.layer.result()[0].nbytes if self.layer.done() and not self.layer.exception() else 0
-
-
 class LabelTiles:
     """Tiles of any project; for many threads.
 
@@ -106,13 +82,16 @@ class LabelTiles:
         memory: bytes for the labels of all projects; of a project with more only the largest are kept, for tiles that
             show many. 0 keeps nothing: the labels around each tile are read.
         saved: where the labels of large projects are kept for the next server.
+        drawn: where tiles of very many labels are kept for it.
     """
 
-    def __init__(self, feed: Feed, memory: int, saved: Saved | None = None) -> None:
+    def __init__(self, feed: Feed, memory: int, saved: Saved | None = None, drawn: DrawnTiles | None = None) -> None:
         self._feed = feed
         self._memory = memory
         self._saved = saved
-        self._held: OrderedDict[tuple[int, str], _Held] = OrderedDict()
+        self._drawn = drawn
+        self._calm = WhenCalm(_CALM_S, self._draw_again)
+        self._held: OrderedDict[tuple[int, str], Held] = OrderedDict()
         self._lock = threading.Lock()
         self._closed = False
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="label-tiles")
@@ -120,6 +99,7 @@ class LabelTiles:
     def close(self) -> None:
         """Stop reading."""
         self._closed = True
+        self._calm.close()
         self._readers.shutdown(cancel_futures=True)
 
     def state(self, project: str) -> LabelsState:
@@ -154,12 +134,16 @@ class LabelTiles:
         Raises:
             NotFound: there is no such tile, or no such project any more.
         """
+        if pooled:
+            return self._pooled(project, state, matrices, Place(tile))
+        box = matrices.box(*tile)
+        around = self._around(project, state, matrices, box)
+        if around is None:
+            return b""
         from geolabel.labeltiles.tile import encode_tile  # noqa: PLC0415 (numba takes a second to load)
 
-        box = matrices.box(*tile)
-        held, layer = self._around(project, state, matrices, box)
-        names = {"classes": list(held.classes.known), "statuses": list(held.statuses.known)}
-        return encode_tile(layer, box, **names, pooled=pooled)
+        held, layer = around
+        return encode_tile(layer, box, classes=held.classes.names, statuses=held.statuses.names)
 
     def picture(
         self,
@@ -184,26 +168,58 @@ class LabelTiles:
         Raises:
             NotFound: there is no such tile, or no such project any more.
         """
-        from geolabel.labeltiles.tile import draw_picture  # noqa: PLC0415 (numba takes a second to load)
+        look = json.dumps([dict(colors), sorted(hidden)])
+        return self._pooled(project, state, matrices, Place(tile, look))
 
-        box = matrices.box(*tile)
-        held, layer = self._around(project, state, matrices, box)
-        names = {"classes": list(held.classes.known), "statuses": list(held.statuses.known)}
-        return draw_picture(layer, box, **names, colors=colors, hidden=hidden)
+    def _pooled(self, project: str, state: LabelsState, matrices: MatrixSet, place: Place) -> bytes:
+        """A pooled tile or its picture, from the disk if it was drawn before and still holds."""
+        drawn = self._drawn if matrices.name == _WEB else None
+        found = drawn.find(state, place) if drawn else None
+        if found is not None:
+            return found
+        box = matrices.box(*place.tile)
+        around = self._around(project, state, matrices, box)
+        if around is None:
+            return b""
+        # The edits that were read just now may have left it as it was.
+        found = drawn.find(state, place) if drawn else None
+        return self._draw(*around, matrices, place) if found is None else found
 
-    def _around(self, project: str, state: LabelsState, matrices: MatrixSet, box: Bounds) -> tuple[_Held, Layer]:
-        """Labels in memory that hold all that a tile shows, or those around it."""
+    def _draw(self, held: Held, layer: Layer, matrices: MatrixSet, place: Place) -> bytes:
+        """Draw a pooled tile or its picture, and keep it on the disk when that is worth while."""
+        from geolabel.labeltiles.tile import draw_picture, encode_tile  # noqa: PLC0415 (numba takes a second to load)
+
+        box = matrices.box(*place.tile)
+        classes, statuses = held.classes.names, held.statuses.names
+        if place.look:
+            colors, hidden = json.loads(place.look)
+            body = draw_picture(layer, box, classes=classes, statuses=statuses, colors=colors, hidden=hidden)
+        else:
+            body = encode_tile(layer, box, classes=classes, statuses=statuses, pooled=True)
+        if self._drawn and matrices.name == _WEB and held.layer.done() and len(layer.find(reach(box))) >= _WORTH:
+            with held.lock:
+                now, complete = held.layer.result()
+                state = held.state
+            if now is layer and complete:
+                self._drawn.keep(state, place, body)
+        return body
+
+    def _around(self, project: str, state: LabelsState, matrices: MatrixSet, box: Bounds) -> tuple[Held, Layer] | None:
+        """Labels in memory that hold all that a tile shows, or those around it; None when there are none."""
         held = self._find(project, state, matrices) if self._memory else None
         layer, complete = self._now(held, project, state, matrices) if held else (None, False)
         if not complete:
-            around = _around(box, matrices, check_fits(state.crs, project))
-            few = held is None or sum(self._feed.tile_count(project, bbox=b, limit=_FEW) for b in around) < _FEW
-            if few:
-                held = _Held(state)
-                layer, _ = self._read(project, held, around, matrices, _ONCE)
+            boxes = boxes_around(box, matrices, check_fits(state.crs, project))
+            count = sum(self._feed.tile_count(project, bbox=b, limit=max(_FEW, 1)) for b in boxes)
+            if count == 0:
+                return None
+            if held is None or count < _FEW:
+                held = Held(state)
+                layer, _ = self._read(project, held, boxes, matrices, _ONCE)
             elif layer is None:
                 assert held is not None
-                layer, _ = held.layer.result()
+                held.layer.result()
+                return self._around(project, state, matrices, box)  # with what was edited meanwhile
         assert held is not None
         assert layer is not None
         return held, layer
@@ -211,7 +227,16 @@ class LabelTiles:
     def prepare(self, projects: Iterable[str]) -> None:
         """Bring the labels of large projects into memory before somebody looks at them, as far as there is room."""
         waiting = deque(projects)
-        self._readers.submit(self._prepare, waiting)
+        if self._drawn and self._drawn.any():
+            timer = threading.Timer(_FIRST_VIEW_S, self._begin, [waiting])
+            timer.daemon = True
+            timer.start()
+        else:
+            self._begin(waiting)
+
+    def _begin(self, waiting: deque[str]) -> None:
+        with suppress(RuntimeError):  # closed just now
+            self._readers.submit(self._prepare, waiting)
 
     def _prepare(self, waiting: deque[str]) -> None:
         """One project, and then the next, behind those that somebody asked for meanwhile."""
@@ -224,21 +249,22 @@ class LabelTiles:
         except StoreFailed as error:
             _log.warning("Label tiles are prepared when they are asked for: %s", error)
             return
-        with suppress(RuntimeError):  # closed just now
-            self._readers.submit(self._prepare, waiting)
+        self._begin(waiting)
 
     def _prepare_one(self, project: str) -> None:
-        matrices = matrix_set("WebMercatorQuad")
+        matrices = matrix_set(_WEB)
         state = self.state(project)
         many = self._feed.tile_count(project, bbox=None, limit=_FEW) >= _FEW
         key = (state.key, matrices.crs)
         with self._lock:
             if not many or key in self._held:
                 return
-            held = self._held[key] = _Held(state)
+            held = self._held[key] = Held(state)
         self._fill(project, held, matrices)
+        if self._drawn:
+            self._draw_again(project)
 
-    def _find(self, project: str, state: LabelsState, matrices: MatrixSet) -> _Held:
+    def _find(self, project: str, state: LabelsState, matrices: MatrixSet) -> Held:
         """The project's labels in memory, or on their way there."""
         key = (state.key, matrices.crs)
         with self._lock:
@@ -246,11 +272,11 @@ class LabelTiles:
             if held is not None and not (held.layer.done() and held.layer.exception()):
                 self._held.move_to_end(key)
                 return held
-            held = self._held[key] = _Held(state)
+            held = self._held[key] = Held(state)
         self._readers.submit(self._fill, project, held, matrices)
         return held
 
-    def _fill(self, project: str, held: _Held, matrices: MatrixSet) -> None:
+    def _fill(self, project: str, held: Held, matrices: MatrixSet) -> None:
         try:
             kept = self._kept(project, held, matrices)
             found = (kept, True) if kept else self._read(project, held, [None], matrices, self._memory)
@@ -264,7 +290,7 @@ class LabelTiles:
         if self._saved and complete and not kept and len(layer) >= _FEW:
             self._saved.save(state, matrices.crs, list(held.classes.known), list(held.statuses.known), layer.shapes)
 
-    def _kept(self, project: str, held: _Held, matrices: MatrixSet) -> Layer | None:
+    def _kept(self, project: str, held: Held, matrices: MatrixSet) -> Layer | None:
         """What an earlier server saved, when the changes since then can be laid over it."""
         kept = self._saved.load(held.state, matrices.crs) if self._saved else None
         if kept is None or kept.shapes.nbytes > self._memory:
@@ -274,7 +300,7 @@ class LabelTiles:
         from geolabel.labeltiles.layer import make_layer  # noqa: PLC0415 (numba takes a second to load)
 
         held.state = kept.state
-        held.classes, held.statuses = _Words(kept.classes), _Words(kept.statuses)
+        held.classes, held.statuses = Words(kept.classes), Words(kept.statuses)
         return make_layer([kept.shapes])
 
     def _make_room(self) -> None:
@@ -287,7 +313,7 @@ class LabelTiles:
                 used -= self._held.pop(key).nbytes
 
     def _now(
-        self, held: _Held, project: str, state: LabelsState, matrices: MatrixSet
+        self, held: Held, project: str, state: LabelsState, matrices: MatrixSet
     ) -> tuple[Layer, bool] | tuple[None, bool]:
         """The labels in memory brought up to date; None as long as they are not there."""
         if not held.layer.done():
@@ -306,13 +332,43 @@ class LabelTiles:
             if changes.come or len(changes.gone):
                 come = join([self._placed(batch, held, matrices) for batch in changes.come])
                 ids = np.concatenate([changes.gone, *(batch.ids for batch in changes.come)])
+                touched = np.concatenate([layer.boxes_of(ids), come.boxes])
                 layer = layer.changed(ids, come)
+            else:
+                touched = np.empty((0, 4))
             later = Future[tuple["Layer", bool]]()
             later.set_result((layer, complete))
-            held.layer, held.state = later, changes.state
+            before, held.layer, held.state = held.state, later, changes.state
+            if self._drawn and matrices.name == _WEB:
+                self._drawn.follow(
+                    before, held.state, lambda place: bool(meeting(touched, reach(matrices.box(*place.tile))).any())
+                )
+                self._calm.call(project)
             return layer, complete
 
-    def _placed(self, batch: LabelBatch, held: _Held, matrices: MatrixSet) -> Shapes:
+    def _draw_again(self, project: str) -> None:
+        """What edits touched of the tiles on the disk is drawn anew: one, and the next behind what somebody asked for."""
+        with suppress(RuntimeError):  # closed just now
+            self._readers.submit(self._draw_one_again, project)
+
+    def _draw_one_again(self, project: str) -> None:
+        assert self._drawn
+        matrices = matrix_set(_WEB)
+        try:
+            state = self.state(project)
+            held = self._held.get((state.key, matrices.crs))
+            layer, complete = self._now(held, project, state, matrices) if held else (None, False)
+            lost = self._drawn.lost(state)
+            if held and layer and complete and lost and not self._closed:
+                self._draw(held, layer, matrices, lost[0])
+                if len(self._drawn.lost(state)) < len(lost):
+                    self._draw_again(project)
+        except (NotFound, InvalidCRS):  # deleted meanwhile
+            pass
+        except StoreFailed as error:
+            _log.warning("Label tiles are drawn when they are asked for: %s", error)
+
+    def _placed(self, batch: LabelBatch, held: Held, matrices: MatrixSet) -> Shapes:
         return place(
             batch.geometries,
             batch.ids,
@@ -323,7 +379,7 @@ class LabelTiles:
         )
 
     def _read(
-        self, project: str, held: _Held, boxes: list[Bounds | None], matrices: MatrixSet, memory: int
+        self, project: str, held: Held, boxes: list[Bounds | None], matrices: MatrixSet, memory: int
     ) -> tuple[Layer, bool]:
         """Labels whose boxes meet one of some boxes, the largest of them if there is no room for all; whether these are all."""
         from geolabel.labeltiles.layer import make_layer  # noqa: PLC0415 (numba takes a second to load)
@@ -346,22 +402,3 @@ class LabelTiles:
             if len(boxes) > 1:
                 seen = np.concatenate([part.ids for part in parts]) if parts else seen
         return make_layer(parts), complete
-
-
-def _around(box: Bounds, matrices: MatrixSet, crs: str) -> list[Bounds | None]:
-    """Boxes in the project's CRS that hold all that a tile shows; None for no limit."""
-    margin = (box[2] - box[0]) / 32
-    wide = (box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
-    if (box[2] - box[0]) * crs_.unit_metres(matrices.crs) > _WIDE * crs_.METRES_PER_DEGREE:
-        return [None]
-    try:
-        found = crs_.bounds_to(wide, matrices.crs, crs)
-    except InvalidCRS:
-        return [None]
-    if found[0] > found[2]:
-        return [None]
-    period = period_of(crs)
-    if period is None:
-        return [found]
-    # Labels of such a project may lie beyond the antimeridian, on either side.
-    return [(found[0] + turn * period, found[1], found[2] + turn * period, found[3]) for turn in (-1, 0, 1)]

@@ -12,6 +12,8 @@ from geolabel.labeltiles.rings import starts_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geolabel.model import Bounds
+
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
@@ -163,6 +165,14 @@ class Room:
 
 def _sizes(shapes: Shapes) -> tuple[int, int, int]:
     return len(shapes.ids), len(shapes.holes), len(shapes.xy)
+
+
+def meeting(boxes: NDArray[np.float64], box: Bounds) -> NDArray[np.bool_]:
+    """Which boxes (n, 4) meet a box."""
+    found: NDArray[np.bool_] = (
+        (boxes[:, 0] <= box[2]) & (boxes[:, 2] >= box[0]) & (boxes[:, 1] <= box[3]) & (boxes[:, 3] >= box[1])
+    )
+    return found
 
 
 def join(parts: list[Shapes]) -> Shapes:

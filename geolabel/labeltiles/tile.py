@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geolabel.labeltiles import lines, points, polygons
-from geolabel.labeltiles.format import BUFFER, EXTENT, FIELDS, LAYER_NAME, MOST_BYTES
+from geolabel.labeltiles.format import BUFFER, COARSEST, EXTENT, FIELDS, LAYER_NAME, MOST_BYTES, reach
 from geolabel.labeltiles.framing import field, text
 from geolabel.labeltiles.pooling import count_in, in_crowd, picture
 from geolabel.labeltiles.rings import LINE, POINT, POLYGON
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from geolabel.labeltiles.layer import Layer
     from geolabel.model import Bounds
 
-_COARSEST = 64
 _SAMPLE = 256
 
 
@@ -76,10 +75,7 @@ def draw_picture(
 def _around(layer: Layer, box: Bounds) -> tuple[NDArray[np.int64], tuple[float, float, float]]:
     """The rows that a tile may show; its left and top in the units of the layer, and tile units per such unit."""
     left, _, right, top = box
-    scale = EXTENT / (right - left)
-    margin = (BUFFER + _COARSEST) / scale
-    rows = layer.find((left - margin, box[1] - margin, right + margin, top + margin))
-    return rows, (left, top, scale)
+    return layer.find(reach(box)), (left, top, EXTENT / (right - left))
 
 
 def _labels(
@@ -137,7 +133,7 @@ class _Drawer:
     def draw(self, rows: NDArray[np.int64]) -> _Drawn:
         step = self._first_step(rows)
         drawn = self._encode(rows, step)
-        while drawn.done < len(rows) and step < _COARSEST:
+        while drawn.done < len(rows) and step < COARSEST:
             step *= 2
             drawn = self._encode(rows, step)
         if drawn.done == len(rows):
@@ -158,7 +154,7 @@ class _Drawer:
             return 1
         sample = rows[:: len(rows) // _SAMPLE]
         step = 1
-        while step <= _COARSEST:
+        while step <= COARSEST:
             drawn = self._encode(sample, step)
             if drawn.done == len(sample) and drawn.size * len(rows) < self.budget * len(sample):
                 return step
