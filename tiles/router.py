@@ -27,6 +27,7 @@ from tiles.errors import (
     UnknownScene,
 )
 from tiles.parameters import STYLE, read_format, read_number, read_picture_format, read_style
+from tiles.quick import QuickRoute
 from tiles.settings import TilesSettings, from_environment
 
 if TYPE_CHECKING:
@@ -88,13 +89,6 @@ def create_router(catalogue: Catalogue | Desk, settings: TilesSettings | None = 
         304: {"description": "The image that the client has still holds (If-None-Match)."},
     }
 
-    @router.get(
-        "/{scene}/tiles/{tms}/{z}/{x}/{y}.{fmt}",
-        response_class=Response,
-        responses=images,
-        name="imagery_tile",
-        openapi_extra=STYLE,
-    )
     async def tile(
         *,
         request: Request,
@@ -128,6 +122,16 @@ def create_router(catalogue: Catalogue | Desk, settings: TilesSettings | None = 
             return response
 
         return await desk.answer(scene, respond)
+
+    router.add_api_route(
+        "/{scene}/tiles/{tms}/{z}/{x}/{y}.{fmt}",
+        tile,
+        response_class=Response,
+        responses=images,
+        name="imagery_tile",
+        openapi_extra=STYLE,
+        route_class_override=QuickRoute,
+    )
 
     @router.get("/{scene}/{tms}/tilejson.json", name="imagery_tilejson", openapi_extra=STYLE)
     async def tilejson(

@@ -15,6 +15,7 @@ What a raster file may do here is decided, not inherited from GDAL's defaults:
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -112,7 +113,7 @@ def local_source(path: str | os.PathLike[str]) -> Source:
         # ValueError: a NUL in the name; RuntimeError: links in a circle.
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceNotFound(f"Expected a raster file at {str(path)!r}, but it cannot be found: {reason}.") from error
-    if not file.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise SourceRefused(
             f"Expected a raster file at {str(path)!r}, but it is {'a folder' if file.is_dir() else 'not a file'}."
         )
@@ -120,11 +121,8 @@ def local_source(path: str | os.PathLike[str]) -> Source:
         raise SourceRefused(
             f"{str(path)!r} begins with '/vsi', which GDAL keeps for itself; move the file to another folder."
         )
-    try:
-        with file.open("rb"):
-            pass
-    except OSError as error:
-        raise SourceNotFound(f"The raster file {str(path)!r} may not be read: {error.strerror}.") from error
+    if not os.access(file, os.R_OK):
+        raise SourceNotFound(f"The raster file {str(path)!r} may not be read: {os.strerror(errno.EACCES)}.")
     if status.st_size == 0:
         raise SourceUnreadable(f"{file.name!r} is empty (0 bytes); copy or export it again.")
     return Source(str(file), version_of(status))

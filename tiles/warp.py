@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import cv2
@@ -31,6 +32,8 @@ _PARTS: Final = (1, 2, 4)
 _TOGETHER: Final = (1, 3, 4)
 # Four channels of these types it brings with vector instructions and three without: the same values in half of the time.
 _PADDED: Final = ("uint8", "uint16", "float32")
+# Pixels over the whole output: less than that is rounding.
+_SAME: Final = 1e-3
 # OpenCV keeps positions of a remap in 16 bits where it can; what lies further out than this is outside in any case.
 _FAR: Final = -1e4
 
@@ -51,12 +54,14 @@ class Net:
 
     Attributes:
         nodes: (2, n + 1, n + 1) columns and rows in the raster; [:, 0, 0] under the output's upper left corner.
+        hull: (min column, min row, max column, max row) of all nodes; None when some have no place in the raster's CRS.
         bounds: (min x, min y, max x, max y) of the output, in its CRS.
         size: of the output, in pixels.
         locator: finds more of them.
     """
 
     nodes: NDArray[np.float64]
+    hull: tuple[float, float, float, float] | None
     bounds: tuple[float, float, float, float]
     size: int
     locator: Locator
@@ -76,13 +81,15 @@ class Net:
         Returns:
             (2.0, 2.0) where two by two pixels become one; NaN where nothing of the raster shows.
         """
-        per_cell = self.size / self.cells
-        across, down = np.diff(self.nodes, axis=2)[:, :-1], np.diff(self.nodes, axis=1)[:, :, :-1]
-        steps = np.hypot(across, down) / per_cell
-        shown = self._cells_within(width, height) & np.isfinite(steps).all(axis=0)
-        if not shown.any():
-            return float("nan"), float("nan")
-        columns, rows = np.median(steps[:, shown], axis=1)
+        nodes = self.nodes
+        across, down = nodes[:, :-1, 1:] - nodes[:, :-1, :-1], nodes[:, 1:, :-1] - nodes[:, :-1, :-1]
+        steps = np.hypot(across, down).reshape(2, -1)
+        if not self.within(width, height):
+            shown = self._cells_within(width, height).ravel() & np.isfinite(steps).all(axis=0)
+            if not shown.any():
+                return float("nan"), float("nan")
+            steps = steps[:, shown]
+        columns, rows = _medians(steps) / (self.size / self.cells)
         return float(columns), float(rows)
 
     def _cells_within(self, width: int, height: int) -> NDArray[np.bool_]:
@@ -94,11 +101,10 @@ class Net:
 
     def within(self, width: int, height: int) -> bool:
         """Whether every node lies in the raster; then all of the output does."""
-        with np.errstate(invalid="ignore"):
-            columns, rows = self.nodes
-            return bool(
-                (columns >= 0).all() and (columns <= width).all() and (rows >= 0).all() and (rows <= height).all()
-            )
+        if self.hull is None:
+            return False
+        left, top, right, bottom = self.hull
+        return left >= 0 and top >= 0 and right <= width and bottom <= height
 
     def window(self, width: int, height: int, margin: float) -> tuple[int, int, int, int] | None:
         """The part of the raster that shows: (col, row, width, height); None when nothing does.
@@ -108,17 +114,20 @@ class Net:
             height: of the raster.
             margin: pixels more on each side, for the interpolation.
         """
-        seen = self.nodes[:, np.isfinite(self.nodes).all(axis=0)]
-        if not seen.size:
-            return None
-        if not np.isfinite(
-            self.nodes
-        ).all():  # part of the output has no place in the raster's CRS: the hull says nothing
-            return 0, 0, width, height
-        low, high = np.floor(seen.min(axis=1) - margin), np.ceil(seen.max(axis=1) + margin)
-        left, top = (int(max(0, v)) for v in low)
-        right, bottom = (int(min(end, v)) for end, v in zip((width, height), high, strict=True))
+        if self.hull is None:  # nobody knows what lies between the nodes that have a place
+            return (0, 0, width, height) if np.isfinite(self.nodes).all(axis=0).any() else None
+        left, top = (max(0, math.floor(low - margin)) for low in self.hull[:2])
+        right, bottom = (
+            min(end, math.ceil(high + margin)) for end, high in zip((width, height), self.hull[2:], strict=True)
+        )
         return (left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row, as `numpy.median`, which takes four times as long for so few."""
+    ordered, count = np.sort(values, axis=1), values.shape[1]
+    middle: NDArray[np.float64] = (ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2
+    return middle
 
 
 def cast(locator: Locator, bounds: tuple[float, float, float, float], size: int) -> Net:
@@ -129,13 +138,18 @@ def cast(locator: Locator, bounds: tuple[float, float, float, float], size: int)
         bounds: (min x, min y, max x, max y) of the output, in its CRS.
         size: its width and height, in pixels.
     """
-    return Net(_nodes(locator, bounds, _CELLS), bounds, size, locator)
+    nodes = _nodes(locator, bounds, _CELLS)
+    low, high = nodes.min(axis=(1, 2)).tolist(), nodes.max(axis=(1, 2)).tolist()
+    known = all(map(math.isfinite, (*low, *high)))
+    return Net(nodes, (low[0], low[1], high[0], high[1]) if known else None, bounds, size, locator)
 
 
 def _nodes(locator: Locator, bounds: tuple[float, float, float, float], cells: int) -> NDArray[np.float64]:
     left, bottom, right, top = bounds
-    x, y = np.meshgrid(np.linspace(left, right, cells + 1), np.linspace(top, bottom, cells + 1))
-    return locator(x, y)
+    points = np.empty((2, cells + 1, cells + 1))
+    points[0] = np.linspace(left, right, cells + 1)
+    points[1] = np.linspace(top, bottom, cells + 1)[:, np.newaxis]
+    return locator(points[0], points[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +175,11 @@ class Warp:
         if self.maps is None or len(self.maps) > 1 or self.samples > 1:
             return None
         project = self.maps[0, 0]
+        if abs(project[0, 0] - 1) > _SAME:  # as of nearly all
+            return None
         move = np.rint(project[:2, 2])
         plain = np.array([[1, 0, move[0]], [0, 1, move[1]], [0, 0, 1]])
-        # Less than a thousandth of a pixel over the whole output is rounding.
-        same = abs(project[:, :2] - plain[:, :2]).max() * self.size + abs(project - plain).max() < 1e-3
+        same = abs(project[:, :2] - plain[:, :2]).max() * self.size + abs(project - plain).max() < _SAME
         return (int(move[0]), int(move[1])) if same else None
 
     def bring(self, pixels: NDArray[Any], resampling: str) -> NDArray[Any]:
@@ -319,21 +334,19 @@ def _fitted(nodes: NDArray[np.float64], side: int, parts: int) -> tuple[NDArray[
     )
     corners = there[:, :, [0, 0, -1, -1], [0, -1, -1, 0]]
     origins = corners.mean(axis=2)
-    first, last = -0.5, side / parts - 0.5
-    rows = np.zeros((len(there), 8, 8))
     sought = corners - origins[:, :, np.newaxis]
-    for at, (x, y) in enumerate(((first, first), (last, first), (last, last), (first, last))):
-        for axis in (0, 1):
-            row = rows[:, 2 * at + axis]
-            row[:, 3 * axis : 3 * axis + 3] = x, y, 1
-            row[:, 6:] = -sought[:, axis, at, np.newaxis] * (x, y)
-    solved = np.linalg.solve(rows, sought.transpose(0, 2, 1).reshape(-1, 8, 1))[..., 0]
-    maps = np.append(solved, np.ones((len(solved), 1)), axis=1).reshape(-1, 3, 3)
-    line = np.linspace(first, last, cells + 1)
+    square = _square(side // parts, cells)
+    rows = np.repeat(square.equations[np.newaxis], len(there), axis=0)
+    right = sought.transpose(0, 2, 1).reshape(-1, 8, 1)
+    rows[:, :, 6:] = -right * square.corners
+    maps = np.ones((len(there), 9))
+    maps[:, :8] = np.linalg.solve(rows, right)[..., 0]
+    maps = maps.reshape(-1, 3, 3)
     with np.errstate(invalid="ignore"):  # beyond its horizon there is no place, and NaN is not within any bound
-        off = np.stack(_mapped(maps, line, line), axis=1) + origins[:, :, np.newaxis, np.newaxis] - there
+        off = np.stack(_mapped(maps, square.line, square.line), axis=1)
+        off += origins[:, :, np.newaxis, np.newaxis] - there
         # Between the corners, which it meets, it is off to one side: moved back by the mean, it is off by less everywhere.
-        back = _over_all(off)
+        back = (off * square.room).sum(axis=(-2, -1))
         off -= back[:, :, np.newaxis, np.newaxis]
         worst = float(np.hypot(off[:, 0], off[:, 1]).max())
     # After the map, a shift: to its first two rows so much of its last is added.
@@ -341,11 +354,35 @@ def _fitted(nodes: NDArray[np.float64], side: int, parts: int) -> tuple[NDArray[
     return maps, worst
 
 
-def _over_all(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means (..., 2) over parts of an output of what is known at their nodes (..., 2, n + 1, n + 1): a node at the rim has half the room."""
-    lines = (values[..., 1:, :] + values[..., :-1, :]) / 2
-    cells: NDArray[np.float64] = ((lines[..., 1:] + lines[..., :-1]) / 2).mean(axis=(-2, -1))
-    return cells
+@dataclass(frozen=True, slots=True)
+class _Square:
+    """A square of samples that is to be mapped, from -0.5 to side - 0.5.
+
+    Attributes:
+        equations: (8, 8) for the eight unknowns of a projective map, two for each corner; what depends on where the
+            corners are to come, in the last two columns, is missing.
+        corners: (8, 2) x and y of the corner that each is for.
+        line: (cells + 1,) where nodes lie along a side.
+        room: (cells + 1, cells + 1) the share of the square that each node stands for: at the rim half as much.
+    """
+
+    equations: NDArray[np.float64]
+    corners: NDArray[np.float64]
+    line: NDArray[np.float64]
+    room: NDArray[np.float64]
+
+
+@lru_cache(maxsize=64)
+def _square(side: int, cells: int) -> _Square:
+    first, last = -0.5, side - 0.5
+    corners = np.repeat([(first, first), (last, first), (last, last), (first, last)], 2, axis=0)
+    equations = np.zeros((8, 8))
+    for axis in (0, 1):
+        equations[axis::2, 3 * axis : 3 * axis + 2] = corners[axis::2]
+        equations[axis::2, 3 * axis + 2] = 1
+    share = np.full(cells + 1, 1 / cells)
+    share[[0, -1]] /= 2
+    return _Square(equations, corners, np.linspace(first, last, cells + 1), np.outer(share, share))
 
 
 def _mapped(
