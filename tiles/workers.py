@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -26,6 +27,9 @@ Result = TypeVar("Result")
 
 SPARE: Final = 4
 """Threads that take the place of those that are lost."""
+
+# Asking whether somebody is still there costs a tenth of a tile, and hardly anybody goes sooner.
+_LATE_S: Final = 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -82,17 +86,18 @@ class Workers:
 
         Args:
             work: what to do.
-            unwanted: asked when its turn comes; when nobody waits for the result any more, it is not done.
+            unwanted: asked when its turn comes late; when nobody waits for the result any more, it is not done.
             key: of what is worked on; None when nothing is to be left alone for it.
 
         Raises:
             Busy: the queue is full, its turn did not come, or whoever asked has gone.
             TooSlow: it takes too long, or something else with this key does.
         """
+        came = time.monotonic()
         await self._turn()
         future, stop = None, threading.Event()
         try:
-            if await unwanted():
+            if time.monotonic() - came > _LATE_S and await unwanted():
                 raise Busy("Whoever asked for this tile has gone.")
             if key is not None and self._lost[key]:
                 raise TooSlow(

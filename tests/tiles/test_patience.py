@@ -237,3 +237,25 @@ def test_blocks_are_as_large_as_gdal_says(data: Path) -> None:
             assert len(sizes) in {expected, 1 + len(dataset.overviews(1))}, path.name
         compared += 1
     assert compared > 15
+
+
+def test_what_nobody_waits_for_any_more_is_not_drawn() -> None:
+    drawn: list[str] = []
+
+    async def gone() -> bool:
+        return True
+
+    async def ask() -> None:
+        workers, free = Workers(8, 10, threads=1), threading.Event()
+        first = asyncio.ensure_future(workers.run(lambda: bool(free.wait(10)), gone))  # its turn comes at once
+        await asyncio.sleep(0)
+        late = asyncio.ensure_future(workers.run(lambda: drawn.append("late"), gone))
+        await asyncio.sleep(0.3)
+        free.set()
+        assert await first
+        with pytest.raises(Busy, match="has gone"):
+            await late
+        await workers.run(lambda: drawn.append("next"), gone)
+
+    asyncio.run(ask())
+    assert drawn == ["next"]
