@@ -339,9 +339,9 @@ def _fitted(nodes: NDArray[np.float64], side: int, parts: int) -> tuple[NDArray[
     rows = np.repeat(square.equations[np.newaxis], len(there), axis=0)
     right = sought.transpose(0, 2, 1).reshape(-1, 8, 1)
     rows[:, :, 6:] = -right * square.corners
-    maps = np.ones((len(there), 9))
-    maps[:, :8] = np.linalg.solve(rows, right)[..., 0]
-    maps = maps.reshape(-1, 3, 3)
+    unknowns = np.ones((len(there), 9))
+    unknowns[:, :8] = np.linalg.solve(rows, right)[..., 0]
+    maps = unknowns.reshape(-1, 3, 3)
     with np.errstate(invalid="ignore"):  # beyond its horizon there is no place, and NaN is not within any bound
         off = np.stack(_mapped(maps, square.line, square.line), axis=1)
         off += origins[:, :, np.newaxis, np.newaxis] - there
