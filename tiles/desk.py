@@ -103,7 +103,7 @@ class Desk:
             TooSlow: it takes too long.
         """
         workers = self._elsewhere if source is not None and source.is_remote else self._here
-        scene = _scene_of_tile(request.url.path)
+        scene = _scene_of_tile(request.scope["path"])
         if scene is not None:
             self._drawn_by[scene] = workers, request.scope.get("route")
             if len(self._drawn_by) > _MOST_KNOWN:

@@ -107,25 +107,23 @@ def local_source(path: str | os.PathLike[str]) -> Source:
         SourceUnreadable: the file is empty.
     """
     try:
-        file = Path(path).resolve(strict=True)
-        status = file.stat()
-    except (OSError, ValueError, RuntimeError) as error:
-        # ValueError: a NUL in the name; RuntimeError: links in a circle.
+        href = os.path.realpath(path, strict=True)
+        status = os.stat(href)  # noqa: PTH116 - for each tile
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceNotFound(f"Expected a raster file at {str(path)!r}, but it cannot be found: {reason}.") from error
     if not stat.S_ISREG(status.st_mode):
-        raise SourceRefused(
-            f"Expected a raster file at {str(path)!r}, but it is {'a folder' if file.is_dir() else 'not a file'}."
-        )
-    if str(file).startswith("/vsi"):
+        found = "a folder" if stat.S_ISDIR(status.st_mode) else "not a file"
+        raise SourceRefused(f"Expected a raster file at {str(path)!r}, but it is {found}.")
+    if href.startswith("/vsi"):
         raise SourceRefused(
             f"{str(path)!r} begins with '/vsi', which GDAL keeps for itself; move the file to another folder."
         )
-    if not os.access(file, os.R_OK):
+    if not os.access(href, os.R_OK):
         raise SourceNotFound(f"The raster file {str(path)!r} may not be read: {os.strerror(errno.EACCES)}.")
     if status.st_size == 0:
-        raise SourceUnreadable(f"{file.name!r} is empty (0 bytes); copy or export it again.")
-    return Source(str(file), version_of(status))
+        raise SourceUnreadable(f"{Path(href).name!r} is empty (0 bytes); copy or export it again.")
+    return Source(href, version_of(status))
 
 
 def version_of(status: os.stat_result) -> str:
