@@ -38,6 +38,7 @@ from geolabel.api import (
 from geolabel.api.delivery import Compression, Head, QgisReasons
 from geolabel.api.live import Live, ending_when_told
 from geolabel.api.security import Guard
+from geolabel.api.viewport import Viewport
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.imagery import check_hosts, find_registered, keep_on_disk
@@ -115,6 +116,7 @@ def create_app(settings: Settings | None = None, *, jobs_here: bool = True) -> F
     app.include_router(create_router(desk), prefix="/api/scenes", tags=["tiles"])
     app.include_router(labeltiles.router)
     app.add_api_route("/healthz", _health, tags=["server"])
+    app.router.routes.append(Viewport())
     app.include_router(items.router)
     for module in (
         batch,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from fastapi.dependencies.models import Dependant
+    from fastapi.routing import APIRoute
 
     from geolabel.settings import Settings
     from geolabel.store.store import Store
@@ -84,7 +85,7 @@ async def known_parameters(request: Request) -> None:
     """Refuse query parameters that the route does not have, and those given twice (OGC API Features asks for 400)."""
     given = [name for name, _ in request.query_params.multi_items()]
     route = request.scope["route"]
-    known = _names(route.dependant)
+    known = _known(route)
     for name in given:
         if name not in known and route.endpoint not in _TAKE_PROPERTIES:
             message = f"there is no such parameter here; known are: {', '.join(sorted(known)) or 'none'}"
@@ -96,8 +97,18 @@ async def known_parameters(request: Request) -> None:
 
 def further_parameters(request: Request) -> dict[str, str]:
     """The query parameters that are none of the route's own."""
-    known = _names(request.scope["route"].dependant)
+    known = _known(request.scope["route"])
     return {name: value for name, value in request.query_params.items() if name not in known}
+
+
+_KNOWN: dict[Callable[..., Any], frozenset[str]] = {}
+
+
+def _known(route: APIRoute) -> frozenset[str]:
+    """The names of a route's query parameters."""
+    if route.endpoint not in _KNOWN:
+        _KNOWN[route.endpoint] = frozenset(_names(route.dependant))
+    return _KNOWN[route.endpoint]
 
 
 def _names(dependant: Dependant) -> set[str]:
