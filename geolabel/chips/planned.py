@@ -121,7 +121,7 @@ def placed(chips: Sequence[PlannedChip]) -> Iterator[PlannedChip]:
         run = [chip for chip, own in zip(chips, numbers.tolist(), strict=True) if own == number]
         for chip, found in zip(run, _place(run), strict=True):
             one = replace(chip)  # what is on it goes when the chip has been built
-            one.__dict__["_found"] = found
+            one.__dict__.update(grid=chip.grid, _found=found)
             yield one
 
 

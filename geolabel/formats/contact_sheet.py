@@ -216,6 +216,8 @@ def _display(chip: Chip) -> NDArray[np.uint8]:
     else:
         bands = [_stretch(chip.sight[band], chip.valid) for band in chip.shown]
         picture = np.dstack(bands * (3 // len(bands)))
+    if chip.valid.all():
+        return np.ascontiguousarray(picture)
     hatch = (np.add.outer(np.arange(picture.shape[0]), np.arange(picture.shape[1])) // 8) % 2
     empty = np.where(hatch[..., np.newaxis], 34, 26).astype(np.uint8)
     return np.asarray(np.where(chip.valid[..., np.newaxis], picture, empty), dtype=np.uint8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import BinaryIO
 
 BUILD = ".build"
@@ -66,7 +66,8 @@ class LocalFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._made: set[Path] = set()
+        self._root = str(root)
+        self._made: set[str] = set()
         self._opened: dict[str, BinaryIO] = {}
         self.closing = ExitStack()
 
@@ -78,12 +79,14 @@ class LocalFiles:
 
     def write(self, path: str, content: bytes) -> None:
         """Write a whole file."""
-        with self._place(path).open("wb") as file:
-            file.write(content)
+        with open(self._place(path), "wb", buffering=0) as file:  # noqa: PTH123 (some thousand times: paths are slow)
+            written = file.write(content)
+            while written < len(content):  # a drive that is nearly full takes a part of it
+                written += file.write(content[written:])
 
     def link(self, path: str, name: str) -> None:
         """Give a file a second name; a copy where the drive has no hard links."""
-        source, target = self.root / path, self._place(name)
+        source, target = self.root / path, Path(self._place(name))
         target.unlink(missing_ok=True)
         try:
             os.link(source, target)
@@ -120,13 +123,14 @@ class LocalFiles:
     def open(self, path: str) -> BinaryIO:
         """The file of that path, to write it bit by bit."""
         if path not in self._opened:
-            file = self.closing.enter_context(self._place(path).open("wb", buffering=_BUFFER))
+            file = Path(self._place(path)).open("wb", buffering=_BUFFER)  # noqa: SIM115 (it lasts as long as this object)
+            self.closing.enter_context(file)
             self._opened[path] = file
         return self._opened[path]
 
     def scratch(self) -> Path:
         """On the drive of the dataset, which has room for it; what a killed process leaves there goes with the records."""
-        return self._place(f"{BUILD}/scratch").parent
+        return Path(self._place(f"{BUILD}/scratch")).parent
 
     def finish(self) -> None:
         """The files that `open` opened are whole."""
@@ -137,9 +141,9 @@ class LocalFiles:
         self._opened.clear()
         self.closing.close()
 
-    def _place(self, path: str) -> Path:
-        place = self.root / path
-        if place.parent not in self._made:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(place.parent)
-        return place
+    def _place(self, path: str) -> str:
+        folder, _, _ = path.rpartition("/")
+        if folder not in self._made:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)
+        return f"{self._root}/{path}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import deflate
@@ -39,7 +40,8 @@ _STRIP = 1 << 20
 _MOST = 2**32 - 2**20
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _STRIPS, _TILES = (273, 279), (324, 325)
-_TIEPOINT, _MATRIX, _TABLES, _SUBSAMPLING, _SHORT, _LONG, _UNDEFINED = 33922, 34264, 347, 530, 3, 4, 7
+_CORNERS = ((33922, (3, 4)), (34264, (3, 7)))  # tie point, matrix: a file has one of them
+_TABLES, _SUBSAMPLING, _SHORT, _LONG, _UNDEFINED = 347, 530, 3, 4, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +97,13 @@ def deflated(image: NDArray[Any], kind: Kind, transform: Transform) -> bytes | N
     strips = [pixels[row : row + kind.rows] for row in range(0, len(pixels), kind.rows)]
     level = LEVEL if kind.palette is None else PALETTE_LEVEL
     blocks = [bytes(deflate.zlib_compress(_predicted(s, kind.predictor), level)) for s in strips]
-    return _file(_head(kind), blocks, transform)
+    return _file(_form(kind, len(blocks), None, None), blocks, transform)
 
 
 def with_blocks(stored: Stored, kind: Kind, transform: Transform) -> bytes:
     """A file of the very JPEG blocks that another file has: no pixel changes."""
-    tags = dict(_head(kind))
-    tags[_TABLES] = (_UNDEFINED, stored.tables)
-    if _SUBSAMPLING in tags:
-        tags[_SUBSAMPLING] = (_SHORT, struct.pack("<2H", *stored.subsampling))
-    return _file(tags, stored.blocks, transform)
+    form = _form(kind, len(stored.blocks), stored.tables, stored.subsampling)
+    return _file(form, stored.blocks, transform)
 
 
 def _predicted(pixels: NDArray[Any], predictor: int) -> bytes:
@@ -179,35 +178,59 @@ def _tags(content: bytes) -> Tags:
     return found
 
 
-def _file(head: Tags, blocks: Sequence[bytes], transform: Transform) -> bytes:
-    tags = dict(head)
-    _, _, x, _, _, y = transform
-    for tag, places in ((_TIEPOINT, (3, 4)), (_MATRIX, (3, 7))):
-        if tag in tags:
-            values = list(struct.unpack(f"<{len(tags[tag][1]) // 8}d", tags[tag][1]))
-            values[places[0]], values[places[1]] = x, y
-            tags[tag] = (12, struct.pack(f"<{len(values)}d", *values))
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """All that files of a kind begin with, and where in it stands what differs.
+
+    Attributes:
+        head: the bytes before the blocks.
+        x: place of the corner's coordinates, doubles; None where there are none.
+        y: likewise.
+        offsets: place of where the blocks begin, 32-bit numbers.
+        counts: place of how long they are, likewise.
+    """
+
+    head: bytes
+    x: int | None
+    y: int | None
+    offsets: int
+    counts: int
+
+
+@lru_cache(maxsize=64)
+def _form(kind: Kind, blocks: int, tables: bytes | None, subsampling: tuple[int, int] | None) -> _Form:
+    tags = dict(_head(kind))
+    if tables is not None:
+        tags[_TABLES] = (_UNDEFINED, tables)
+    if subsampling is not None and _SUBSAMPLING in tags:
+        tags[_SUBSAMPLING] = (_SHORT, struct.pack("<2H", *subsampling))
     offsets, counts = _TILES if _TILES[0] in tags else _STRIPS
-    tags[counts] = (_LONG, struct.pack(f"<{len(blocks)}I", *map(len, blocks)))
-    tags[offsets] = (_LONG, bytes(4 * len(blocks)))
-    entries = 8 + 2 + 12 * len(tags) + 4
-    at, where = entries, {}
-    for tag, (_, value) in sorted(tags.items()):
-        if len(value) > 4:
-            where[tag] = at
-            at += len(value) + len(value) % 2
-    starts = []
-    for block in blocks:
-        starts.append(at)
-        at += len(block)
-    tags[offsets] = (_LONG, struct.pack(f"<{len(blocks)}I", *starts))
-    parts = [struct.pack("<2sHIH", b"II", 42, 8, len(tags))]
-    for tag, (type_, value) in sorted(tags.items()):
-        place = struct.pack("<I", where[tag]) if tag in where else value.ljust(4, b"\0")
-        parts.append(struct.pack("<HHI", tag, type_, len(value) // _SIZES[type_]) + place)
-    parts.append(bytes(4))
-    parts += [value + bytes(len(value) % 2) for tag, (_, value) in sorted(tags.items()) if tag in where]
-    return b"".join([*parts, *blocks])
+    tags[offsets] = tags[counts] = (_LONG, bytes(4 * blocks))
+    at, places = 8 + 2 + 12 * len(tags) + 4, {}
+    entries, values = [struct.pack("<2sHIH", b"II", 42, 8, len(tags))], []
+    for number, (tag, (type_, value)) in enumerate(sorted(tags.items())):
+        inside = len(value) <= 4
+        places[tag] = 8 + 2 + 12 * number + 8 if inside else at
+        entries.append(struct.pack("<HHI", tag, type_, len(value) // _SIZES[type_]))
+        entries.append(value.ljust(4, b"\0") if inside else struct.pack("<I", at))
+        if not inside:
+            values.append(value + bytes(len(value) % 2))
+            at += len(values[-1])
+    head = b"".join([*entries, bytes(4), *values])
+    corner = next(((tag, own) for tag, own in _CORNERS if tag in tags), None)
+    x, y = (None, None) if corner is None else (places[corner[0]] + 8 * own for own in corner[1])
+    return _Form(head, x, y, places[offsets], places[counts])
+
+
+def _file(form: _Form, blocks: Sequence[bytes], transform: Transform) -> bytes:
+    head, sizes = bytearray(form.head), list(map(len, blocks))
+    starts = [len(head) + before for before in accumulate(sizes[:-1], initial=0)]
+    struct.pack_into(f"<{len(blocks)}I", head, form.offsets, *starts)
+    struct.pack_into(f"<{len(blocks)}I", head, form.counts, *sizes)
+    for place, value in ((form.x, transform[2]), (form.y, transform[5])):
+        if place is not None:
+            struct.pack_into("<d", head, place, value)
+    return b"".join([head, *blocks])
 
 
 def kind_of(
