@@ -28,11 +28,13 @@ from benchmarks.tiles import peak_memory
 from geolabel.chips import burn
 from geolabel.chips.build import Chip
 from geolabel.chips.labels import ChipLabels
+from geolabel.chips.together import Together
 from geolabel.chips.spec import ChipSpec
 from geolabel.classes import make_classes
 from geolabel.formats.base import Context
 from geolabel.formats.coco import CocoWriter
 from geolabel.formats.files import LocalFiles
+from geolabel.formats.parts import CHIPS
 from geolabel.model import Grid, Project
 
 shapes, classes = make_labels()
@@ -48,18 +50,32 @@ def chips():
     row_of_labels = int(len(shapes) ** 0.5)
     per_chip = max(row_of_labels // 4, 1)
     starts = [row + at for row in range(0, len(shapes), row_of_labels) for at in range(0, row_of_labels, per_chip)]
-    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(shapes)])):
+    pairs = list(enumerate(zip(starts, [*starts[1:], len(shapes)])))
+    for first in range(0, len(pairs), CHIPS):  # as in an export: what is known of labels is computed for a part at once
+        yield from part_of_chips(pairs[first : first + CHIPS])
+
+def part_of_chips(pairs):
+    placed = []
+    for number, (start, end) in pairs:
         part = slice(start, end)
         x0, y0, x1, y1 = shapely.total_bounds(shapes[part])
         col, row = float(np.floor(x0)), float(np.floor(y0))
         size = int(np.ceil(x1 - col)), int(np.ceil(y1 - row))
-        moved = shapely.transform(shapes[part], lambda xy: xy - (col, row))
-        ids = np.arange(start, start + len(moved)) + 1
-        labels = ChipLabels(ids, class_ids[part], moved, np.zeros(len(moved), dtype=bool))
         grid = Grid("EPSG:32633", (0.5, 0.0, LEFT + col / 2, 0.0, -0.5, TOP - row / 2), *size)
+        placed.append((number, part, (int(col), int(row), *size), grid, shapely.transform(shapes[part], lambda xy: xy - (col, row))))
+    counts = [len(moved) for *_, moved in placed]
+    together = Together(
+        np.concatenate([moved for *_, moved in placed]),
+        np.repeat(np.arange(len(placed)), counts),
+        tuple(grid for _, _, _, grid, _ in placed),
+    )
+    for (number, part, window, grid, moved), end in zip(placed, np.cumsum(counts).tolist()):
+        ids = np.arange(part.start, part.stop) + 1
+        own = slice(end - len(moved), end)
+        labels = ChipLabels(ids, class_ids[part], moved, np.zeros(len(moved), dtype=bool), together, own)
         empty = np.zeros((1, 1, 1), dtype=np.uint8)
         yield Chip(
-            number=number + 1, name=f"big_{col:.0f}_{row:.0f}", scene="big", split="train", window=(int(col), int(row), *size),
+            number=number + 1, name=f"big_{window[0]}_{window[1]}", scene="big", split="train", window=window,
             grid=grid, bands=(1,), _image=empty, valid=empty[0] == 0, hidden=empty[0] > 0, nodata=None, colors=("gray",), palette=None, shown=(0,),
             labels=labels, columns={}, ignore=255, stored=None, _drawn=None, _background=0, _all_touched=False,
         )

@@ -15,6 +15,8 @@ import rasterio.features
 import shapely
 from affine import Affine
 
+from geolabel.geo.measure import polygons_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -147,7 +149,7 @@ class Flat:
     @classmethod
     def of(cls, shapes: NDArray[np.object_]) -> Self:
         """The rings of (n,) polygons and multipolygons; of anything else there are none."""
-        parts, part_of = shapely.get_parts(shapes, return_index=True)
+        parts, part_of = polygons_of(shapes)
         rings, ring_of = shapely.get_rings(parts, return_index=True)
         ends = np.cumsum(shapely.get_num_coordinates(rings), dtype=np.int64)
         return cls(shapely.get_coordinates(rings), ends, _last(ring_of, len(parts)), _last(part_of, len(shapes)))

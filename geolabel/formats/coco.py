@@ -95,15 +95,13 @@ class CocoWriter(ChipWriter):
 
     def _segmentations(self, shapes: Together) -> NDArray[np.object_]:
         """(n,) JSON of areas: outlines `[[x, y, x, y...]...]` without their closing vertex; what has holes as the spec says."""
-        every, owner = shapely.get_parts(shapes.geometries, return_index=True)
-        parts, owner = every[shapely.get_type_id(every) == 3], owner[shapely.get_type_id(every) == 3]
-        outlines = shapely.get_exterior_ring(parts)
-        rings = _texts_of(shapely.get_coordinates(outlines), shapely.get_num_coordinates(outlines))
+        rings = shapes.known(_rings)
+        texts = _texts_of(rings.xy, rings.sizes)
         found: list[bytes] = [b""] * len(shapes.geometries)
-        for index, ring in zip(owner.tolist(), rings, strict=True):
-            found[index] += b",[" + ring + b"]" if found[index] else b"[" + ring + b"]"
+        for index, text in zip(rings.owner.tolist(), texts, strict=True):
+            found[index] += b",[" + text + b"]" if found[index] else b"[" + text + b"]"
         segmentations = np.array([*(orjson.Fragment(b"[" + text + b"]") for text in found), None], dtype=object)[:-1]
-        holed = np.unique(owner[shapely.get_num_interior_rings(parts) > 0])
+        holed = np.unique(rings.owner[~rings.outline])
         sizes = np.array([(grid.height, grid.width) for grid in shapes.grids])[shapes.chip[holed]]
         for height, width in {(high, wide) for high, wide in sizes.tolist()}:
             own = holed[(sizes == (height, width)).all(axis=1)]
@@ -119,7 +117,7 @@ class CocoWriter(ChipWriter):
         return [rle.to_json(burn_one(shape, width, height)) for shape in shapes]
 
 
-def _texts_of(xy: NDArray[np.float64], sizes: NDArray[np.int32]) -> list[bytes]:
+def _texts_of(xy: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[bytes]:
     """The numbers of each ring as JSON has them, without brackets and without the closing vertex.
 
     All of them are written at once, and the text is cut at its commas: a list of numbers for each ring takes four times as long.
@@ -220,10 +218,11 @@ def image_record(chip: Chip, path: str) -> dict[str, Any]:
 def ground_areas(shapes: Together) -> NDArray[np.object_]:
     """(n,) area on the ground in m2 of what lies on the chips; None where there is no ground to measure."""
     found = np.full(len(shapes.geometries), None, dtype=object)
+    every = {grid.crs for grid in shapes.grids}
     crs_of = np.array([*(grid.crs for grid in shapes.grids), None], dtype=object)[shapes.chip]
-    for crs in {grid.crs for grid in shapes.grids if grid.crs is not None}:
+    for crs in [crs for crs in every if crs is not None]:
         rows = np.flatnonzero(crs_of == crs)
-        rings = Rings.of(shapes.geometries[rows])
+        rings = shapes.known(_rings) if len(every) == 1 else Rings.of(shapes.geometries[rows])
         on_ground = replace(rings, xy=_on_map(rings.xy, shapes, np.repeat(shapes.chip[rows][rings.owner], rings.sizes)))
 
         def large(some: NDArray[np.int64], rows: NDArray[np.int64] = rows) -> NDArray[np.object_]:
@@ -234,6 +233,10 @@ def ground_areas(shapes: Together) -> NDArray[np.object_]:
 
         found[rows] = crs_.ground_area_of(on_ground, large, crs).tolist()
     return found
+
+
+def _rings(shapes: Together) -> Rings:
+    return Rings.of(shapes.geometries)
 
 
 def _on_map(xy: NDArray[np.float64], shapes: Together, chip: NDArray[np.int64]) -> NDArray[np.float64]:

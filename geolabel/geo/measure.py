@@ -22,6 +22,9 @@ SMALL_TURN = 1e-3
 """Half the angle, in radians, from the middle to a vertex of a small shape: 12 km, and less to the east near the poles."""
 
 
+_POLYGON = 3  # shapely's number of the kind
+
+
 def small_areas(degrees: NDArray[np.object_], semi_major: float, flattening: float) -> NDArray[np.float64]:
     """Areas in m2 of polygons, (n,), holes subtracted; NaN for large ones, and 0 for what has no area.
 
@@ -88,13 +91,24 @@ class Rings:
         return result
 
 
+def polygons_of(shapes: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """The polygons that (n,) shapes are made of, and whose each is; those of shapes that are all polygons are not copied."""
+    kinds = shapely.get_type_id(shapes)
+    if (kinds == _POLYGON).all():
+        return shapes, np.arange(len(shapes))
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    kept = shapely.get_type_id(parts) == _POLYGON
+    return parts[kept], owner[kept].astype(np.int64)
+
+
 def _rings(
     degrees: NDArray[np.object_],
 ) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.bool_]]:
     """Rings of polygons, whose shape each is, and which are outlines; one without holes stands for its only ring."""
-    parts, part_owner = shapely.get_parts(degrees, return_index=True)
-    kept = (shapely.get_type_id(parts) == 3) & ~shapely.is_empty(parts)
-    parts, part_owner = parts[kept], part_owner[kept]
+    parts, part_owner = polygons_of(degrees)
+    kept = ~shapely.is_empty(parts)
+    if not kept.all():
+        parts, part_owner = parts[kept], part_owner[kept]
     plain = shapely.get_num_interior_rings(parts) == 0
     rings, polygon = shapely.get_rings(parts[~plain], return_index=True)
     return (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from geolabel.chips import cluster
 from geolabel.chips.engine import Serial, choose_engine
 from geolabel.chips.processes import TRIES, Processes
 from geolabel.errors import InvalidRaster, InvalidSpec, NotFound, StorageFull, WorkerLost
@@ -156,7 +157,8 @@ def test_an_engine_that_is_none_is_refused(name: str) -> None:
         choose_engine(name, 100)
 
 
-def test_no_scheduler_is_a_sentence() -> None:
+def test_no_scheduler_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_S", 1)
     with pytest.raises(NotFound, match="No Dask scheduler answers at 'tcp://127.0.0.1:1'"):
         list(choose_engine("dask:tcp://127.0.0.1:1", 100).run(square, [1]))
 
