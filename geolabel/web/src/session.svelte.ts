@@ -1,22 +1,20 @@
-/** One project on the screen: its labels, what is selected, and every edit, which goes to the map, the history and the queue. */
+/** One project on the screen: its labels, what is selected, the tool in hand, and what it hears of others. */
 import * as api from "./api";
 import { Amount } from "./editor/amount.svelte";
 import { type Draft, isDrawing, KIND_OF, type Tool } from "./editor/draft";
+import { Edits } from "./editor/edits.svelte";
 import { boundsOf, type Path, unite, unrolled } from "./editor/geometry";
 import { Hand } from "./editor/hand.svelte";
 import { Work } from "./editor/work.svelte";
-import { inSentence, plural } from "./format";
-import { hatchedOf } from "./hatch";
-import { fitting, isFor, titleOf } from "./schema";
-import type { Content } from "./sync/content";
-import { Desk, type Retraced, tally } from "./sync/desk.svelte";
+import { Palette } from "./palette.svelte";
+import { Desk } from "./sync/desk.svelte";
 import { follow } from "./sync/feed";
 import type { Edit, Label, Labels, LiveLabel } from "./sync/labels";
 import { LabelLoader } from "./sync/loader";
 import { Others } from "./sync/others";
 import { People } from "./sync/people.svelte";
 import { saving } from "./sync/saving.svelte";
-import type { Attribute, Attributes, AttributeValue, Bounds, Geometry, Job, LabelClass, Project, Scene } from "./types";
+import type { Bounds, Geometry, Job, Project, Scene } from "./types";
 
 export interface Toast {
   text: string;
@@ -35,6 +33,8 @@ export class Session {
   readonly people: People;
   readonly others: Others;
   readonly #unfollow: () => void;
+  readonly palette: Palette;
+  readonly edits = new Edits(this);
   readonly hand = new Hand(this);
   readonly work = new Work(this);
   readonly amount = new Amount(this);
@@ -46,8 +46,6 @@ export class Session {
   exported = $state.raw<Job | null>(null);
   tool = $state<Tool>("select");
   className = $state("");
-  /** What labels that are drawn next carry: what was last entered. */
-  nextAttributes = $state.raw<Attributes>({});
   selection = $state.raw<number[]>([]);
   vertex = $state.raw<Path | null>(null);
   /** What a drag would make of the selected labels. */
@@ -55,16 +53,11 @@ export class Session {
   draft = $state.raw<Draft | null>(null);
   /** What was measured last, until another tool is taken in hand. */
   measured = $state.raw<Draft | null>(null);
-  hidden = $state.raw<ReadonlySet<string>>(new Set());
-  /** Classes whose labels cannot be picked or changed. */
-  locked = $state.raw<ReadonlySet<string>>(new Set());
   toast = $state.raw<Toast | null>(null);
   /** Grows with every change of the labels. */
   revision = $state(0);
   /** Grows when all that is shown must be read again. */
   reloads = $state(0);
-  readonly #hatched = $derived(hatchedOf(this.project.classes));
-  #counts = $state.raw<Record<string, number>>({});
   #toastTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -72,7 +65,7 @@ export class Session {
     readonly scenes: Scene[],
   ) {
     this.project = project;
-    this.#counts = { ...project.counts };
+    this.palette = new Palette(this);
     this.className = project.classes[0]?.name ?? "";
     this.scene = scenes[0]?.id ?? null;
     const [w, , e] = unrolled(scenes[0]?.bounds ?? [0, 0, 0, 0]);
@@ -82,8 +75,8 @@ export class Session {
       () => {
         this.vertex = null;
       },
-      (before, after) => this.#count(before, after),
-      () => void this.#recount(),
+      (before, after) => this.palette.count(before, after),
+      () => void this.palette.recount(),
     );
     this.labels = this.desk.labels;
     this.items = new api.Items(project.id);
@@ -92,7 +85,7 @@ export class Session {
     this.others = new Others({
       labels: this.labels,
       busy: () => this.preview !== null || this.desk.sending,
-      counted: (name, by) => this.#tally({ [name]: by }),
+      counted: (name, by) => this.palette.add(name, by),
       reload: () => void this.#reload(),
     });
     this.#unfollow = follow(project.id, {
@@ -101,7 +94,7 @@ export class Session {
       project: () => void this.#renew(),
       people: (people) => this.people.hear(people),
     });
-    this.labels.locks = (content) => this.locked.has(content.class);
+    this.labels.locks = (content) => this.palette.locked.has(content.class);
     this.labels.onLocked = ({ class: name }) => this.say(`${name} is locked. Its lock, or Alt+L, opens it.`);
     this.labels.listen(() => {
       this.revision += 1;
@@ -110,35 +103,11 @@ export class Session {
     });
   }
 
-  /** Labels by class, with what waits to be saved. */
-  get counts(): Record<string, number> {
-    const counts = { ...this.#counts };
-    for (const [name, by] of Object.entries(this.desk.more)) counts[name] = Math.max(0, (counts[name] ?? 0) + by);
-    return counts;
-  }
-
   /** Labels came by another way than this page: count and load anew. */
   async refresh(): Promise<void> {
     this.project = await api.project(this.project.id);
-    this.#counts = { ...this.project.counts };
+    await this.palette.recount(this.project);
     this.loader.reset();
-  }
-
-  get total(): number {
-    return Object.values(this.#counts).reduce((sum, n) => sum + n, 0);
-  }
-
-  classNamed(name: string): LabelClass | undefined {
-    return this.project.classes.find((c) => c.name === name);
-  }
-
-  colorOf(name: string): string {
-    return this.classNamed(name)?.color ?? "#9098a3";
-  }
-
-  /** Is another class drawn in its colour, so that it has a hatch? */
-  isHatched(name: string): boolean {
-    return this.#hatched.has(name);
   }
 
   /** The selected labels, as the user sees them. */
@@ -148,46 +117,23 @@ export class Session {
 
   /** Labels on screen in order of key, the hidden classes left out. */
   visible(): LiveLabel[] {
-    return this.labels.all().filter((label) => !this.hidden.has(label.content.class));
+    return this.labels.all().filter((label) => !this.palette.hidden.has(label.content.class));
   }
 
   /** Of those, what may be picked and changed. */
   open(): LiveLabel[] {
-    return this.visible().filter((label) => !this.locked.has(label.content.class));
+    return this.visible().filter((label) => !this.palette.locked.has(label.content.class));
   }
 
   bounds(): Bounds | null {
     return unite(this.selected().map((label) => boundsOf(label.content.geometry)));
   }
 
-  // Edits
-
-  /** What the server has of a label became another. */
-  #count(before: Content | null, after: Content | null): void {
-    const more: Record<string, number> = {};
-    tally(more, before, after);
-    this.#tally(more);
-  }
-
-  #tally(more: Record<string, number>): void {
-    const counts = { ...this.#counts };
-    for (const [name, by] of Object.entries(more)) counts[name] = (counts[name] ?? 0) + by;
-    this.#counts = counts;
-  }
-
   /** Much has changed elsewhere: what is shown is read again, and the numbers beside the classes. */
   async #reload(): Promise<void> {
     this.loader.reset();
     this.reloads += 1;
-    await this.#recount();
-  }
-
-  async #recount(): Promise<void> {
-    try {
-      this.#counts = { ...(await api.project(this.project.id)).counts };
-    } catch {
-      // the numbers come right with the next change
-    }
+    await this.palette.recount();
   }
 
   /** Somebody has changed the classes, the guidelines or the like. */
@@ -196,106 +142,12 @@ export class Session {
     if (!now) return;
     const before = this.project;
     this.project = now;
-    if (!this.classNamed(this.className)) this.className = now.classes[0]?.name ?? "";
+    if (!this.palette.named(this.className)) this.className = now.classes[0]?.name ?? "";
     if (now.scenes.join() !== before.scenes.join()) {
       this.say("This project has other scenes now. Load the page again to see them.");
     } else if (JSON.stringify(now.classes) !== JSON.stringify(before.classes)) {
       this.say("Somebody has changed the classes.");
     }
-  }
-
-  undo(): void {
-    this.#follow(this.desk.undo(), "Undone");
-  }
-
-  redo(): void {
-    this.#follow(this.desk.redo(), "Done again");
-  }
-
-  #follow(retraced: Retraced | null, done: string): void {
-    if (!retraced) return;
-    const { name, edits, kept } = retraced;
-    const there = edits.filter((edit) => edit.after).map((edit) => edit.key);
-    // Neighbours that changed with what is selected need no eye of their own.
-    const enough = this.selection.length > 0 && this.selection.every((key) => there.includes(key));
-    if (this.tool === "select" && !enough) this.select(there);
-    const since = `${plural(kept.length, "label stays", "labels stay")} as somebody else has changed it since`;
-    if (edits.length === 0) this.say(`Nothing to undo: ${since}.`);
-    else this.say(`${done}: ${inSentence(name)}${kept.length > 0 ? `; ${since}` : ""}.`);
-  }
-
-  /**
-   * A shape was drawn: it is a label of the picked class.
-   *
-   * @param neighbours what its neighbours become, where it lies on their edges.
-   */
-  add(geometry: Geometry, scene: string | null, neighbours: ReadonlyMap<number, Geometry> = new Map()): void {
-    const attributes = { ...fitting(this.project.attributes, this.className, this.nextAttributes), scene };
-    const after: Content = { geometry, class: this.className, note: null, attributes };
-    this.reveal(this.className);
-    const edits = [{ key: this.labels.newKey(), after }, ...this.#reshaped(neighbours)];
-    this.labels.commit(edits, `Draw ${this.className}`);
-  }
-
-  reshape(title: string, geometries: ReadonlyMap<number, Geometry>): void {
-    this.labels.commit(this.#reshaped(geometries), title);
-  }
-
-  #reshaped(geometries: ReadonlyMap<number, Geometry>): Edit[] {
-    return [...geometries].flatMap(([key, geometry]) => {
-      const content = this.labels.get(key)?.content;
-      return content ? [{ key, after: { ...content, geometry } }] : [];
-    });
-  }
-
-  setClass(name: string): void {
-    this.reveal(name);
-    const edits = this.selected()
-      .filter((label) => label.content.class !== name)
-      .map(({ key, content }) => ({
-        key,
-        after: { ...content, class: name, attributes: fitting(this.project.attributes, name, content.attributes) },
-      }));
-    this.labels.commit(edits, edits.length > 1 ? `Change class of ${edits.length} labels` : "Change class");
-  }
-
-  /** Give an attribute a value: of the selected labels that carry it, and of those that are drawn next. */
-  setAttribute(attribute: Attribute, value: AttributeValue): void {
-    const { name } = attribute;
-    this.nextAttributes = { ...this.nextAttributes, [name]: value };
-    const edits = this.selected()
-      .filter(({ content }) => isFor(attribute, content.class))
-      .map(({ key, content }) => ({
-        key,
-        after: { ...content, attributes: { ...content.attributes, [name]: value } },
-      }));
-    this.labels.commit(edits, `Change ${titleOf(attribute)}${edits.length > 1 ? ` of ${edits.length} labels` : ""}`);
-  }
-
-  setNote(key: number, text: string): void {
-    const content = this.labels.get(key)?.content;
-    const note = text.trim() === "" ? null : text;
-    if (content) this.labels.commit([{ key, after: { ...content, note } }], "Change note");
-  }
-
-  restore(key: number, content: Content): void {
-    this.labels.commit([{ key, after: content }], "Restore version");
-  }
-
-  remove(): void {
-    const gone = this.selected();
-    if (gone.length === 0) return;
-    const [first] = gone;
-    const title = gone.length > 1 ? `Delete ${gone.length} labels` : "Delete label";
-    this.labels.commit(
-      gone.map(({ key }) => ({ key, after: null })),
-      title,
-    );
-    this.select([]);
-    this.say(
-      gone.length > 1 ? `${gone.length} labels deleted.` : `${first ? this.nameOf(first) : "Label"} deleted.`,
-      true,
-    );
   }
 
   /** "Building #1101", or "Building" until the server has given a number. */
@@ -341,18 +193,18 @@ export class Session {
   /** Pick a class: of what is drawn next, of the draft, and of the selection. */
   pickClass(name: string): void {
     const kind = isDrawing(this.tool) ? KIND_OF[this.tool] : null;
-    if (kind && this.classNamed(name)?.geometries.includes(kind) === false) {
+    if (kind && this.palette.named(name)?.geometries.includes(kind) === false) {
       return this.say(`${name} is not drawn as a ${kind}. ${this.className} stays picked.`);
     }
     this.className = name;
-    if (this.tool === "select" && this.selection.length > 0) this.setClass(name);
+    if (this.tool === "select" && this.selection.length > 0) this.edits.setClass(name);
   }
 
   pickTool(tool: Tool): void {
     this.hand.end();
     this.measured = null;
     if (isDrawing(tool)) {
-      const allowed = this.classNamed(this.className)?.geometries ?? [];
+      const allowed = this.palette.named(this.className)?.geometries ?? [];
       const kind = KIND_OF[tool];
       if (!allowed.includes(kind)) {
         const other = this.project.classes.find((c) => c.geometries.includes(kind));
@@ -371,33 +223,18 @@ export class Session {
     this.tool = tool;
   }
 
-  /** What is drawn or made of a hidden class would vanish under the hand: show it. */
-  reveal(name: string): void {
-    if (this.hidden.has(name)) this.toggleClass(name);
-  }
-
-  toggleClass(name: string): void {
-    const next = new Set(this.hidden);
-    if (!next.delete(name)) next.add(name);
-    this.hidden = next;
+  /** Let go of the selected labels of a class. */
+  release(name: string): void {
     this.select(
       this.selected()
-        .filter((label) => !next.has(label.content.class))
+        .filter((label) => label.content.class !== name)
         .map((label) => label.key),
     );
   }
 
-  /** Keep the labels of a class as they are, or no more: they are seen, and snapped to. */
-  toggleLock(name: string): void {
-    const next = new Set(this.locked);
-    if (!next.delete(name)) next.add(name);
-    this.locked = next;
-    this.select(
-      this.selected()
-        .filter((label) => !next.has(label.content.class))
-        .map((label) => label.key),
-    );
-    this.say(next.has(name) ? `${name} is locked: its labels cannot be picked or changed.` : `${name} is open again.`);
+  /** Labels by class that wait to be saved. */
+  get waiting(): Readonly<Record<string, number>> {
+    return this.desk.more;
   }
 
   say(text: string, undo = false): void {

@@ -20,8 +20,10 @@ export interface Scene {
   datetime: string | null;
   /** Longitude and latitude; west > east when it crosses the antimeridian. */
   bounds: Bounds | null;
-  /** Ground size of a pixel in metres. */
+  /** Ground size of a pixel in metres: the geometric mean of its two edges. */
   resolution: number | null;
+  /** x = a col + b row + c, y = d col + e row + f, in the scene's CRS. */
+  transform: [a: number, b: number, c: number, d: number, e: number, f: number];
   synthetic: boolean;
   warnings: string[];
 }

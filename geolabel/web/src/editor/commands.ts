@@ -63,13 +63,13 @@ export function work(command: Command, stage: Stage): boolean {
     escape: () => leave(stage),
     delete: () => remove(session),
     undo: () => undo(stage),
-    redo: () => stage.view?.forward() || stage.view?.drawing || session.redo(),
+    redo: () => stage.view?.forward() || stage.view?.drawing || session.edits.redo(),
     next: () => go(1, stage),
     previous: () => go(-1, stage),
     "next:add": () => go(1, stage, true),
     "previous:add": () => go(-1, stage, true),
     review: () => review(stage),
-    "class:lock": () => session.toggleLock(session.selected()[0]?.content.class ?? session.className),
+    "class:lock": () => session.palette.toggleLock(session.selected()[0]?.content.class ?? session.className),
     "class:all": () => {
       if (session.tool !== "select") session.pickTool("select");
       void classmates(stage);
@@ -96,13 +96,13 @@ function remove(session: Session): void {
   if (session.tool !== "select") return;
   session.hand.settle();
   if (session.vertex) session.hand.removeVertex(session.vertex);
-  else session.remove();
+  else session.edits.remove();
 }
 
 function undo({ session, view }: Stage): void {
   if (view?.drawing) view.back();
   else if (session.hand.nudge.x !== 0 || session.hand.nudge.y !== 0) session.hand.cancel();
-  else if (!view?.revive()) session.undo();
+  else if (!view?.revive()) session.edits.undo();
 }
 
 function leave({ session, view, closePanel, endComparing }: Stage): void {

@@ -80,19 +80,19 @@ export class Hand {
   commitVertex({ kind }: Pick<Handle, "kind">, shapes: Shapes, snap: Snap | null): void {
     const all = new Map(shapes);
     if (snap?.kind === "edge" && prefs.sharing) this.#insert(all, snap.key, snap.position);
-    this.session.reshape(kind === "vertex" ? "Move vertex" : "Add vertex", all);
+    this.session.edits.reshape(kind === "vertex" ? "Move vertex" : "Add vertex", all);
     if (all.size > 1)
       this.session.say(`${kind === "vertex" ? "Moved" : "Added"} a vertex of ${all.size} labels.`, true);
   }
 
   /** The labels that a vertex may be moved, put in or taken out of together. */
   #shared(): LiveLabel[] {
-    const { labels, locked } = this.session;
-    return labels.all().filter(({ content }) => !locked.has(content.class));
+    const { labels, palette } = this.session;
+    return labels.all().filter(({ content }) => !palette.locked.has(content.class));
   }
 
   #insert(shapes: Map<number, Geometry>, key: number, at: Position): void {
-    if (this.session.locked.has(this.session.labels.get(key)?.content?.class ?? "")) return;
+    if (this.session.palette.locked.has(this.session.labels.get(key)?.content?.class ?? "")) return;
     const geometry = shapes.get(key) ?? this.session.labels.get(key)?.content?.geometry;
     const more = geometry && insertOnEdge(geometry, at);
     if (more && more !== geometry) shapes.set(key, more);
@@ -114,7 +114,7 @@ export class Hand {
     if (!own) return session.say("Nothing would be left of this shape. Delete the label to remove it.");
     const at = vertices(geometry).find((vertex) => samePath(vertex.path, path))?.position;
     const shapes = prefs.sharing && at ? removeShared(this.#shared(), at) : new Map<number, Geometry>();
-    session.reshape("Delete vertex", shapes.set(label.key, own));
+    session.edits.reshape("Delete vertex", shapes.set(label.key, own));
     if (shapes.size > 1) session.say(`Deleted a vertex of ${shapes.size} labels.`, true);
   }
 
@@ -215,7 +215,7 @@ export class Hand {
     const { vertex } = this.session;
     this.#drop();
     if (!done) return false;
-    this.session.reshape(done.title, done.shapes);
+    this.session.edits.reshape(done.title, done.shapes);
     this.session.vertex = vertex;
     if (this.vertexing && done.shapes.size > 1) this.session.say(`Moved a vertex of ${done.shapes.size} labels.`, true);
     return true;
@@ -270,13 +270,13 @@ export class Hand {
 
   #surroundings(shape: Geometry, className: string, own: number | null): Surroundings {
     const { session } = this;
-    const kind = session.classNamed(className)?.kind ?? "thing";
+    const kind = session.palette.named(className)?.kind ?? "thing";
     const pixel = this.pixelAt(vertices(shape)[0]?.position ?? [0, 0]);
     const around = boundsOf(shape);
     const neighbours = session
       .visible()
       .filter(({ key, content }) => key !== own && apart(boundsOf(content.geometry), around) <= NEAR_PX * pixel)
-      .filter(({ content }) => (session.classNamed(content.class)?.kind ?? "thing") === kind)
+      .filter(({ content }) => (session.palette.named(content.class)?.kind ?? "thing") === kind)
       .map(({ key, content }) => ({ key, content: { geometry: session.preview?.get(key) ?? content.geometry } }));
     return {
       neighbours,
@@ -304,7 +304,7 @@ export class Hand {
     if (!only || !other) return;
     const pixel = this.pixelAt(vertices(only.content.geometry)[0]?.position ?? [0, 0]);
     const closed = closeGap(only.content.geometry, other.geometry, pixel);
-    this.session.reshape(
+    this.session.edits.reshape(
       "Close gap",
       new Map([
         [only.key, closed.geometry],

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Geometry, Position } from "../types";
-import { groundArea, groundLength } from "./measure";
+import { groundArea, groundLength, pixelArea } from "./measure";
 
 // The expected numbers are geodesic ones of pyproj's Geod (WGS 84).
 const WITH_HOLE: Geometry = {
@@ -73,4 +73,13 @@ test("long edges are geodesics, also across the antimeridian", () => {
 test("a line has no area, a point has neither", () => {
   expect(groundArea(LINE)).toBeNull();
   expect(groundLength({ type: "Point", coordinates: [0, 0] })).toBeNull();
+});
+
+test("a pixel of a sheared grid covers less than the product of its edges", () => {
+  expect(pixelArea({ resolution: 2, transform: [2, 0, 500000, 0, -2, 6000000] })).toBeCloseTo(4, 12);
+  expect(pixelArea({ resolution: 2, transform: [0, 2, 500000, 2, 0, 6000000] })).toBeCloseTo(4, 12);
+  // Rows that go down at 30 degrees to the columns: a rhombus of half the area.
+  const [a, b] = [Math.cos(Math.PI / 6), 0.5];
+  expect(pixelArea({ resolution: 1, transform: [1, a, 0, 0, -b, 0] })).toBeCloseTo(0.5, 12);
+  expect(pixelArea({ resolution: null, transform: [1, 0, 0, 0, -1, 0] })).toBeNull();
 });

@@ -6,7 +6,7 @@
  * Length: radii of curvature at the middle latitude of each edge; for long edges, which are measured on the ground, the
  * geodesic (Vincenty 1975, Survey Review 23).
  */
-import type { Position } from "../types";
+import type { Position, Scene } from "../types";
 import { chains, once } from "./geometry";
 
 const A = 6378137;
@@ -88,3 +88,11 @@ export const groundLength = once((geometry): number | null => {
     return sum + path.slice(1).reduce((length, to, i) => length + edgeLength(path[i] ?? to, to), 0);
   }, 0);
 });
+
+/** Ground covered by a pixel, in square metres: of a sheared grid it is less than the product of the pixel's edges. */
+export function pixelArea({ resolution, transform }: Pick<Scene, "resolution" | "transform">): number | null {
+  if (!resolution) return null;
+  const [a, b, , d, e] = transform;
+  const squareness = Math.abs(a * e - b * d) / (Math.hypot(a, d) * Math.hypot(b, e));
+  return resolution ** 2 * squareness;
+}

@@ -49,7 +49,7 @@ export async function pickIds(session: Session, ids: number[]): Promise<Bounds |
   if (session.tool !== "select") session.pickTool("select");
   const keys = ids.map((id) => labels.keyOf(id)).filter((key) => key !== undefined);
   session.select(keys.filter((key) => labels.get(key)?.content));
-  for (const { content } of session.selected()) session.reveal(content.class);
+  for (const { content } of session.selected()) session.palette.reveal(content.class);
   return session.bounds();
 }
 
@@ -79,7 +79,7 @@ export async function stepFar(session: Session, by: 1 | -1, add = false): Promis
   const none = by === 1 ? "No label comes after this one." : "No label comes before this one.";
   const taken = new Set(add ? session.selection.map((key) => session.labels.get(key)?.id) : []);
   const open = ({ id, properties }: LabelFeature) =>
-    !session.hidden.has(properties.class) && !session.locked.has(properties.class) && !taken.has(id);
+    !session.palette.hidden.has(properties.class) && !session.palette.locked.has(properties.class) && !taken.has(id);
   return await asked(session, add, none, () => nextOf(session.items, last, by, open));
 }
 

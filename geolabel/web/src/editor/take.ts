@@ -42,5 +42,5 @@ export function take(
       const x = nearLongitude((w + e) / 2, (box[0] + box[2]) / 2);
       return within([x, (s + n) / 2, x, (s + n) / 2], box);
     });
-  session.add(geometry, under?.id ?? null, session.hand.neighboursWith(edges));
+  session.edits.add(geometry, under?.id ?? null, session.hand.neighboursWith(edges));
 }

@@ -19,7 +19,7 @@ function each(
     if (made && made !== content.geometry) shapes.set(key, made);
   }
   if (shapes.size === 0) return session.say(otherwise);
-  session.reshape(shapes.size > 1 ? `${verb} of ${shapes.size} labels` : verb, shapes);
+  session.edits.reshape(shapes.size > 1 ? `${verb} of ${shapes.size} labels` : verb, shapes);
 }
 
 export const square = (session: Session): void =>

@@ -202,7 +202,7 @@ export class Work {
   }
 
   #apply({ features, neighbours, deleted }: OperationAnswer, title: string, subjects: LiveLabel[]): void {
-    const { labels, locked } = this.session;
+    const { labels, palette } = this.session;
     const edits: Edit[] = [];
     const made: number[] = [];
     for (const feature of [...features, ...neighbours]) {
@@ -210,7 +210,7 @@ export class Work {
       const key = feature.id === undefined ? (fresh ? labels.newKey() : subjects[0]?.key) : labels.keyOf(feature.id);
       const before = key === undefined ? undefined : labels.get(key)?.content;
       if (key === undefined || (!fresh && !before)) continue;
-      if (before && locked.has(before.class)) continue;
+      if (before && palette.locked.has(before.class)) continue;
       const after = labels.contentOf({ ...feature, id: feature.id ?? 0 });
       edits.push({ key, after: before ? { ...before, geometry: after.geometry } : after });
       if (!neighbours.includes(feature)) made.push(key);

@@ -64,7 +64,7 @@ export class LabelView {
 
   #makeLayers(map: MapLibre, tiles: LabelTiles | null): LabelLayers {
     const { session } = this;
-    const layers = new LabelLayers(map, (name) => session.colorOf(name), tiles);
+    const layers = new LabelLayers(map, (name) => session.palette.colorOf(name), tiles);
     const zooms = session.scenes.map(nativeZoom).filter((zoom) => zoom !== null);
     layers.thinBelow(zooms.length > 0 ? Math.max(...zooms) + Math.log2(0.75) : 0);
     return layers;
@@ -79,7 +79,7 @@ export class LabelView {
     const layers = this.#makeLayers(map, this.#makeTiles(map));
     this.#mirrors.add(layers);
     layers.classes(this.session.project.classes, this.session.labels);
-    layers.hide(this.session.hidden);
+    layers.hide(this.session.palette.hidden);
     layers.show(this.#shown);
     layers.fill(this.#look.fill, this.#look.whole, this.#look.drawn);
     return () => void this.#mirrors.delete(layers);
@@ -214,8 +214,8 @@ export class LabelView {
     const scale = { x: degree, y: degree / Math.cos((lat * Math.PI) / 180) };
     const known = labelsAt(this.session.open(), [lng, lat], scale);
     if (!this.#tiles || this.session.loader.holds(this.frame.bounds())) return known;
-    const { labels, locked } = this.session;
-    const hits = this.#tiles.at(x, y).filter(({ className }) => !locked.has(className));
+    const { labels, palette } = this.session;
+    const hits = this.#tiles.at(x, y).filter(({ className }) => !palette.locked.has(className));
     return [...new Set([...known, ...hits.map(({ id }) => labels.keyOf(id) ?? id)])];
   }
 

@@ -55,7 +55,7 @@ export class MapView {
   static async open(container: HTMLElement, session: Session, events: Events): Promise<MapView> {
     const map = createMap(container);
     await new Promise((resolve) => map.once("style.load", resolve));
-    return new MapView(map, session, events, session.total > MANY && (await hasTiles(session)));
+    return new MapView(map, session, events, session.palette.total > MANY && (await hasTiles(session)));
   }
 
   private constructor(
@@ -151,7 +151,7 @@ export class MapView {
         session.preview = geometries;
       },
       withVertex: (key, handle, to) => session.hand.withVertex(key, handle, to),
-      commit: (title, geometries) => session.reshape(title, geometries),
+      commit: (title, geometries) => session.edits.reshape(title, geometries),
       commitVertex: (handle, shapes, snap) => session.hand.commitVertex(handle, shapes, snap),
       removeVertex: (path) => session.hand.removeVertex(path),
       turning: () => session.hand.turning,
@@ -189,8 +189,8 @@ export class MapView {
     this.#overlay.selection(
       [...labels, ...neighbours].map((label) => ({
         geometry: preview?.get(label.key) ?? label.content.geometry,
-        color: session.colorOf(label.content.class),
-        hatched: session.isHatched(label.content.class),
+        color: session.palette.colorOf(label.content.class),
+        hatched: session.palette.isHatched(label.content.class),
         before: preview?.has(label.key) && labels.includes(label) ? label.content.geometry : null,
         neighbour: neighbours.includes(label),
       })),
@@ -228,7 +228,7 @@ export class MapView {
     if (unknown.length > 0) void session.learn(unknown);
     this.#people.show(session.people.others, (id) => {
       const content = session.labels.get(session.labels.keyOf(id) ?? id)?.content;
-      return content ? { geometry: content.geometry, color: session.colorOf(content.class) } : null;
+      return content ? { geometry: content.geometry, color: session.palette.colorOf(content.class) } : null;
     });
   }
 
@@ -240,7 +240,7 @@ export class MapView {
   drawDraft(): void {
     const { tool, draft, measured, className } = this.session;
     if (tool !== "select")
-      this.#overlay.draft(draft ?? measured, isDrawing(tool) ? this.session.colorOf(className) : "#ffffff");
+      this.#overlay.draft(draft ?? measured, isDrawing(tool) ? this.session.palette.colorOf(className) : "#ffffff");
   }
 
   /** Select what was clicked; a label that only tiles show is read first. */

@@ -8,7 +8,7 @@ export function follow(bench: Workbench): void {
   const { session, seeing } = bench;
   followSession(bench);
   $effect(() => bench.view?.labels.classes(session.project.classes));
-  $effect(() => bench.view?.labels.hide(session.hidden));
+  $effect(() => bench.view?.labels.hide(session.palette.hidden));
   $effect(() => bench.view?.labels.show(seeing.labelsShown));
   $effect(() => bench.view?.labels.fill(prefs.fill, prefs.labels, seeing.drawn));
   $effect(() => {

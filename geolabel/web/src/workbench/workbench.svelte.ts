@@ -61,7 +61,7 @@ export class Workbench {
     () => (this.session.tool === "select" && this.session.selection.length > 0 && !this.wide) || this.asking,
   );
   readonly teaching = $derived.by(
-    () => this.session.total === 0 && this.session.project.classes.length > 0 && !prefs.welcomed,
+    () => this.session.palette.total === 0 && this.session.project.classes.length > 0 && !prefs.welcomed,
   );
 
   /** For the commands of labels and drawings. */
@@ -166,7 +166,8 @@ export class Workbench {
 
   /** Select a label of the list, and bring it onto the screen. */
   pickLabel(label: LiveLabel): void {
-    if (this.session.locked.has(label.content.class)) return this.session.say(`${label.content.class} is locked.`);
+    if (this.session.palette.locked.has(label.content.class))
+      return this.session.say(`${label.content.class} is locked.`);
     if (this.session.tool !== "select") this.session.pickTool("select");
     this.session.select([label.key]);
     this.stage.reveal(label);
