@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-import geolabel
+from tests.web.axe import prepare, serious
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
     from tests.web.conftest import Editor, Land
 
 pytestmark = pytest.mark.web
 
-AXE = Path(geolabel.__file__).parent / "web/node_modules/axe-core/axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core calls serious or critical: the rule, and where."""
-    found: dict[str, Any] = page.evaluate(
-        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES
-    )
-    return [
-        f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for violation in found["violations"]
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]
-
 
 def test_axe_finds_nothing_serious_on_any_screen_in_either_theme(editor: Editor) -> None:
     page = editor.page
-    page.emulate_media(reduced_motion="reduce")  # so that no colour is measured on its way to another one
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+    prepare(page)
     editor.select(616, 217)
     for theme in ("dark", "light"):
         expect(page.locator(f"html[data-theme={theme}]")).to_be_attached()
@@ -71,8 +51,7 @@ def test_axe_finds_nothing_serious_on_any_screen_in_either_theme(editor: Editor)
 
 def test_axe_finds_nothing_serious_in_bars_lists_and_dialogs(land: Land) -> None:
     page = land.page
-    page.emulate_media(reduced_motion="reduce")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
+    prepare(page)
     for theme in ("dark", "light"):
         expect(page.locator(f"html[data-theme={theme}]")).to_be_attached()
         page.keyboard.press("m")

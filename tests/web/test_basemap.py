@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import threading
 from contextlib import contextmanager
@@ -38,11 +39,24 @@ def tile_server() -> Iterator[tuple[str, list[Any]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name is http.server's
             asked.append((self.path, self.headers.get("Referer")))
+            described = self.path.endswith("tiles.json")
             self.send_response(200)
-            self.send_header("Content-Type", "image/png")
+            self.send_header("Content-Type", "application/json" if described else "image/png")
             self.send_header("Access-Control-Allow-Origin", "*")
             self.end_headers()
-            self.wfile.write(picture.getvalue())
+            self.wfile.write(self.tilejson() if described else picture.getvalue())
+
+        def tilejson(self) -> bytes:
+            """Its tiles are at a name of their own, as with most providers."""
+            tiles = [f"http://localhost:{self.server.server_address[1]}/j/{{z}}/{{x}}/{{y}}.png"]
+            about = {
+                "tilejson": "3.0.0",
+                "tiles": tiles,
+                "minzoom": 0,
+                "maxzoom": 14,
+                "attribution": '<a href="https://example.org">© Surveyors</a>',
+            }
+            return json.dumps(about).encode()
 
         def log_message(self, *_: object) -> None:
             """Quiet."""
@@ -110,6 +124,25 @@ def test_a_backdrop_is_drawn_under_the_scene_once_it_is_turned_on(browser: Brows
                 "url => fetch(url).then(() => 'loaded', () => 'blocked')", host.replace("127.0.0.1", "localhost")
             )
             assert blocked == "blocked"
+
+
+def test_a_tilejson_document_says_where_the_tiles_of_a_backdrop_are(
+    browser: Browser, tmp_path: Path, data: Path
+) -> None:
+    with tile_server() as (host, asked):
+        port = host.rpartition(":")[2]
+        lines = (
+            f'[[basemaps]]\nname = "Survey"\nurl = "{host}/survey/tiles.json"\nhosts = ["http://localhost:{port}"]\n'
+        )
+        with prairie(browser, tmp_path / "ws", data, lines) as editor:
+            page = editor.page
+            assert asked == []
+            page.get_by_role("button", name="Show Survey").click()
+            editor.until(lambda: bool(np.abs(np.subtract(corner(editor), BLUE)).max() < 4))
+            expect(page.get_by_test_id("attribution")).to_have_text("© Surveyors")
+            assert {path.split("/")[1] for path, _ in asked} == {"survey", "j"}
+            # Closer than it has tiles, its last ones are drawn larger.
+            assert max(int(path.split("/")[2]) for path, _ in asked if path.startswith("/j/")) <= 14
 
 
 def test_a_backdrop_that_does_not_answer_is_said_and_labelling_goes_on(

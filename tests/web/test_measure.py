@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyproj
 import pytest
+import rasterio
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from tests.web.conftest import Land
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import geolabel
+    from tests.web.conftest import Editor, Land
 
 pytestmark = pytest.mark.web
 
@@ -94,3 +100,29 @@ def test_a_distance_is_measured_by_keys_alone(land: Land) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("editor")).to_have_attribute("data-tool", "select")
+
+
+def test_a_label_on_a_sheared_grid_has_as_many_pixels_as_it_covers(
+    opening: Callable[..., Editor], tmp_path: Path
+) -> None:
+    """20 by 30 pixels of a grid whose rows run at 45 degrees to its columns; on the Equator, where UTM is true to 0.04 %."""
+    grid = rasterio.Affine(0.5, 0.5, 500_000, 0, -0.5, 50_000)
+
+    def make(workspace: geolabel.Workspace) -> None:
+        raster = tmp_path / "sheared.tif"
+        profile = {"driver": "GTiff", "width": 100, "height": 100, "count": 1, "dtype": "uint8", "crs": "EPSG:32633"}
+        with rasterio.open(raster, "w", transform=grid, **profile) as file:
+            file.write(np.full((1, 100, 100), 90, dtype=np.uint8))
+        project = workspace.create_project("Sheared", scenes=[workspace.add_scene(raster)], classes=["field"])
+        places = ((40, 35), (60, 35), (60, 65), (40, 65), (40, 35))
+        geometry = {"type": "Polygon", "coordinates": [[list(grid * place) for place in places]]}
+        labels = {
+            "type": "FeatureCollection",
+            "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}},
+            "features": [{"type": "Feature", "geometry": geometry, "properties": {}}],
+        }
+        project.add(labels, class_name="field")
+
+    editor = opening(make)
+    editor.page.keyboard.press("]")
+    expect(editor.page.get_by_test_id("pixels")).to_have_text("600")

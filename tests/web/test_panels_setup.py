@@ -8,6 +8,8 @@ import geopandas
 import pytest
 from playwright.sync_api import expect
 
+from tests.web.axe import prepare, serious, serious_in_both_themes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -95,9 +97,12 @@ def test_a_file_is_imported_and_a_dataset_is_seen_before_it_is_made(
     third = len(frame) // 3
     expect(page.get_by_test_id("import-value").filter(has_text="shed")).to_contain_text("New class")
     expect(page.get_by_test_id("import-start")).to_have_text(f"Import {2 * third} labels")
+    prepare(page)
+    assert serious_in_both_themes(page) == []
     page.get_by_test_id("import-start").click()
     report = page.get_by_test_id("import-report")
     expect(report).to_contain_text(f"{2 * third} labels imported")
+    assert serious_in_both_themes(page) == []
     assert editor.count("building") == str(third)
     assert editor.count("shed") == str(third)
     assert {f["properties"]["source"] for f in editor.labels("shed")} == {"import:houses.gpkg"}
@@ -108,6 +113,7 @@ def test_a_file_is_imported_and_a_dataset_is_seen_before_it_is_made(
     broken.write_text("nothing", encoding="utf-8")
     page.get_by_test_id("import-file").set_input_files(broken)
     expect(page.get_by_role("alert")).to_contain_text("notes.json is not GeoJSON labels")
+    assert serious(page) == []
     page.keyboard.press("Escape")
 
     # The counts follow the fields, and are what the server then makes.

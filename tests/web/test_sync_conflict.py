@@ -8,6 +8,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from tests.web.axe import prepare, serious_in_both_themes
+
 if TYPE_CHECKING:
     from tests.web.conftest import Editor
 
@@ -50,6 +52,8 @@ def test_parts_of_each_by_keys_alone(editor: Editor) -> None:
     expect(page.get_by_test_id("iou")).to_contain_text("IoU 0.")
     flags = page.locator(".person-flag")
     expect(flags).to_have_count(2)
+    prepare(page)
+    assert serious_in_both_themes(page) == []
     page.keyboard.down("y")
     expect(flags).to_have_count(1)
     page.keyboard.up("y")

@@ -213,13 +213,14 @@ export async function cancelJob(id: number): Promise<void> {
 
 export const jobResultUrl = (id: number): string => `/api/jobs/${id}/result`;
 
-/** Has the project label tiles? Those that are not on the Earth have none. */
-export async function hasLabelTiles(project: string): Promise<boolean> {
+/** Where the labels of a project lie; null when that is not on the Earth, or when there are none. */
+export async function labelExtent(project: string): Promise<Bounds | null> {
   try {
-    await get(`/api/collections/${segment(project)}/tiles/WebMercatorQuad/tilejson.json`);
-    return true;
+    return (
+      (await get<TileJson>(`/api/collections/${segment(project)}/tiles/WebMercatorQuad/tilejson.json`)).bounds ?? null
+    );
   } catch (error) {
-    if (error instanceof Refused && !error.temporary) return false;
+    if (error instanceof Refused && !error.temporary) return null;
     throw error;
   }
 }

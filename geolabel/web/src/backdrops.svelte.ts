@@ -8,6 +8,8 @@ export class Backdrops {
   opacity = $state(100);
   /** Why the one that is shown cannot be drawn. */
   failure = $state<string | null>(null);
+  /** What the one that is shown wants to be written, where the settings do not say it. */
+  credit = $state<string | null>(null);
   readonly shown = $derived.by(() => this.all.find(({ url }) => url === prefs.basemap) ?? null);
 
   async load(): Promise<void> {

@@ -63,12 +63,14 @@ export class Session {
   constructor(
     project: Project,
     readonly scenes: Scene[],
+    /** Where the labels lie of a project that has no scene. */
+    readonly extent: Bounds | null = null,
   ) {
     this.project = project;
     this.palette = new Palette(this);
     this.className = project.classes[0]?.name ?? "";
     this.scene = scenes[0]?.id ?? null;
-    const [w, , e] = unrolled(scenes[0]?.bounds ?? [0, 0, 0, 0]);
+    const [w, , e] = unrolled(scenes[0]?.bounds ?? extent ?? [0, 0, 0, 0]);
     this.desk = new Desk(
       project.id,
       (w + e) / 2,
@@ -101,6 +103,11 @@ export class Session {
       const there = this.selection.filter((key) => this.labels.get(key)?.content);
       if (there.length !== this.selection.length) this.select(there);
     });
+  }
+
+  /** Has it a place there, and so map tiles? */
+  get onEarth(): boolean {
+    return this.extent !== null || this.scenes.some(({ bounds }) => bounds !== null);
   }
 
   /** Labels came by another way than this page: count and load anew. */

@@ -8,6 +8,8 @@ export class Backdrop {
   #url: string | null = null;
   /** Hears why it cannot be drawn, once for each time that it is turned on; null when it is turned on or off. */
   onFailure: (sentence: string | null) => void = () => {};
+  /** Hears what its TileJSON document wants to be written on the map, as text; null when it is turned on or off. */
+  onCredit: (text: string | null) => void = () => {};
   #failed = false;
 
   constructor(private readonly map: MapLibre) {
@@ -15,6 +17,11 @@ export class Backdrop {
       if (!Backdrop.isFrom(event) || this.#failed || !this.#url) return;
       this.#failed = true;
       this.onFailure(`${new URL(this.#url).host} does not answer, or not with a map. The scenes are not concerned.`);
+    });
+    map.on("sourcedata", (event) => {
+      if (!Backdrop.isFrom(event) || event.sourceDataType !== "metadata") return;
+      const html = map.getSource(NAME)?.attribution;
+      if (html) this.onCredit(new DOMParser().parseFromString(html, "text/html").body.textContent);
     });
   }
 
@@ -37,6 +44,7 @@ export class Backdrop {
     this.#url = basemap?.url ?? null;
     this.#failed = false;
     this.onFailure(null);
+    this.onCredit(null);
     if (!basemap) return;
     const { url, min_zoom, max_zoom, tile_size } = basemap;
     const tiles = url.includes("{z}") ? { tiles: [url], minzoom: min_zoom, maxzoom: max_zoom } : { url };

@@ -50,7 +50,9 @@ export class Frame {
   }
 
   fitScenes(padding: Padding, scene?: Scene): void {
-    const boxes = (scene ? [scene] : this.session.scenes).map((s) => s.bounds).filter((b) => b !== null);
+    const { scenes, extent } = this.session;
+    const boxes = (scene ? [scene] : scenes).map((s) => s.bounds).filter((b) => b !== null);
+    if (boxes.length === 0 && extent) boxes.push(extent);
     const all = unite(boxes.map((box) => this.#atHome(unrolled(box))));
     if (all) this.fit(all, padding, scene !== undefined);
   }

@@ -1,6 +1,5 @@
 /** The map of a session: imagery, labels, tools, and the wires between them. */
 import type { Map as MapLibre } from "maplibre-gl";
-import * as api from "../api";
 import { isDrawing, type Pen, PLANS, type Tool } from "../editor/draft";
 import type { DrawHost } from "../editor/drawMode";
 import type { Box, EditHost } from "../editor/editMode";
@@ -55,7 +54,7 @@ export class MapView {
   static async open(container: HTMLElement, session: Session, events: Events): Promise<MapView> {
     const map = createMap(container);
     await new Promise((resolve) => map.once("style.load", resolve));
-    return new MapView(map, session, events, session.palette.total > MANY && (await hasTiles(session)));
+    return new MapView(map, session, events, session.palette.total > MANY && session.onEarth);
   }
 
   private constructor(
@@ -335,10 +334,4 @@ export class MapView {
     this.#conflict.remove();
     this.map.remove();
   }
-}
-
-/** What is not on the Earth has no tiles. Scenes tell at once; without any, the server does. */
-async function hasTiles({ project, scenes }: Session): Promise<boolean> {
-  if (scenes.length > 0) return scenes.some((scene) => scene.bounds);
-  return await api.hasLabelTiles(project.id).catch(() => false);
 }

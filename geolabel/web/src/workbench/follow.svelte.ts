@@ -17,6 +17,9 @@ export function follow(bench: Workbench): void {
     backdrop.onFailure = (sentence) => {
       bench.backdrops.failure = sentence;
     };
+    backdrop.onCredit = (text) => {
+      bench.backdrops.credit = text;
+    };
     backdrop.show(bench.backdrops.shown, bench.backdrops.opacity);
   });
   $effect(() => {

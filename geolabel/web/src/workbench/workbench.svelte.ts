@@ -17,7 +17,7 @@ import { isFor } from "../schema";
 import { Seeing } from "../seeing.svelte";
 import { type LiveLabel, Session } from "../session.svelte";
 import type { Trouble } from "../sync/saving.svelte";
-import type { FileLook, Geometry, Project, Scene } from "../types";
+import type { Bounds, FileLook, Geometry, Project, Scene } from "../types";
 
 export class Workbench {
   readonly session: Session;
@@ -70,14 +70,15 @@ export class Workbench {
   constructor(
     readonly project: Project,
     readonly scenes: Scene[],
+    extent: Bounds | null,
   ) {
-    this.session = new Session(project, scenes);
+    this.session = new Session(project, scenes, extent);
     this.seeing = new Seeing(scenes);
     this.places = new Places(project.id);
     this.comparing = new Comparing(this.seeing);
     this.stage = this.#stage();
     // Where nothing lies on the Earth, no map of it fits.
-    if (scenes.some((scene) => scene.bounds)) void this.backdrops.load();
+    if (this.session.onEarth) void this.backdrops.load();
   }
 
   #stage(): Stage {
