@@ -52,8 +52,6 @@ def test_parts_of_each_by_keys_alone(editor: Editor) -> None:
     expect(page.get_by_test_id("iou")).to_contain_text("IoU 0.")
     flags = page.locator(".person-flag")
     expect(flags).to_have_count(2)
-    prepare(page)
-    assert serious_in_both_themes(page) == []
     page.keyboard.down("y")
     expect(flags).to_have_count(1)
     page.keyboard.up("y")
@@ -74,6 +72,8 @@ def test_parts_of_each_by_keys_alone(editor: Editor) -> None:
 def test_later_then_mine_outline_their_note(editor: Editor) -> None:
     page = editor.page
     made = _conflict(editor)
+    prepare(page)
+    assert serious_in_both_themes(page) == []
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("conflict-panel")).to_have_count(0)
     page.reload()
