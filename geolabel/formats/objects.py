@@ -8,6 +8,7 @@ Credentials, region and endpoint come from the environment, as each cloud's own 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,10 +31,13 @@ class ObjectFiles:
 
     Args:
         url: of the dataset: `s3://bucket/folder`.
+        rest: folder for what grows bit by bit, nameless files that go with this process; where nothing can be written
+            there, or none is given, with the system's temporary files, which may be in memory.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, rest: Path | None = None) -> None:
         self.url = url
+        self._rest = rest if rest is not None and os.access(rest, os.W_OK | os.X_OK) else None
         self.closing = ExitStack()
         self._opened: dict[str, BinaryIO] = {}
         self._connected: Any = None
@@ -108,7 +112,7 @@ class ObjectFiles:
     def open(self, path: str) -> BinaryIO:
         """A temporary file that becomes the object of that path in `finish`."""
         if path not in self._opened:
-            self._opened[path] = self.closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - `closing` is one
+            self._opened[path] = self.closing.enter_context(tempfile.TemporaryFile(dir=self._rest))  # noqa: SIM115 - `closing` is one
         return self._opened[path]
 
     def scratch(self) -> Path:
@@ -170,17 +174,18 @@ def check_free(url: str) -> None:
 
 
 @contextmanager
-def uploaded(url: str, *, resume: bool = False) -> Iterator[ObjectFiles]:
+def uploaded(url: str, rest: Path | None = None, *, resume: bool = False) -> Iterator[ObjectFiles]:
     """Give objects to write; at an exception those of this export are gone.
 
     Args:
         url: of the dataset.
+        rest: see `ObjectFiles`.
         resume: what a killed process left is kept, and so is what this one leaves when it fails.
 
     Raises:
         AlreadyExists, InvalidSpec, NotAllowed: as `check_free`.
     """
-    files = ObjectFiles(_plain(url))
+    files = ObjectFiles(_plain(url), rest)
     _check_free(files)
     if not resume:
         files.remove("")

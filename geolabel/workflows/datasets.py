@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,7 +86,7 @@ def export(
         if dry_run:
             names, said = [f.name for f in wanted], found.labels.sentences()
             return make_report(found.plan, names, said, snapshot=found.state, dry_run=True, chipped=chipped)
-        where = tempfile.gettempdir() if remote else Path(out).absolute().parent
+        where = store.folder if remote else Path(out).absolute().parent
         if not remote:
             check_room(where, _size_of_images(found.plan), "The export")
         kept = (
@@ -98,7 +97,7 @@ def export(
         stack.enter_context(told_when_full(where, "The export", kept))
         files: Files
         if remote:
-            files = stack.enter_context(objects.uploaded(str(out), resume=resume))
+            files = stack.enter_context(objects.uploaded(str(out), store.folder, resume=resume))
         else:
             files = LocalFiles(stack.enter_context(staging.staged(Path(out), resume=resume)))
         build = Build(begun or engine, resume, tell)
