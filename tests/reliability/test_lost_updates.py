@@ -7,14 +7,15 @@ operation that began after another had ended never sees less than that one did.
 
 from __future__ import annotations
 
-import asyncio
+import http.client
+import json
 import random
 import threading
 import time
 from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -97,94 +98,126 @@ def _real_time(feature: int, done: list[Operation]) -> list[str]:
     return found
 
 
-class Client:
-    """One of many, with a delay and a mind of its own."""
+class Client(threading.Thread):
+    """One of many, with a delay and a mind of its own, and with as little between it and the server as there can be."""
 
-    def __init__(self, number: int, http: httpx.AsyncClient, seed: int, pause: float) -> None:
-        self._number, self._http, self._pause = number, http, pause
+    def __init__(
+        self, number: int, address: str, steps: int, seed: int, *, pause: float, over: threading.Event
+    ) -> None:
+        super().__init__()
+        self._number, self._steps, self._pause, self._over = number, steps, pause, over
+        self._http = http.client.HTTPConnection(address, timeout=120)
         self._chance = random.Random(f"{seed}/{number}")
         self._known: dict[int, int] = {}
         self.operations: list[Operation] = []
+        self.failure: BaseException | None = None
 
-    async def run(self, count: int) -> None:
-        for step in range(count):
-            await asyncio.sleep(self._chance.uniform(0, self._pause))
-            feature = self._chance.randint(1, FEATURES)
-            what = self._chance.random()
-            if feature not in self._known or what < 0.2:
-                await self._read(feature)
-            if what > 0.2 and feature in self._known:
-                # A delete has no answer that tells its version, so it always names the one before.
-                await self._write(feature, step, delete=what > 0.95, careful=what < 0.8 or what > 0.95)
+    def run(self) -> None:
+        try:
+            for step in range(self._steps):
+                if self._over.wait(self._chance.uniform(0, self._pause)):
+                    return
+                feature = self._chance.randint(1, FEATURES)
+                what = self._chance.random()
+                if feature not in self._known or what < 0.2:
+                    self._read(feature)
+                if what > 0.2 and feature in self._known:
+                    # A delete has no answer that tells its version, so it always names the one before.
+                    self._write(feature, step, delete=what > 0.95, careful=what < 0.8 or what > 0.95)
+        except BaseException as failure:  # noqa: BLE001 (told by the one who waits for all)
+            self.failure = failure
+            self._over.set()
+        finally:
+            self._http.close()
 
-    async def _read(self, feature: int) -> None:
+    def _ask(
+        self, method: str, feature: int, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str | None, bytes]:
+        """Status, ETag and body."""
+        content = None if body is None else json.dumps(body)
+        sent = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
+        try:
+            self._http.request(method, f"/api/collections/land/items/{feature}", content, sent)
+            answer = self._http.getresponse()
+            return answer.status, answer.headers["ETag"], answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._http.close()  # the next request opens it anew
+            raise Broken from error
+
+    def _read(self, feature: int) -> None:
         begun = time.monotonic()
         try:
-            answer = await self._http.get(f"/api/collections/land/items/{feature}")
-        except httpx.TransportError:
+            status, tag, body = self._ask("GET", feature)
+        except Broken:
             return
-        if answer.status_code == 200:
-            self._note(feature, "read", begun, int(answer.headers["ETag"].strip('"')))
+        if status == 200:
+            self._note(feature, "read", begun, version_in(tag))
         else:
-            assert answer.status_code == 404, answer.text
+            assert status == 404, body
             self._known.setdefault(feature, 1)
 
-    async def _write(self, feature: int, step: int, *, delete: bool, careful: bool) -> None:
-        at = f"/api/collections/land/items/{feature}"
+    def _write(self, feature: int, step: int, *, delete: bool, careful: bool) -> None:
         token = f"{self._number}/{step}"
         expected = (self._known[feature] or None) if careful else None
         headers = {} if expected is None else {"If-Match": f'"{expected}"'}
         if delete and expected is None:
             return
+        method = "DELETE" if delete else "PATCH"
         begun = time.monotonic()
         try:
-            if delete:
-                answer = await self._http.delete(at, headers=headers)
-            else:
-                answer = await self._http.patch(at, headers=headers, json={"properties": {"note": token}})
-            if answer.status_code == 404 and not delete:  # deleted: bring it back
-                begun, expected = time.monotonic(), None
-                answer = await self._http.put(at, json={**BACK, "properties": {"class": "water", "note": token}})
-        except httpx.TransportError:  # the connection broke: nobody knows whether it was done
+            note = None if delete else {"properties": {"note": token}}
+            status, tag, body = self._ask(method, feature, note, headers)
+            if status == 404 and not delete:  # deleted: bring it back
+                method, begun, expected = "PUT", time.monotonic(), None
+                back = {**BACK, "properties": {"class": "water", "note": token}}
+                status, tag, body = self._ask(method, feature, back)
+        except Broken:  # nobody knows whether it was done
             version = -1 if expected is None else expected + 1
             self._note(feature, "unanswered", begun, version, expected, None if delete else token)
             self._known.pop(feature, None)
             return
-        match answer.status_code:
+        match status:
             case 200 | 201:
-                self._note(feature, "write", begun, int(answer.headers["ETag"].strip('"')), expected, token)
-            case 204 if answer.request.method == "DELETE":
+                self._note(feature, "write", begun, version_in(tag), expected, token)
+            case 204 if method == "DELETE":
                 assert expected is not None
                 self._note(feature, "delete", begun, expected + 1, expected)
                 self._known.pop(feature, None)
             case 412:
-                current = answer.json().get("current") or {}
+                current = json.loads(body).get("current") or {}
                 self._known.pop(feature, None)
                 if "properties" in current:
                     self._note(feature, "read", begun, current["properties"]["version"])
             case 404 if delete:
                 self._known.pop(feature, None)
             case _:
-                raise AssertionError(answer.text)
+                raise AssertionError(body)
 
     def _note(self, feature: int, kind: str, begun: float, version: int, *change: Any) -> None:
         self._known[feature] = version
         self.operations.append(Operation(self._number, feature, kind, begun, time.monotonic(), version, *change))
 
 
+class Broken(Exception):
+    """The connection broke before there was an answer."""
+
+
+def version_in(tag: str | None) -> int:
+    assert tag is not None
+    return int(tag.strip('"'))
+
+
 def run_clients(url: str, clients: int, steps: int, seed: int, pause: float) -> list[Operation]:
-    """Lets them all loose, in a few threads with an event loop each; what they recorded."""
-
-    async def some(numbers: range) -> list[Operation]:
-        limits = httpx.Limits(max_connections=len(numbers), keepalive_expiry=2)  # before the server closes them
-        async with httpx.AsyncClient(base_url=url, timeout=120, limits=limits) as http:
-            mine = [Client(number, http, seed, pause) for number in numbers]
-            await asyncio.gather(*(client.run(steps) for client in mine))
-        return [operation for client in mine for operation in client.operations]
-
-    with ThreadPoolExecutor(2) as pool:
-        runs = [range(clients // 2), range(clients // 2, clients)]
-        return [o for part in pool.map(lambda numbers: asyncio.run(some(numbers)), runs) for o in part]
+    """Lets them all loose; what they recorded."""
+    address, over = urlsplit(url).netloc, threading.Event()
+    running = [Client(number, address, steps, seed, pause=pause, over=over) for number in range(clients)]
+    for client in running:
+        client.start()
+    for client in running:
+        client.join()
+    failures = [client.failure for client in running if client.failure is not None]
+    assert failures == []
+    return [operation for client in running for operation in client.operations]
 
 
 @pytest.mark.parametrize(
@@ -195,10 +228,10 @@ def test_no_acknowledged_write_is_lost(
     *, location: str, serve: Callable[..., Any], square: Callable[[int], Any], clients: int, steps: int, pause: float
 ) -> None:
     _, url = serve(location)
-    with httpx.Client(base_url=url, timeout=60) as http:
+    with httpx.Client(base_url=url, timeout=60) as one:
         for number in range(FEATURES):
             body = {"type": "Feature", "geometry": square(number), "properties": {"class": "water"}}
-            assert http.post("/api/collections/land/items", json=body).status_code == 201
+            assert one.post("/api/collections/land/items", json=body).status_code == 201
     operations = run_clients(url, clients, steps, seed=36, pause=pause)
     history: dict[int, list[tuple[int, str | None]]] = {}
     with open_store(location) as store:
