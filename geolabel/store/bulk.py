@@ -83,6 +83,12 @@ class Rows:
     columns: Mapping[str, Sequence[Any]]
     names: Sequence[str]
 
+    def part(self, first: int, last: int) -> Rows:
+        """Those from one position up to another."""
+        some = slice(first, last)
+        columns = {name: column[some] for name, column in self.columns.items()}
+        return Rows(self.blobs[some], self.bounds[some], columns, self.names[some])
+
     def take(self, rows: Sequence[int]) -> Rows:
         """Those at these positions."""
         return Rows(

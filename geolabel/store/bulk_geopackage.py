@@ -51,16 +51,18 @@ class BulkGeoPackage:
         count, fixed = len(columns["id"]), [v for v in constants.values() if v is not None]
         names = ", ".join(f'"{name}"' for name in (*(n for n, v in constants.items() if v is not None), *columns))
         shared = [f"?{i + 1}" for i in range(len(fixed))]
+
+        def statement(rows: int) -> str:
+            free = iter(range(len(fixed) + 1, len(fixed) + 1 + rows * len(columns)))
+            values = ", ".join(f"({', '.join([*shared, *(f'?{next(free)}' for _ in columns)])})" for _ in range(rows))
+            return f'INSERT INTO "{table.name}" ({names}) VALUES {values}'  # noqa: S608 (names of ours)
+
+        usual = statement(_ROWS) if count >= _ROWS else ""
         with _triggers_off(raw, table.name):
             for start in range(0, count, _ROWS):
                 rows = min(_ROWS, count - start)
-                free = iter(range(len(fixed) + 1, len(fixed) + 1 + rows * len(columns)))
-                values = ", ".join(
-                    f"({', '.join([*shared, *(f'?{next(free)}' for _ in columns)])})" for _ in range(rows)
-                )
                 some = zip(*(column[start : start + rows] for column in columns.values()), strict=True)
-                statement = f'INSERT INTO "{table.name}" ({names}) VALUES {values}'  # noqa: S608 (names of ours)
-                raw.execute(statement, [*fixed, *chain.from_iterable(some)])
+                raw.execute(usual if rows == _ROWS else statement(rows), [*fixed, *chain.from_iterable(some)])
 
     def index_early(self, present: int, staged: int) -> bool:
         """See Bulk."""

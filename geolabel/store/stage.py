@@ -83,7 +83,7 @@ class ImportStage:
         for start in range(0, len(rows.blobs), ROWS_AT_ONCE):
             part = rows
             if len(rows.blobs) > ROWS_AT_ONCE:
-                part = rows.take(range(start, min(start + ROWS_AT_ONCE, len(rows.blobs))))
+                part = rows.part(start, start + ROWS_AT_ONCE)
             with self._store._write() as (connection, _):  # noqa: SLF001
                 self._check_there(connection)
                 self._add(connection, part)
