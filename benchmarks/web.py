@@ -127,8 +127,11 @@ def edits(page: Page) -> Iterator[tuple[str, ...]]:
     tiles: list[str] = []
     page.on("request", lambda request: tiles.append(request.url) if ".mvt" in request.url else None)
     page.keyboard.press("v")
-    page.mouse.click(800, 400)
-    page.wait_for_selector("[data-testid=inspector]", timeout=30_000)
+    for x in range(700, 900, 10):
+        page.mouse.click(x, 400)
+        page.wait_for_timeout(1000)
+        if page.locator("[data-testid=inspector]").count():
+            break
     begun = time.perf_counter()
     page.keyboard.press("Delete")
     page.wait_for_selector("[data-testid=save-state][data-save=saved]:has-text('All changes saved')", timeout=60_000)
@@ -139,6 +142,8 @@ def edits(page: Page) -> Iterator[tuple[str, ...]]:
         "-",
         "-",
     )
+    page.keyboard.press("Control+z")  # so that a workspace that is kept stays as it is
+    page.wait_for_selector("[data-testid=save-state][data-save=saved]:has-text('All changes saved')", timeout=60_000)
 
 
 def heap(page: Page) -> float:

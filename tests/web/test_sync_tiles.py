@@ -238,6 +238,20 @@ def test_labels_that_the_page_has_not_read_are_stepped_to_and_lassoed(many: Edit
     lasso(420, 110, 545)
     expect(page.get_by_test_id("toast")).to_contain_text(re.compile(r"\d,\d{3} labels lie in this lasso"))
 
+    # All of a class, among thousands of others that nobody reads for it.
+    for id_ in (1, MIDDLE, SIDE * SIDE):
+        url = f"{editor.server.url}api/collections/kampala/items/{id_}"
+        httpx.patch(url, json={"properties": {"class": "road"}}, timeout=30).raise_for_status()
+    expect(page.locator("[data-testid=class-row][data-class=road] .c")).to_have_text("3")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("z")
+    editor.ready()
+    page.keyboard.press("2")
+    page.keyboard.press("Control+a")
+    wanted = {str(id_) for id_ in (1, MIDDLE, SIDE * SIDE)}
+    editor.until(lambda: set((selected.get_attribute("data-selected") or "").split()) == wanted)
+
 
 def test_labels_too_small_to_be_seen_one_by_one_are_a_picture_to_be_clicked(
     browser: Browser, tmp_path: Path, data: Path

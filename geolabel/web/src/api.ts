@@ -233,9 +233,15 @@ export class Items {
     this.#root = `/api/collections/${segment(project)}/items`;
   }
 
-  /** One page of the labels that meet a box, or of all, in order of id, after the one given. */
-  page(bounds: Bounds | null, after: number, limit: number, signal?: AbortSignal): Promise<LabelPage> {
+  /** One page of the labels that meet a box, or of all, in order of id, after the one given; of one class when it is named. */
+  page(
+    bounds: Bounds | null,
+    after: number,
+    limit: number,
+    { signal, of = null }: { signal?: AbortSignal; of?: string | null } = {},
+  ): Promise<LabelPage> {
     const query = new URLSearchParams({ limit: String(limit) });
+    if (of !== null) query.set("class", of);
     if (bounds) query.set("bbox", bounds.join(","));
     if (after > 0) query.set("after", String(after));
     return get(`${this.#root}?${query}`, signal);

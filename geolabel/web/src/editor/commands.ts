@@ -124,7 +124,8 @@ function go(by: 1 | -1, { session, view, reveal }: Stage, add = false): void {
 }
 
 async function classmates({ session, view }: Stage): Promise<void> {
-  if (!view || (await view.labels.learn(view.frame.bounds(), "view"))) pickClassmates(session);
+  const name = session.selected()[0]?.content.class ?? session.className;
+  if (!view || (await view.labels.learn(view.frame.bounds(), "view", name))) pickClassmates(session, name);
 }
 
 async function review({ session, reveal }: Stage): Promise<void> {

@@ -30,9 +30,8 @@ export function pickInRing(session: Session, ring: Position[], add: boolean): vo
   if (inside.length === 0) session.say("No label lies wholly inside the lasso.");
 }
 
-/** All labels of a class that are here: of the selected label's, or of the picked one. */
-export function pickClassmates(session: Session): void {
-  const name = session.selected()[0]?.content.class ?? session.className;
+/** All labels of a class that are here. */
+export function pickClassmates(session: Session, name: string): void {
   const all = session.open().filter(({ content }) => content.class === name);
   session.select(all.map((label) => label.key));
   session.say(

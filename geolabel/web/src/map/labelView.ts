@@ -124,16 +124,21 @@ export class LabelView {
     return !this.#tiles || this.session.loader.holds(this.frame.bounds());
   }
 
-  /** Know exactly what lies in a box; false, with a word to the user, when that is too much. */
-  async learn(box: Bounds, what: string): Promise<boolean> {
+  /**
+   * Know exactly what lies in a box; false, with a word to the user, when that is too much.
+   *
+   * @param what the box is called.
+   * @param of the only class that matters.
+   */
+  async learn(box: Bounds, what: string, of: string | null = null): Promise<boolean> {
     if (!this.#tiles || this.session.loader.holds(box)) return true;
-    const matched = await this.session.loader.learn(box, MOST_TAKEN).catch(() => null);
+    const matched = await this.session.loader.learn(box, MOST_TAKEN, of).catch(() => null);
     if (matched === null) {
       this.session.say(`The labels of this ${what} could not be read: the server cannot be reached.`);
     } else if (matched > MOST_TAKEN) {
       const { session } = this;
       session.say(
-        `${count(matched)} labels lie in this ${what}. Up to ${count(MOST_TAKEN)} are selected at once: zoom in.`,
+        `${count(matched)} labels${of === null ? "" : ` of ${of}`} lie in this ${what}. Up to ${count(MOST_TAKEN)} are selected at once: zoom in.`,
       );
     }
     return matched !== null && matched <= MOST_TAKEN;

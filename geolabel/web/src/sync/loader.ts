@@ -39,7 +39,7 @@ export class LabelLoader {
       const features = [];
       let after = 0;
       for (;;) {
-        const page = await this.items.page(lapped(box), after, PAGE, abort.signal);
+        const page = await this.items.page(lapped(box), after, PAGE, { signal: abort.signal });
         features.push(...page.features);
         const more = page.links.some((link) => link.rel === "next") && features.length < MOST;
         after = page.features.at(-1)?.id ?? 0;
@@ -62,9 +62,9 @@ export class LabelLoader {
     return this.#have !== null && within(clamp(about(bounds, this.labels.home)), this.#have);
   }
 
-  /** Learn what lies in a box, if it is at most so many labels; gives how many there are. */
-  async learn(bounds: Bounds, most: number): Promise<number> {
-    const page = await this.items.page(lapped(clamp(about(bounds, this.labels.home))), 0, most);
+  /** Learn what lies in a box, of one class or of all, if it is at most so many labels; gives how many there are. */
+  async learn(bounds: Bounds, most: number, of: string | null = null): Promise<number> {
+    const page = await this.items.page(lapped(clamp(about(bounds, this.labels.home))), 0, most, { of });
     if (page.numberMatched <= most) this.labels.take(page.features);
     return page.numberMatched;
   }
