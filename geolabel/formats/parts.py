@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -147,14 +147,17 @@ def build_part(task: Task) -> int:
     Raises:
         InvalidRaster: a scene's file is gone, damaged or changed.
     """
-    bench = _bench_of(task.setup)
-    bench.files.written.clear()
-    pieces = []
-    for number, planned in enumerate(placed(task.chips), start=task.first):
-        at = np.searchsorted(task.ids, planned.ids)
-        columns = {name: column[at] for name, column in task.columns.items()}
-        pieces.append(bench.write(bench.builder.build(planned, number, columns)))
-    task.setup.context.files.write(record_path(task.number), _encode(pieces, bench.files.written))
+    # A thread of somebody else's, as of a Dask worker, ends without a word: nothing may stay open in it.
+    ours = threading.current_thread() is threading.main_thread()
+    with nullcontext() if ours else closing_bench():
+        bench = _bench_of(task.setup)
+        bench.files.written.clear()
+        pieces = []
+        for number, planned in enumerate(placed(task.chips), start=task.first):
+            at = np.searchsorted(task.ids, planned.ids)
+            columns = {name: column[at] for name, column in task.columns.items()}
+            pieces.append(bench.write(bench.builder.build(planned, number, columns)))
+        task.setup.context.files.write(record_path(task.number), _encode(pieces, bench.files.written))
     return task.number
 
 
