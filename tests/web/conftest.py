@@ -128,8 +128,9 @@ def _nursery() -> subprocess.Popen[str]:
     return nursery
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one file: as long as it is there, an event loop runs in this thread, and other tests cannot run one."""
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened

@@ -48,7 +48,7 @@ export class LabelView {
     private readonly session: Session,
     private readonly frame: Frame,
     private readonly events: LabelEvents,
-    private readonly tiled: boolean,
+    readonly tiled: boolean,
   ) {
     this.#tiles = this.#makeTiles(map);
     if (tiled) session.loader.keeps = (key) => session.selection.includes(key);
@@ -86,6 +86,13 @@ export class LabelView {
   }
 
   // Reading
+
+  /** The view is another one. How many labels lie in it the tiles know when they are there, and not before. */
+  moved(): void {
+    if (!this.#tiles) return void this.load();
+    this.#wanted = true;
+    this.map.triggerRepaint();
+  }
 
   /** Read the labels of the view. */
   async load(): Promise<void> {

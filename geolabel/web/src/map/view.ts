@@ -90,7 +90,7 @@ export class MapView {
     map.on("move", () => events.camera(this.frame.camera));
     map.on("moveend", () => {
       this.drawHandles();
-      void this.labels.load();
+      this.labels.moved();
     });
     map.on("error", (event) => {
       if (!Backdrop.isFrom(event)) console.warn(event.error?.message ?? event);
