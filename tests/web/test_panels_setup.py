@@ -103,7 +103,7 @@ def test_a_file_is_imported_and_a_dataset_is_seen_before_it_is_made(
     report = page.get_by_test_id("import-report")
     expect(report).to_contain_text(f"{2 * third} labels imported")
     assert serious_in_both_themes(page) == []
-    assert editor.count("building") == str(third)
+    editor.until(lambda: editor.count("building") == str(third))
     assert editor.count("shed") == str(third)
     assert {f["properties"]["source"] for f in editor.labels("shed")} == {"import:houses.gpkg"}
     page.get_by_role("button", name="Done").click()

@@ -5,6 +5,9 @@ import type { Content } from "./sync/content";
 import { tally } from "./sync/desk.svelte";
 import type { LabelClass, Project } from "./types";
 
+/** Labels are counted anew when nobody else has changed any for so long. */
+const CALM_MS = 1000;
+
 /** What the palette is part of. */
 export interface PaletteHost {
   readonly project: Project;
@@ -22,6 +25,8 @@ export class Palette {
   readonly #hatched = $derived.by(() => hatchedOf(this.host.project.classes));
   /** What the server has. */
   #counts = $state.raw<Record<string, number>>({});
+  #added = 0;
+  #calm: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly host: PaletteHost) {
     this.#counts = { ...host.project.counts };
@@ -62,16 +67,36 @@ export class Palette {
 
   /** The server has so many labels more of a class. */
   add(name: string, by: number): void {
+    this.#added += 1;
     this.#counts = { ...this.#counts, [name]: (this.#counts[name] ?? 0) + by };
+  }
+
+  /** The same, as others did it. What the server said last may have had it already: when no more comes, it is asked again. */
+  heard(name: string, by: number): void {
+    this.add(name, by);
+    this.#recountSoon();
   }
 
   /** Count anew; the project as it is now, when it is known. */
   async recount(project?: Project): Promise<void> {
+    const added = this.#added;
     try {
-      this.#counts = { ...(project ?? (await api.project(this.host.project.id))).counts };
+      const { counts } = project ?? (await api.project(this.host.project.id));
+      if (added === this.#added) this.#counts = { ...counts };
+      else this.#recountSoon(); // who knows whether they are with or without what came meanwhile
     } catch {
       // the numbers come right with the next change
     }
+  }
+
+  #recountSoon(): void {
+    clearTimeout(this.#calm);
+    this.#calm = setTimeout(() => void this.recount(), CALM_MS);
+  }
+
+  /** Ask for nothing any more. */
+  close(): void {
+    clearTimeout(this.#calm);
   }
 
   // Seen, and open

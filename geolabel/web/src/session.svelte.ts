@@ -87,7 +87,7 @@ export class Session {
     this.others = new Others({
       labels: this.labels,
       busy: () => this.preview !== null || this.desk.sending,
-      counted: (name, by) => this.palette.add(name, by),
+      counted: (name, by) => this.palette.heard(name, by),
       reload: () => void this.#reload(),
     });
     this.#unfollow = follow(project.id, {
@@ -262,6 +262,7 @@ export class Session {
     this.#unfollow();
     this.people.stop();
     this.others.stop();
+    this.palette.close();
     this.desk.close();
   }
 }
