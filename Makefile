@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test browser postgis strace
 	@marks=""; $(HAS_POSTGIS) || marks="not postgis"; \
 	[ -x "$(CHROMIUM)" ] || marks="$${marks:+$$marks and }not web"; \
-	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "$$marks" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	GEOLABEL_CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m "$$marks" -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -33,9 +33,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Files with long tests first: when processes share the work, none is left with one of them at the end.
-    first = [REPO / "tests" / name for name in ("web", "reliability")]
-    items.sort(key=lambda item: not any(item.path.is_relative_to(folder) for folder in first))
     if config.getoption("--soak"):
         return
     left_out = [item for item in items if item.get_closest_marker("soak")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -206,15 +207,19 @@ tree = st.recursive(
 
 
 def only_refused(text: str, lang: str) -> None:
-    started = time.thread_time()
     said = ""
+    gc.disable()  # what the tests before this one have left is no work of the parser
+    started = time.thread_time()
     try:
         read(text, lang)
     except InvalidInput as error:
         said = str(error)
+    finally:
+        took = time.thread_time() - started
+        gc.enable()
     assert said[-1:] in {".", ")", ""}, said
     assert len(said) < 700
-    assert time.thread_time() - started < 1
+    assert took < 1
 
 
 @given(text=soup)
