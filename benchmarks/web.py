@@ -132,6 +132,8 @@ def edits(page: Page) -> Iterator[tuple[str, ...]]:
         page.wait_for_timeout(1000)
         if page.locator("[data-testid=inspector]").count():
             break
+    else:
+        raise RuntimeError("no click selected a label")
     begun = time.perf_counter()
     page.keyboard.press("Delete")
     page.wait_for_selector("[data-testid=save-state][data-save=saved]:has-text('All changes saved')", timeout=60_000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -67,14 +66,8 @@ class Dask:
         from distributed import Client, LocalCluster  # noqa: PLC0415 (heavy)
 
         if self._address is None:
-            # What a user must hear of is an error: a worker that takes long to end is none.
             cluster = LocalCluster(
-                n_workers=cores(),
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=logging.ERROR,
+                n_workers=cores(), threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
             )
             return stack.enter_context(Client(stack.enter_context(cluster)))
         try:
