@@ -42,7 +42,7 @@ from geolabel.api.viewport import Viewport
 from geolabel.api.wire import Json
 from geolabel.errors import InvalidInput, NotFound
 from geolabel.imagery import check_hosts, find_registered, keep_on_disk
-from geolabel.jobs import JobRunner
+from geolabel.jobs import WITH_BODY, JobRunner
 from geolabel.labeltiles.drawn import DrawnTiles
 from geolabel.labeltiles.saved import Saved
 from geolabel.labeltiles.service import LabelTiles
@@ -66,8 +66,9 @@ from tiles.telemetry import Route, Telemetry
 from tiles.workers import leave
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
+    from geolabel.model import Job
     from geolabel.store.store import Store
     from tiles.settings import TilesSettings
     from tiles.sources import Source
@@ -167,10 +168,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
     store = await anyio.to_thread.run_sync(open_store, settings.workspace)
-    runner = make_runner(store)
     memory = settings.label_memory_mb * 2**20
     kept = store.folder / "cache"
     label_tiles = LabelTiles(store, memory, Saved(kept / "labels", memory), DrawnTiles(kept / "label-tiles"))
+
+    def ended(job: Job) -> None:
+        if memory and job.kind in WITH_BODY:  # it has brought labels
+            label_tiles.prepare([job.project])
+
+    runner = make_runner(store, ended)
     app.state.store = store
     await anyio.to_thread.run_sync(keep_on_disk, app.state.pictures, store.folder)
     if memory:
@@ -195,13 +201,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(store.close)
 
 
-def make_runner(store: Store) -> JobRunner:
-    """What starts the jobs of a workspace."""
+def make_runner(store: Store, ended: Callable[[Job], None] = lambda _: None) -> JobRunner:
+    """What starts the jobs of a workspace, and tells of each that has ended."""
     # A URL may hold a password, and everybody on the machine can read a command line.
     return JobRunner(
         store,
         lambda job: [sys.executable, "-m", "geolabel", "worker", str(job)],
         environment={"GEOLABEL_WORKSPACE": store.location},
+        ended=ended,
     )
 
 

@@ -151,14 +151,20 @@ class JobRunner:
         store: where the jobs are; used from the runner's own thread.
         command: gives the command line of the child for a job id.
         environment: what the child finds in its environment, beside all of ours.
+        ended: told of each job that a child has done, from the runner's own thread; raises nothing.
     """
 
     def __init__(
-        self, store: Store, command: Callable[[int], Sequence[str]], environment: Mapping[str, str] | None = None
+        self,
+        store: Store,
+        command: Callable[[int], Sequence[str]],
+        environment: Mapping[str, str] | None = None,
+        ended: Callable[[Job], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._command = command
         self._environment = os.environ | dict(environment or {})
+        self._ended = ended
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="job runner", daemon=True)
@@ -187,6 +193,7 @@ class JobRunner:
                 job = self._store.claim_job()
                 if job is not None:
                     self._run(job)
+                    self._ended(job)
                     continue
             except StoreFailed as error:  # locked by another program, or full: there may be room later
                 log.warning("No job can be taken up: %s", error)

@@ -25,7 +25,7 @@ except ImportError:  # on Windows, where one process serves a workspace
 from geolabel.batches import LabelsState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
 _FORM = 1
@@ -58,6 +58,11 @@ class Place:
         """A file name of its own."""
         look = hashlib.sha256(self.look.encode()).hexdigest()[:12] if self.look else "tile"
         return "-".join([*map(str, self.tile), look])
+
+
+def look_of(colors: Mapping[str, str], hidden: Collection[str] = ()) -> str:
+    """What a picture shows, for `Place`: the colours by the name of the class, and the names of the classes left out."""
+    return json.dumps([dict(colors), sorted(hidden)])
 
 
 @dataclass(slots=True)

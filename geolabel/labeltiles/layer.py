@@ -43,6 +43,13 @@ class Layer:
     def __len__(self) -> int:
         return int(np.count_nonzero(self.alive))
 
+    @property
+    def bounds(self) -> Bounds:
+        """The box around all labels that are here, or were before an edit; there is at least one."""
+        boxes = self.shapes.boxes
+        (left, bottom), (right, top) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
+        return left, bottom, right, top
+
     def find(self, box: Bounds) -> NDArray[np.int64]:
         """Rows of labels whose boxes meet a box, in order of their ids."""
         packed = len(self.tree.order)

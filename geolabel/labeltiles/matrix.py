@@ -54,6 +54,22 @@ class MatrixSet:
             raise NotFound(f"{self.name} has {columns} columns and {rows} rows at zoom {z}, got x={x}, y={y}.")
         return (left + x * width, top - (y + 1) * height, left + (x + 1) * width, top - y * height)
 
+    def over(self, box: Bounds, most: int) -> list[tuple[int, int, int]]:
+        """The tiles over a box in `crs`, of every zoom at which they are `most` or fewer: zoom, column, row."""
+        found: list[tuple[int, int, int]] = []
+        for z in range(self.minzoom, self.maxzoom + 1):
+            left, top, width, height, columns, rows = _grid(self.name, z)
+            xs = range(
+                max(math.floor((box[0] - left) / width), 0), min(math.floor((box[2] - left) / width), columns - 1) + 1
+            )
+            ys = range(
+                max(math.floor((top - box[3]) / height), 0), min(math.floor((top - box[1]) / height), rows - 1) + 1
+            )
+            if len(xs) * len(ys) > most:
+                break
+            found += [(z, x, y) for y in ys for x in xs]
+        return found
+
 
 @lru_cache(maxsize=1024)
 def _grid(name: str, z: int) -> tuple[float, float, float, float, int, int]:

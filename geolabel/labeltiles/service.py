@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from geolabel.errors import Cancelled, InvalidCRS, NotFound, StoreFailed
+from geolabel.labeltiles.ahead import ahead
 from geolabel.labeltiles.calm import WhenCalm
-from geolabel.labeltiles.drawn import Place
+from geolabel.labeltiles.drawn import Place, look_of
 from geolabel.labeltiles.format import reach
 from geolabel.labeltiles.held import Held, Words
 from geolabel.labeltiles.matrix import boxes_around, check_fits, matrix_set
@@ -22,7 +23,7 @@ from geolabel.labeltiles.placing import place
 from geolabel.labeltiles.shapes import join, largest, meeting
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Generator, Iterable, Mapping
 
     from geolabel.batches import LabelBatch, LabelChanges, LabelsState
     from geolabel.labeltiles.drawn import DrawnTiles
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from geolabel.labeltiles.matrix import MatrixSet
     from geolabel.labeltiles.saved import Saved
     from geolabel.labeltiles.shapes import Shapes
-    from geolabel.model import Bounds
+    from geolabel.model import Bounds, Project
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ _WORTH = 1000
 _CALM_S = 5.0
 """What edits touched of the tiles on the disk is drawn again when nobody has edited for so long."""
 
+_FIRST_TILES = 16
+"""Of the zooms at which so many tiles show all labels, these are drawn before somebody opens the map."""
+
 _FIRST_VIEW_S = 3.0
 """When tiles are on the disk, labels are read so long after the start: who opens the map at once has the machine."""
 
@@ -58,13 +62,16 @@ _ONCE = 64 * 2**20
 class Feed(Protocol):
     """Where labels are read; `geolabel.store.store.Store` is one."""
 
+    def project(self, project: str) -> Project:
+        """Its classes have colours."""
+
     def tile_state(self, project: str) -> LabelsState:
         """What the labels are now."""
 
     def tile_count(self, project: str, *, bbox: Bounds | None, limit: int) -> int:
         """How many `tile_batches` gives, at most `limit`."""
 
-    def tile_batches(self, project: str, *, bbox: Bounds | None, size: int = 10_000) -> Iterator[LabelBatch]:
+    def tile_batches(self, project: str, *, bbox: Bounds | None, size: int = 10_000) -> Generator[LabelBatch]:
         """Labels whose boxes meet a box."""
 
     def tile_changes(self, project: str, since: LabelsState, *, limit: int) -> LabelChanges | None:
@@ -168,8 +175,7 @@ class LabelTiles:
         Raises:
             NotFound: there is no such tile, or no such project any more.
         """
-        look = json.dumps([dict(colors), sorted(hidden)])
-        return self._pooled(project, state, matrices, Place(tile, look))
+        return self._pooled(project, state, matrices, Place(tile, look_of(colors, hidden)))
 
     def _pooled(self, project: str, state: LabelsState, matrices: MatrixSet, place: Place) -> bytes:
         """A pooled tile or its picture, from the disk if it was drawn before and still holds."""
@@ -225,7 +231,7 @@ class LabelTiles:
         return held, layer
 
     def prepare(self, projects: Iterable[str]) -> None:
-        """Bring the labels of large projects into memory before somebody looks at them, as far as there is room."""
+        """Have large projects ready before somebody opens their map: labels in memory, as far as there is room, and first views."""
         waiting = deque(projects)
         if self._drawn and self._drawn.any():
             timer = threading.Timer(_FIRST_VIEW_S, self._begin, [waiting])
@@ -254,15 +260,36 @@ class LabelTiles:
     def _prepare_one(self, project: str) -> None:
         matrices = matrix_set(_WEB)
         state = self.state(project)
-        many = self._feed.tile_count(project, bbox=None, limit=_FEW) >= _FEW
+        if self._feed.tile_count(project, bbox=None, limit=_FEW) < _FEW:
+            return
         key = (state.key, matrices.crs)
+        held = self._held.get(key)
+        if held:
+            self._now(held, project, state, matrices)  # which lets go of it when too much has changed
         with self._lock:
-            if not many or key in self._held:
-                return
-            held = self._held[key] = Held(state)
-        self._fill(project, held, matrices)
+            fresh = key not in self._held
+            held = self._held.setdefault(key, Held(state))
+        if fresh:
+            self._fill(project, held, matrices)
+        self._draw_first(project, held, matrices)
         if self._drawn:
             self._draw_again(project)
+
+    def _draw_first(self, project: str, held: Held, matrices: MatrixSet) -> None:
+        """What the map shows when it is opened, drawn and kept before somebody opens it."""
+        if not self._drawn or not held.layer.done() or held.layer.exception():
+            return
+        layer, complete = held.layer.result()
+        if not complete:
+            return
+        state = held.state
+        colors = {c.name: c.color for c in self._feed.project(project).classes}
+        for tile in matrices.over(layer.bounds, _FIRST_TILES):
+            for wanted in (Place(tile), Place(tile, look_of(colors))):
+                if self._closed or held.state != state:
+                    return
+                if self._drawn.find(state, wanted) is None:
+                    self._draw(held, layer, matrices, wanted)
 
     def _find(self, project: str, state: LabelsState, matrices: MatrixSet) -> Held:
         """The project's labels in memory, or on their way there."""
@@ -388,7 +415,7 @@ class LabelTiles:
         used, complete = 0, True
         seen = np.empty(0, dtype=np.int64)
         for box in boxes:
-            for batch in self._feed.tile_batches(project, bbox=box):
+            for batch in ahead(self._feed.tile_batches(project, bbox=box)):
                 if self._closed:
                     raise Cancelled("The server stops: ask another time.")
                 shapes = self._placed(batch, held, matrices)

@@ -16,7 +16,7 @@ from geolabel.store.layers import visible
 from geolabel.store.tables import changesets, history, projects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy import ColumnElement, Connection
@@ -69,7 +69,7 @@ class TileFeed(ABC):
             some = sa.select(layer.table.c.id).where(*_wanted(connection, layer, bbox)).limit(limit)
             return connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
 
-    def tile_batches(self, project: str, *, bbox: Bounds | None, size: int = 10_000) -> Iterator[LabelBatch]:
+    def tile_batches(self, project: str, *, bbox: Bounds | None, size: int = 10_000) -> Generator[LabelBatch]:
         """Annotations as arrays with the column `status`, in order of id, from one snapshot.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ import shapely
 from geolabel.batches import LabelsState
 from geolabel.classes import make_classes
 from geolabel.labeltiles import pooling, service
-from geolabel.labeltiles.drawn import DrawnTiles, Place
+from geolabel.labeltiles.drawn import DrawnTiles, Place, look_of
 from geolabel.labeltiles.matrix import matrix_set
 from geolabel.labeltiles.service import LabelTiles
 from geolabel.model import AnnotationPatch, NewAnnotation, Project
@@ -196,3 +197,42 @@ def test_it_is_bounded_and_survives_damage(
     nowhere.keep(STATE, Place((1, 0, 0)), b"x")
     assert nowhere.find(STATE, Place((1, 0, 0))) is None
     assert "Label tiles cannot be kept in" in caplog.text
+
+
+def test_what_a_map_shows_first_is_drawn_before_it_is_opened(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_MOST_CHANGES", 5)
+    monkeypatch.setattr(service, "_FIRST_VIEW_S", 0.0)
+    tiles = LabelTiles(store, MEMORY, drawn=DrawnTiles(tmp_path / "drawn"))
+    kept = DrawnTiles(tmp_path / "drawn")
+    colors = {c.name: c.color for c in store.project("landuse").classes}
+    first = WEB.over((X, Y, X + SIDE * 500, Y + SIDE * 500), service._FIRST_TILES)
+    assert {z for z, _, _ in first} == set(range(13))
+
+    def is_drawn() -> bool:
+        state = tiles.state("landuse")
+        places = [*map(Place, first), *(Place(tile, look_of(colors)) for tile in first)]
+        return all(kept.find(state, place) is not None for place in places)
+
+    def wait() -> None:
+        until = time.monotonic() + 60
+        while not is_drawn():
+            assert time.monotonic() < until, "the first views were not drawn"
+            time.sleep(0.05)
+
+    tiles.prepare(["landuse"])
+    wait()
+    # An import has brought more than is laid over what is in memory.
+    store.create("landuse", [label(n, "forest") for n in range(0, SIDE * SIDE, 2)])
+    assert not is_drawn()
+    tiles.prepare(["landuse", "nothing of that name"])
+    wait()
+    tiles.close()
+    state = store.tile_state("landuse")
+    fresh = LabelTiles(store, MEMORY)
+    for tile in first:
+        assert kept.find(state, Place(tile)) == fresh.tile("landuse", state, WEB, tile, pooled=True)
+        picture = fresh.picture("landuse", state, WEB, tile, colors=colors)
+        assert kept.find(state, Place(tile, look_of(colors))) == picture
+    fresh.close()
