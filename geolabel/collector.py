@@ -29,7 +29,7 @@ def collecting_seldom() -> Iterator[None]:
 
 
 def settle_down() -> None:
-    """Before a server answers: what was loaded by now stays, and is not looked through beside every large answer."""
+    """Before a server answers, or forks: what was loaded by now stays, and is not looked through beside every large answer."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_SERVING)

@@ -15,7 +15,8 @@ import shapely
 from geolabel.chips.build import ChipBuilder
 from geolabel.chips.proof import continuous
 from geolabel.errors import InvalidSpec, NotFound
-from geolabel.formats.contact_sheet import choose, draw_cell, png
+from geolabel.formats.cell import draw_cell, png
+from geolabel.formats.contact_sheet import choose
 from geolabel.formats.report import make_report, split_color
 from geolabel.geo import crs as crs_
 from geolabel.model import CRS84

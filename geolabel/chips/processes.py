@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.reduction import send_handle
 from typing import TYPE_CHECKING, Any
 
 from geolabel.chips.engine import AHEAD
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often a task is begun before it is taken to be what kills its process."""
 
+_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+"""What says that the process at the other end has died."""
+
 _AT_HAND = 2  # tasks that a process has: while it does one, the next one is on its way
 _ENVIRONMENT = {
     "GDAL_CACHEMAX": "48",  # MB; the default, a share of the machine's memory, makes every process slower and larger
     "MALLOC_ARENA_MAX": "2",
+    # What a chip took is kept for the next one: pages that the system gives anew for each large array cost more than to fill them.
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
@@ -34,8 +41,8 @@ _ENVIRONMENT = {
 class Processes:
     """An engine of worker processes (`geolabel.chips.worker`), which last as long as one run.
 
-    They are new interpreters and no forks: what this process has open or has locked is not theirs, and the user's
-    script is not run again.
+    They are copies of a new interpreter and not of this process: what it has open or has locked is not theirs, and the
+    user's script is not run again.
 
     Args:
         count: of processes.
@@ -46,14 +53,13 @@ class Processes:
         self._begun: _Crew | None = None
 
     def begin(self, work: Callable[[Any], Any], first: Callable[[], None] | None = None) -> None:
-        """Start the processes before there are tasks, to load meanwhile what they need; `run` takes them, `close` ends them.
+        """Start before there are tasks, to load meanwhile what the processes need; `run` goes on with that, `close` ends it.
 
         Args:
             work: what they are to run.
-            first: called once in each process; like `work`, something that another process can import.
+            first: called once, before the first of them; like `work`, something that another process can import.
         """
         self._begun = _Crew(work, self._count, first)
-        self._begun.start()
 
     def close(self) -> None:
         """End what was begun and never run."""
@@ -71,35 +77,70 @@ class Processes:
             crew.dismiss()
 
 
-class _Worker:
-    """One process, the connection to it, and the numbers of the tasks that it was sent and has not done."""
+class _Server:
+    """The process that forks workers (`geolabel.chips.worker`): started at once, asked when a worker is needed."""
 
     def __init__(self, work: Callable[[Any], Any], first: Callable[[], None] | None) -> None:
-        self.connection, theirs = Pipe()
-        self.sent: deque[int] = deque()
+        self._orders, theirs = Pipe()
         path = os.pathsep.join(p or "." for p in sys.path)
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - our own module, a number
-                [sys.executable, "-m", "geolabel.chips.worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "geolabel.chips.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": path},
             )
-        self._tell((work, first))
+        with suppress(*_GONE):  # whoever asks for a worker is told
+            self._orders.send((work, first))
 
-    def _tell(self, message: object) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it has died: `wait` says so next
-            self.connection.send(message)
+    def fork(self, connection: Connection) -> int:
+        """A new worker at the other end of a connection; gives its process id.
+
+        Raises:
+            OSError, EOFError: this process has died.
+        """
+        self._orders.send(None)
+        send_handle(self._orders, connection.fileno(), self.process.pid)
+        worker: int = self._orders.recv()
+        return worker
+
+    def end(self, worker: int) -> int:
+        """Kill a worker if it lives; gives how it ended."""
+        try:
+            self._orders.send(worker)
+            code: int = self._orders.recv()
+        except (EOFError, OSError):  # the server has died, who could tell
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+            return -signal.SIGKILL
+        return code
+
+    def close(self) -> int:
+        """End it; gives how it ended."""
+        self._orders.close()
+        self.process.kill()
+        return self.process.wait()
+
+
+class _Worker:
+    """One process, the connection to it, and the numbers of the tasks that it was sent and has not done."""
+
+    def __init__(self, server: _Server) -> None:
+        self.connection, theirs = Pipe()
+        self.sent: deque[int] = deque()
+        self._server = server
+        with theirs:
+            self._process = server.fork(theirs)
 
     def give(self, number: int, task: object) -> None:
         self.sent.append(number)
-        self._tell(task)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has died: `wait` says so next
+            self.connection.send(task)
 
     def end(self) -> int:
         """Kill it if it lives; gives how it ended."""
         self.connection.close()
-        self.process.kill()
-        return self.process.wait()
+        return self._server.end(self._process)
 
 
 class _Crew:
@@ -114,6 +155,8 @@ class _Crew:
         self._results: dict[int, tuple[bool, Any]] = {}
         self._tries: dict[int, int] = {}
         self._count = count
+        self._server = _Server(work, first)
+        self._servers_lost = 0
 
     def run(self, tasks: Iterable[Any]) -> Generator[Any]:
         """Results in the order of the tasks."""
@@ -131,15 +174,26 @@ class _Crew:
             first = self._hand_out(first, more, due)
             self._listen()
 
-    def start(self) -> None:
-        """Start all processes, also those that there is nothing to do for yet."""
-        while len(self._workers) < self._count:
-            self._workers.append(_Worker(self.work, self._first))
-
     def dismiss(self) -> None:
         """End all processes."""
         for worker in self._workers:
             worker.end()
+        self._server.close()
+
+    def _new(self) -> _Worker:
+        """A worker more; when the server has died, of a new server."""
+        while True:
+            try:
+                return _Worker(self._server)
+            except _GONE:
+                code = self._server.close()
+                self._servers_lost += 1
+                if self._servers_lost == TRIES:
+                    raise WorkerLost(
+                        f"The process that starts those that build chips {_ending(code)}, {TRIES} times. When memory is short, "
+                        "do without it: --engine serial."
+                    ) from None
+                self._server = _Server(self.work, self._first)
 
     def _hand_out(
         self, first: tuple[int, Any] | None, more: Iterator[tuple[int, Any]], due: int
@@ -150,7 +204,7 @@ class _Crew:
                 if not self._waiting and (first is None or first[0] >= due + AHEAD * self._count):
                     return first
                 if index == len(self._workers):
-                    self._workers.append(_Worker(self.work, self._first))
+                    self._workers.append(self._new())
                 worker = self._workers[index]
                 if len(worker.sent) == _AT_HAND:
                     continue

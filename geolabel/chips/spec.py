@@ -199,6 +199,10 @@ class ChipSpec:
         )
         if self.stack:
             self._set("stack", knobs.groups("stack", self.stack))
+        if self.within == "tasks":
+            raise InvalidSpec(
+                "within='tasks' has to wait until projects have tasks; draw what is finished as seen ground, and take within='coverage'."
+            )
         if self.within is not None and self.within != "coverage":
             self._set("within", Region.from_json("within", self.within))
         knobs.number("within_share", self.within_share, 0, 1, above=True)

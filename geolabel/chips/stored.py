@@ -44,22 +44,30 @@ class Stored:
 
     def sight(self) -> NDArray[np.uint8] | None:
         """The pixels for statistics and eyes, (bands, height, width); None where only GDAL can tell what they are."""
-        colors = _COLORS.get(self.photometric)
-        if colors is None or not self.tables.startswith(_START) or not self.tables.endswith(_END):
-            return None
-        parts = []
-        for block in self.blocks:
-            if not _is_plain(block):
+        first = self._decoded(self.blocks[0])
+        if first is None or len(self.blocks) == 1:
+            return None if first is None else np.moveaxis(first, -1, 0)
+        high, wide = self.shape
+        rows = len(self.blocks) // self.columns
+        pixels = np.empty((rows * high, self.columns * wide, first.shape[2]), dtype=np.uint8)
+        for number, block in enumerate(self.blocks):
+            part = self._decoded(block)
+            if part is None or part.shape != first.shape:
                 return None
-            try:
-                parts.append(simplejpeg.decode_jpeg(self.tables[:-2] + block[2:], colorspace=colors))
-            except ValueError:  # damaged: GDAL says how
-                return None
-        if {part.shape[:2] for part in parts} != {self.shape}:
-            return None
-        rows = [np.concatenate(parts[at : at + self.columns], axis=1) for at in range(0, len(parts), self.columns)]
-        pixels = parts[0] if len(parts) == 1 else np.concatenate(rows)
+            row, column = divmod(number, self.columns)
+            pixels[row * high : (row + 1) * high, column * wide : (column + 1) * wide] = part
         return np.moveaxis(pixels, -1, 0)
+
+    def _decoded(self, block: bytes) -> NDArray[np.uint8] | None:
+        colors = _COLORS.get(self.photometric)
+        whole = self.tables.startswith(_START) and self.tables.endswith(_END)
+        if colors is None or not whole or not _is_plain(block):
+            return None
+        try:
+            pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(self.tables[:-2] + block[2:], colorspace=colors)
+        except ValueError:  # damaged: GDAL says how
+            return None
+        return pixels if pixels.shape[:2] == self.shape else None
 
 
 def are_stored(dataset: DatasetReader, bands: tuple[int, ...]) -> bool:

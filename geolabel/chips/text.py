@@ -100,7 +100,7 @@ def _yes_or_no(name: str, text: str) -> bool:
 
 
 def _area(name: str, text: str) -> Any:
-    if text == "coverage":
+    if text in {"coverage", "tasks"}:
         return text
     try:
         return json.loads(text)

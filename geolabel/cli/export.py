@@ -239,7 +239,7 @@ def _spec(options: Mapping[str, Any]) -> ChipSpec:
     named = {name.rstrip("_"): value for name, value in options.items()}
     given = {name: value for name, value in named.items() if name in knobs and value is not None}
     for name in ("within", "split_areas"):
-        if name in given and given[name] != "coverage":
+        if name in given and given[name] not in {"coverage", "tasks"}:
             given[name] = _region(name, Path(given[name]))
     try:
         values = read_texts(given)

@@ -19,7 +19,7 @@ from geolabel.geo import crs as crs_
 from geolabel.geo.measure import Rings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from typing import BinaryIO
 
     from numpy.typing import NDArray
@@ -50,29 +50,15 @@ class CocoWriter(ChipWriter):
         """The polygons on a chip; lines and points have no area and are counted."""
         labels = chip.labels
         chosen = areas_of(chip)
+        said, measured = labels.each(self._shapes), labels.each(_ground)
+        class_ids, ids, truncated = (each.tolist() for each in (labels.class_ids, labels.ids, labels.truncated))
         annotations = [
-            {
-                "image_id": chip.number,
-                "category_id": class_id,
-                "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": area,
-                "iscrowd": 0,
-                "segmentation": segmentation,
-                "geo": {"annotation": annotation, "area_m2": area_m2, "truncated": truncated},
-                **said,
-            }
-            for annotation, class_id, (x0, y0, x1, y1), area, segmentation, area_m2, truncated, said in zip(
-                labels.ids[chosen].tolist(),
-                labels.class_ids[chosen].tolist(),
-                labels.each(bounds)[chosen].tolist(),
-                labels.each(areas)[chosen].tolist(),
-                labels.each(self._segmentations)[chosen].tolist(),
-                labels.each(ground_areas)[chosen].tolist(),
-                labels.truncated[chosen].tolist(),
-                self._attributes(chip, chosen),
-                strict=True,
+            b'{"image_id":%d,"category_id":%d,%b,"geo":{"annotation":%d,"area_m2":%b,"truncated":%b}%b}'
+            % (
+                chip.number, class_ids[at], said[at], ids[at], measured[at], b"true" if truncated[at] else b"false", more
             )
-        ]
+            for at, more in zip(chosen.tolist(), self._attributes(chip, chosen), strict=True)
+        ]  # fmt: skip
         image = image_record(chip, self.context.image_path(chip))
         return Piece(lines=self._files.lines(image, annotations), counts=left_out(chip))
 
@@ -86,27 +72,39 @@ class CocoWriter(ChipWriter):
         self._files.end()
         return areas_only("COCO", self.counts)
 
-    def _attributes(self, chip: Chip, chosen: NDArray[np.int64]) -> list[dict[str, Any]]:
-        """The member `attributes` of each annotation; nothing where it has none."""
+    def _attributes(self, chip: Chip, chosen: NDArray[np.int64]) -> list[bytes]:
+        """The member `attributes` of each annotation, with a comma before it; nothing where it has none."""
         names = [a.name for a in self.context.project.attributes if a.name in chip.columns]
-        rows = zip(*(chip.columns[name][chosen].tolist() for name in names), strict=True) if names else ()
+        if not names:
+            return [b""] * len(chosen)
+        rows = zip(*(chip.columns[name][chosen].tolist() for name in names), strict=True)
         said = [{name: v for name, v in zip(names, row, strict=True) if v is not None} for row in rows]
-        return [{"attributes": one} if one else {} for one in said] if names else [{}] * len(chosen)
+        return [b',"attributes":' + orjson.dumps(one) if one else b"" for one in said]
 
-    def _segmentations(self, shapes: Together) -> NDArray[np.object_]:
+    def _shapes(self, shapes: Together) -> list[bytes]:
+        """(n,) the members `bbox` to `segmentation` of areas."""
+        x0, y0, x1, y1 = shapes.known(bounds).T
+        boxes = texts_of(np.column_stack((x0, y0, x1 - x0, y1 - y0)), np.full(len(x0), 4))
+        sizes = texts_of(shapes.known(areas), np.ones(len(x0), dtype=np.int64))
+        return [
+            b'"bbox":[%b],"area":%b,"iscrowd":0,"segmentation":%b' % said
+            for said in zip(boxes, sizes, self._segmentations(shapes), strict=True)
+        ]
+
+    def _segmentations(self, shapes: Together) -> list[bytes]:
         """(n,) JSON of areas: outlines `[[x, y, x, y...]...]` without their closing vertex; what has holes as the spec says."""
         rings = shapes.known(_rings)
-        texts = _texts_of(rings.xy, rings.sizes)
+        texts = texts_of(rings.xy, 2 * rings.sizes, cut=2)
         found: list[bytes] = [b""] * len(shapes.geometries)
         for index, text in zip(rings.owner.tolist(), texts, strict=True):
-            found[index] += b",[" + text + b"]" if found[index] else b"[" + text + b"]"
-        segmentations = np.array([*(orjson.Fragment(b"[" + text + b"]") for text in found), None], dtype=object)[:-1]
+            found[index] = b"%b,[%b]" % (found[index], text) if found[index] else b"[%b]" % text
+        segmentations = [b"[%b]" % text for text in found]
         holed = np.unique(rings.owner[~rings.outline])
         sizes = np.array([(grid.height, grid.width) for grid in shapes.grids])[shapes.chip[holed]]
         for height, width in {(high, wide) for high, wide in sizes.tolist()}:
             own = holed[(sizes == (height, width)).all(axis=1)]
             for index, said in zip(own.tolist(), self._holed(shapes.geometries[own], height, width), strict=True):
-                segmentations[index] = orjson.Fragment(orjson.dumps(said))
+                segmentations[index] = orjson.dumps(said)
         return segmentations
 
     def _holed(self, shapes: NDArray[np.object_], height: int, width: int) -> list[Any]:
@@ -117,23 +115,26 @@ class CocoWriter(ChipWriter):
         return [rle.to_json(burn_one(shape, width, height)) for shape in shapes]
 
 
-def _texts_of(xy: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[bytes]:
-    """The numbers of each ring as JSON has them, without brackets and without the closing vertex.
+def texts_of(numbers: NDArray[np.float64], counts: NDArray[np.int64], cut: int = 0) -> list[bytes]:
+    """Lists of numbers as JSON has them, without brackets.
 
-    All of them are written at once, and the text is cut at its commas: a list of numbers for each ring takes four times as long.
+    All of them are written at once, and the text is cut at its commas: list by list takes four times as long.
 
     Args:
-        xy: (v, 2) vertices of all rings.
-        sizes: (r,) vertices of each.
+        numbers: of all lists, one list after the other, in any shape.
+        counts: (n,) how many are in each list, one at least beside those that are cut off.
+        cut: so many are left out at the end of each list.
     """
-    if not len(sizes):
+    if not len(counts):
         return []
-    text = orjson.dumps(np.ascontiguousarray(xy).ravel(), option=orjson.OPT_SERIALIZE_NUMPY)
+    text = orjson.dumps(np.ascontiguousarray(numbers).ravel(), option=orjson.OPT_SERIALIZE_NUMPY)
     commas = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _COMMA)
-    ends = 2 * np.cumsum(sizes, dtype=np.int64)
-    before = np.concatenate(([0], commas))  # the bracket, then the comma before each number
-    starts = before[ends - 2 * sizes] + 1
-    return [text[start:end] for start, end in zip(starts.tolist(), before[ends - 2].tolist(), strict=True)]
+    around = np.concatenate(([0], commas, [len(text) - 1]))  # the brackets, and between them a comma before each number
+    ends = np.cumsum(counts, dtype=np.int64)
+    return [
+        text[start:end]
+        for start, end in zip((around[ends - counts] + 1).tolist(), around[ends - cut].tolist(), strict=True)
+    ]
 
 
 def _cut_open(shape: BaseGeometry) -> list[list[float]]:
@@ -170,9 +171,9 @@ class CocoFiles:
             self._images[split], self._numbers[split] = [], 0
             self._stream(split).write(orjson.dumps(head)[:-1] + b',"annotations":[')
 
-    def lines(self, image: dict[str, Any], annotations: Sequence[dict[str, Any]]) -> dict[str, bytes]:
-        """What `add` takes of a chip: its image and its annotations, a line each, those without an id."""
-        return {"image": orjson.dumps(image), "annotations": b"\n".join(map(orjson.dumps, annotations))}
+    def lines(self, image: dict[str, Any], annotations: Iterable[bytes]) -> dict[str, bytes]:
+        """What `add` takes of a chip: its image and its annotations, JSON without an id."""
+        return {"image": orjson.dumps(image), "annotations": b"\n".join(annotations)}
 
     def add(self, split: str, lines: Mapping[str, bytes]) -> None:
         """Keep the image of a chip until the end, and write its annotations with the next ids."""
@@ -213,6 +214,12 @@ def image_record(chip: Chip, path: str) -> dict[str, Any]:
             "window": list(chip.window),
         },
     }
+
+
+def _ground(shapes: Together) -> list[bytes]:
+    if not len(shapes.geometries):
+        return []
+    return orjson.dumps(shapes.known(ground_areas).tolist())[1:-1].split(b",")
 
 
 def ground_areas(shapes: Together) -> NDArray[np.object_]:

@@ -16,7 +16,8 @@ from geolabel.batches import LabelBatch
 from geolabel.chips.engine import choose_engine
 from geolabel.errors import NotFound
 from geolabel.formats.base import Context
-from geolabel.formats.contact_sheet import ContactSheet, choose, png
+from geolabel.formats.cell import png
+from geolabel.formats.contact_sheet import ContactSheet, choose
 from geolabel.formats.facts import Facts
 from geolabel.formats.images import check_images
 from geolabel.formats.manifest import ChipTable, manifest
@@ -124,7 +125,7 @@ def write_dataset(
     files.write("report.json", orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     picture = sheet.picture() if pixel else None
     if picture is not None:
-        files.write("contact-sheet.png", png(picture))
+        files.write("contact-sheet.png", png(np.asarray(picture)))
     files.write("report.html", page(report, plan, picture).encode())
     content = manifest(plan, formats=names, chips=report.chips, snapshot=report.snapshot)
     # The last file of a dataset: it is there when all others are.

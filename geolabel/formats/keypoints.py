@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 import shapely
 import yaml
 
@@ -94,7 +95,8 @@ class CocoKeypointsWriter(ChipWriter):
                 }
             )
         return Piece(
-            lines=self._files.lines(image_record(chip, self.context.image_path(chip)), annotations), counts=counts
+            lines=self._files.lines(image_record(chip, self.context.image_path(chip)), map(orjson.dumps, annotations)),
+            counts=counts,
         )
 
     def add(self, chip: PlannedChip, piece: Piece) -> None:

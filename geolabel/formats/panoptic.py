@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 from PIL import Image
 
 from geolabel.formats.areas import many
@@ -55,7 +56,7 @@ class PanopticWriter(ChipWriter):
             else:
                 infos.append({**info, "category_id": self._stuff[position - len(labels)]})
         annotation = {"image_id": chip.number, "file_name": f"{chip.name}.png", "segments_info": infos}
-        lines = self._files.lines(image_record(chip, self.context.image_path(chip)), [annotation])
+        lines = self._files.lines(image_record(chip, self.context.image_path(chip)), [orjson.dumps(annotation)])
         counts = {
             "hidden": int((~np.isin(labels.class_ids, self._stuff)).sum()) - sum("geo" in info for info in infos),
             "ignored": bool((chip.semantic == chip.ignore).any()),

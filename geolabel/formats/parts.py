@@ -21,7 +21,8 @@ from geolabel.chips.build import ChipBuilder
 from geolabel.chips.planned import placed
 from geolabel.errors import InvalidSpec, NotFound
 from geolabel.formats.base import Context, Piece
-from geolabel.formats.contact_sheet import draw_cell, pack
+from geolabel.formats.cell import draw_cell
+from geolabel.formats.contact_sheet import pack
 from geolabel.formats.facts import facts_of, moments_of
 from geolabel.formats.files import BUILD
 from geolabel.formats.images import image_bytes

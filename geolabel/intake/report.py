@@ -10,13 +10,19 @@ from geolabel.errors import InvalidGeometry, InvalidInput, Problem, UnknownClass
 from geolabel.formats.base import cannot_be_read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from _typeshed import DataclassInstance
 
     from geolabel.errors import GeolabelError
     from geolabel.model import Project
 
 _SHOWN = 1000
 """Problems that are listed one by one; beyond, they are only counted."""
+
+
+_TOLD = 10
+"""Problems that the terminal tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +77,12 @@ class ImportReport:
 
     def to_json(self) -> dict[str, Any]:
         """The object that HTTP and `--json` give."""
-        return {
-            **asdict(self),
-            "ids": list(self.ids) if self.ids else None,
-            "problems": [{"pointer": p.pointer, "message": p.message} for p in self.problems],
-        }
+        return report_json(self)
 
     def lines(self, project: str) -> Iterator[str]:
         """The same as sentences for people."""
-        yield f"Imported {self.imported} of {self.read} features of {self.file} into {project}."
-        for name, number in self.by_class.items():
-            yield f"  {name:24} {number:8}"
-        for number, what in (
+        yield f"Imported {self.imported:,} of {self.read:,} features of {self.file} into {project}."
+        numbers = (
             (self.updated, "were updated: they have changed in the file"),
             (self.overwritten, "of them had been edited here, too; their history keeps that"),
             (self.unchanged, "were here already, just as they are"),
@@ -93,19 +93,47 @@ class ImportReport:
             (self.skipped, "were skipped"),
             (self.outside, "touch no scene of the project"),
             (self.measures, "had measures (M), which are not kept"),
-        ):
-            if number:
-                yield f"  {number} {what}"
-        for reason, number in self.reasons.items():
-            yield f"    {number} because {reason}"
-        for problem in self.problems[:10]:
-            yield f"    {problem.pointer}: {problem.message}"
-        if len(self.problems) > 10:
-            yield f"    and {len(self.problems) - 10} more; --json lists them"
+        )
+        yield from report_lines(self.by_class, numbers, self.reasons, self.problems)
         if self.external_columns:
             yield f"  Columns kept under 'external', for geolabel has others of that name: {', '.join(self.external_columns)}"
         if self.dropped_columns:
             yield f"  Columns not kept: {', '.join(self.dropped_columns)}"
+
+
+def report_json(report: DataclassInstance) -> dict[str, Any]:
+    """The fields of a report with `ids` and `problems`, as HTTP and `--json` give them."""
+    fields = asdict(report)
+    fields["ids"] = list(fields["ids"]) if fields["ids"] else None
+    fields["problems"] = [{"pointer": p["pointer"], "message": p["message"]} for p in fields["problems"]]
+    return fields
+
+
+def report_lines(
+    by_class: Mapping[str, int],
+    numbers: Iterable[tuple[int, str]],
+    reasons: Mapping[str, int],
+    problems: Sequence[Problem],
+) -> Iterator[str]:
+    """What became of the features of a file, as sentences for people.
+
+    Args:
+        by_class: how many of each class.
+        numbers: of which there are some is said, with words that go on from the number.
+        reasons: how many were left out for which reason.
+        problems: the first are told.
+    """
+    for name, number in by_class.items():
+        yield f"  {name:24} {number:8,}"
+    for number, what in numbers:
+        if number:
+            yield f"  {number:,} {what}"
+    for reason, number in reasons.items():
+        yield f"    {number:,} because {reason}"
+    for problem in problems[:_TOLD]:
+        yield f"    {problem.pointer}: {problem.message}"
+    if len(problems) > _TOLD:
+        yield f"    and {len(problems) - _TOLD:,} more; --json lists them"
 
 
 @dataclass(slots=True)

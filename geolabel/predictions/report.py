@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from geolabel.intake.report import report_json, report_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,18 +69,12 @@ class PredictionReport:
 
     def to_json(self) -> dict[str, Any]:
         """The object that HTTP and `--json` give."""
-        return {
-            **asdict(self),
-            "ids": list(self.ids) if self.ids else None,
-            "problems": [{"pointer": p.pointer, "message": p.message} for p in self.problems],
-        }
+        return report_json(self)
 
     def lines(self, project: str) -> Iterator[str]:
         """The same as sentences for people."""
         yield f"Placed {self.placed:,} suggestions of {self.model} from {self.file} in {project}; {self.read:,} objects read."
-        for name, number in self.by_class.items():
-            yield f"  {name:24} {number:8,}"
-        for number, what in (
+        numbers = (
             (self.merged, "pieces were joined to others: the edge of a chip had cut them"),
             (self.suppressed, "duplicates on overlapping chips were left out"),
             (self.unchanged, "are here already, from this model and just so"),
@@ -94,15 +90,8 @@ class PredictionReport:
             ),
             (self.outside, "touch no scene of the project"),
             (self.refused, "were refused"),
-        ):
-            if number:
-                yield f"  {number:,} {what}"
-        for reason, number in self.reasons.items():
-            yield f"    {number:,} because {reason}"
-        for problem in self.problems[:10]:
-            yield f"    {problem.pointer}: {problem.message}"
-        if len(self.problems) > 10:
-            yield f"    and {len(self.problems) - 10:,} more; --json lists them"
+        )
+        yield from report_lines(self.by_class, numbers, self.reasons, self.problems)
         for what, number in self.left_out.items():
             yield f"  {number:,} {what} have no place here"
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from geolabel import formats
 from geolabel.chips.frame import about_how_many
+from geolabel.collector import collecting_seldom
 from geolabel.formats import objects, staging
 from geolabel.formats.ahead import started
 from geolabel.formats.dataset import Build, write_dataset
@@ -73,7 +74,7 @@ def export(
     else:
         staging.check_free(Path(out))
     chipped = any(f.space == "pixel" for f in wanted)
-    with ExitStack() as stack:
+    with collecting_seldom(), ExitStack() as stack:
         begun = None
         if chipped and not dry_run:
             project, _ = store.state(project_id, snapshot)

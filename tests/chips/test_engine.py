@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -116,33 +118,90 @@ def mark(folder: Path) -> None:
 
 
 def marked(folder: Path) -> bool:
-    """Whether this process was made ready; the third task kills it once."""
+    """Whether this process is a copy of one that was made ready; the third task kills it once."""
     if folder.name == "3" and not (folder.parent / "killed").exists():
         (folder.parent / "killed").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return (folder.parent / "ready" / str(os.getpid())).exists()
+    return (folder.parent / "ready" / str(os.getppid())).exists()
 
 
-def test_processes_that_are_begun_early_are_made_ready_and_then_used(tmp_path: Path) -> None:
+def test_what_is_begun_early_is_made_ready_once_and_then_used(tmp_path: Path) -> None:
     (tmp_path / "ready").mkdir()
     engine = Processes(2)
     engine.begin(marked, partial(mark, tmp_path / "ready"))
-    while len(list((tmp_path / "ready").iterdir())) < 2:
+    while not list((tmp_path / "ready").iterdir()):
         time.sleep(0.01)
     assert list(engine.run(marked, [tmp_path / str(n) for n in range(20)])) == [True] * 20
     assert (tmp_path / "killed").exists()
-    assert len(list((tmp_path / "ready").iterdir())) == 3, "two, and the one that took a dead one's place"
+    assert len(list((tmp_path / "ready").iterdir())) == 1, "the one that all others are copies of"
 
 
-def test_processes_that_are_begun_and_never_used_are_ended() -> None:
+def test_what_is_begun_and_never_used_is_ended() -> None:
     engine = Processes(2)
     engine.begin(marked)
     assert engine._begun is not None
-    processes = [worker.process for worker in engine._begun._workers]
-    assert [process.poll() for process in processes] == [None, None]
+    process = engine._begun._server.process
+    assert process.poll() is None
     engine.close()
-    assert [process.poll() for process in processes] == [-signal.SIGKILL] * 2
+    assert process.poll() == -signal.SIGKILL
     assert workers() == []
+
+
+def kill_the_server_too(mark: Path) -> int:
+    """Kill the process that is at it and the one that it is a copy of, the first time."""
+    if mark.name == "5" and not mark.exists():
+        mark.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return int(mark.name)
+
+
+def test_a_server_that_died_is_started_again(tmp_path: Path) -> None:
+    assert list(Processes(2).run(kill_the_server_too, [tmp_path / str(n) for n in range(20)])) == list(range(20))
+    assert (tmp_path / "5").exists()
+    assert workers() == []
+
+
+def kill_this_one() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_server_that_dies_over_and_over_is_a_sentence() -> None:
+    engine = Processes(2)
+    engine.begin(square, kill_this_one)
+    with pytest.raises(WorkerLost, match=rf"that starts those that build chips was killed \(SIGKILL\), {TRIES} times"):
+        list(engine.run(square, range(3)))
+    assert workers() == []
+
+
+def test_workers_end_with_the_process_that_wants_them(tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_engine import note_and_sleep
+from geolabel.chips.processes import Processes
+list(Processes(2).run(note_and_sleep, [{str(tmp_path)!r}] * 2))
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as child:
+        while len(list(tmp_path.iterdir())) < 2:
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.kill()
+    for file in tmp_path.iterdir():
+        while _lives(int(file.name)):
+            time.sleep(0.01)
+
+
+def note_and_sleep(folder: str) -> None:
+    (Path(folder) / str(os.getpid())).touch()
+    time.sleep(3600)
+
+
+def _lives(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def workers() -> list[bytes]:

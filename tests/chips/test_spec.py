@@ -56,6 +56,7 @@ WRONG = [
     ({"within": {"type": "Point", "coordinates": [1, 2]}}, "within must hold polygons; feature 0 is a Point"),
     ({"within": {"type": "FeatureCollection", "features": []}}, "within must hold at least one polygon"),
     ({"within": {"type": "Polygon", "coordinates": "x"}}, "feature 0 cannot be read"),
+    ({"within": "tasks"}, "within='tasks' has to wait until projects have tasks; draw what is finished as seen ground"),
     ({"within": 3}, "within must be polygons as GeoJSON, got 3"),
     ({"within_share": 0}, "within_share must be a number above 0 to 1"),
     ({"truncated": "cut"}, "truncated must be one of 'keep', 'drop'"),
