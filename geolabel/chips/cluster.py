@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import pickle
+import sys
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from geolabel.chips.engine import AHEAD, cores
 from geolabel.errors import InvalidSpec, NotFound, WorkerLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from geolabel.chips.engine import Result, Task
 
@@ -49,7 +53,7 @@ class Dask:
             more = iter(tasks)
             while True:
                 while len(running) < ahead and (task := next(more, None)) is not None:
-                    running.append((str(task), client.submit(work, task, pure=False)))
+                    running.append((str(task), client.submit(_do, work, pickle.dumps(task), pure=False)))
                 if not running:
                     return
                 name, future = running[0]
@@ -76,3 +80,36 @@ class Dask:
             raise NotFound(
                 f"No Dask scheduler answers at {self._address!r:.200} ({error!s:.200}). Start one with `dask scheduler`, or leave the address out."
             ) from error
+
+
+def _do(work: Callable[[Task], Result], packed: bytes) -> Result:
+    """A task, on a worker. It comes packed, so that the scheduler passes it on as it is."""
+    with _memory_kept():
+        task: Task = pickle.loads(packed)  # noqa: S301 - from the client, as all that a worker is sent
+        return work(task)
+
+
+# Of glibc's malloc.h; what applies when nobody has said otherwise.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_DEFAULT = 128 * 1024
+
+
+@contextmanager
+def _memory_kept() -> Iterator[None]:
+    """In the block, malloc keeps what is freed.
+
+    Dask has its workers give it back at once, and pages that come anew with each array of pixels cost more than to fill them.
+    """
+    malloc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(malloc, "mallopt"):  # musl has none
+        yield
+        return
+    assert malloc is not None
+    malloc.mallopt(_MMAP_THRESHOLD, 2**25)
+    malloc.mallopt(_TRIM_THRESHOLD, 2**28)
+    try:
+        yield
+    finally:
+        malloc.mallopt(_MMAP_THRESHOLD, int(os.environ.get("MALLOC_MMAP_THRESHOLD_", _DEFAULT)))
+        malloc.mallopt(_TRIM_THRESHOLD, int(os.environ.get("MALLOC_TRIM_THRESHOLD_", _DEFAULT)))
+        malloc.malloc_trim(0)
