@@ -31,7 +31,7 @@ from rasterio.windows import Window
 from benchmarks import rasters
 from tiles.tiff import read_directories
 
-SIZE, BLOCK, KEPT = 256, 512, 96 * 2**20
+SIZE, BLOCK, KEPT = 256, 512, 144 * 2**20
 WORLD = 20037508.342789244
 
 Place = tuple[int, int, int, int, int]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MEMORY: Final = 96 * 2**20
+MEMORY: Final = 144 * 2**20
 """Bytes of decoded blocks that are kept, in all."""
 
 LARGEST: Final = 1024
@@ -35,6 +35,7 @@ def assemble(
     window: tuple[int, int, int, int],
     like: tuple[int, np.dtype[Any]],
     *,
+    worth: float = 1,
     planar: bool = False,
 ) -> NDArray[Any]:
     """Pixels of a window, of blocks that are kept or decoded now.
@@ -46,6 +47,8 @@ def assemble(
         block: (rows, columns) of a block.
         window: (col, row, width, height) in pixels of the level, inside of it.
         like: how many bands, and their type.
+        worth: how much longer than those of the full resolution its blocks are kept: one of an overview shows more ground,
+            and more tiles need it.
         planar: whether bands lie one behind the other in memory, in what `decode` gives and in what comes back.
 
     Returns:
@@ -59,7 +62,7 @@ def assemble(
     )
     for down in range(row // rows, -(-(row + height) // rows)):
         for right in range(col // columns, -(-(col + width) // columns)):
-            pixels = _blocks.get((key, down, right), partial(decode, down, right))
+            pixels = _blocks.get((key, down, right), partial(decode, down, right), worth)
             left, top = right * columns - col, down * rows - row
             x, y = max(left, 0), max(top, 0)
             part = pixels[y - top : height - top, x - left : width - left]

@@ -37,7 +37,13 @@ class _Odd(Exception):
 
 
 def read_window(
-    key: Hashable, read: Reading, size: tuple[int, int], window: tuple[int, int, int, int], bands: int
+    key: Hashable,
+    read: Reading,
+    size: tuple[int, int],
+    window: tuple[int, int, int, int],
+    bands: int,
+    *,
+    worth: float = 1,
 ) -> NDArray[np.uint8] | None:
     """Pixels of a window; None when GDAL is to read it.
 
@@ -47,6 +53,7 @@ def read_window(
         size: (width, height) of the level that is read: the full resolution or an overview.
         window: (col, row, width, height) in its pixels, inside of it.
         bands: how many it has, all of which are read.
+        worth: as `tiles.decoded.assemble`.
 
     Returns:
         (height, width, bands)
@@ -64,6 +71,7 @@ def read_window(
             (rows, columns),
             window,
             (bands, np.dtype(np.uint8)),
+            worth=worth,
         )
     except _Odd:
         return None

@@ -7,11 +7,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import rasterio
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from tiles import decoded
 from tiles.errors import TooMuch
+from tiles.pins import GDAL_ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -22,16 +24,17 @@ if TYPE_CHECKING:
 
 
 class Reader(DatasetReader):  # type: ignore[misc]
-    """As DatasetReader, with `limit`: most values that one call may have GDAL read.
+    """As DatasetReader in the pinned GDAL environment, with `limit`: most values that one call may have GDAL read.
 
     `jpegs` decodes a window (col, row, width, height) of all bands to (height, width, bands), or None when GDAL should.
-    `key` is of the file's version and the level; None when its blocks are not kept.
+    `key` is of the file's version and the level; None when its blocks are not kept. `worth` is of those (`tiles.decoded`).
     """
 
     limit: float = math.inf
     shown: str = ""
     jpegs: Callable[[tuple[int, int, int, int], int], NDArray[np.uint8] | None] | None = None
     key: Hashable = None
+    worth: float = 1
 
     def bind(self, name: str, settings: TilesSettings) -> None:
         """Set the limit, and what to call the raster in a message."""
@@ -44,7 +47,8 @@ class Reader(DatasetReader):  # type: ignore[misc]
             TooMuch: it would be more than the limit.
         """
         self.check(indexes, **options)
-        return super().read(indexes, *more, **options)
+        with rasterio.Env(**GDAL_ENVIRONMENT):
+            return super().read(indexes, *more, **options)
 
     def read_near(self, indexes: tuple[int, ...], window: Any, out_dtype: str) -> NDArray[Any]:
         """As `read` of a window, by blocks that are kept for the windows beside it where that pays.
@@ -61,11 +65,12 @@ class Reader(DatasetReader):  # type: ignore[misc]
         def decode(down: int, right: int) -> NDArray[Any]:
             row, col = down * block[0], right * block[1]
             whole = Window(col, row, min(block[1], self.width - col), min(block[0], self.height - row))
-            planes: NDArray[Any] = DatasetReader.read(self, indexes, window=whole, out_dtype=out_dtype)
+            with rasterio.Env(**GDAL_ENVIRONMENT):
+                planes: NDArray[Any] = DatasetReader.read(self, indexes, window=whole, out_dtype=out_dtype)
             return planes.transpose(1, 2, 0)
 
         key, like = (self.key, indexes, out_dtype), (len(indexes), kind)
-        pixels = decoded.assemble(key, decode, block, place, like, planar=True)
+        pixels = decoded.assemble(key, decode, block, place, like, worth=self.worth, planar=True)
         return pixels.transpose(2, 0, 1)
 
     def read_picture(self, indexes: tuple[int, ...], window: Any) -> NDArray[np.uint8] | None:
@@ -86,7 +91,8 @@ class Reader(DatasetReader):  # type: ignore[misc]
             TooMuch: it would be more than the limit.
         """
         self.check(indexes, **options)
-        return super().read_masks(indexes, *more, **options)
+        with rasterio.Env(**GDAL_ENVIRONMENT):
+            return super().read_masks(indexes, *more, **options)
 
     def place(self, window: Any) -> tuple[int, int, int, int]:
         """A window of rasterio as (col, row, width, height), whole pixels."""

@@ -27,7 +27,7 @@ MEDIA_TYPES: Final[dict[Format, str]] = {"png": "image/png", "jpg": "image/jpeg"
 BACKGROUND: Final = (255, 255, 255)
 """What shows through where JPEG, which has no transparency, has no data: white."""
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Part of every ETag: raised when the same request would give other bytes."""
 
 _PLAIN: Final = Look()

@@ -20,7 +20,7 @@ import os
 import re
 import stat
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,13 +188,16 @@ def open_raster(
 def lend_raster(
     handles: Handles, source: Source, *, overview: int | None = None, settings: TilesSettings | None = None
 ) -> Iterator[DatasetReader]:
-    """As `open_raster`, with a handle that stays open for the next one who asks.
+    """As `open_raster`, with a handle that stays open for the next one who asks. Only its reads have the pinned GDAL environment.
 
     Raises:
         SourceNotFound, SourceRefused, SourceUnreadable: as `open_raster`.
     """
     limits = settings or from_environment()
-    with handles.lend((source, overview), lambda: _opened(source, overview, limits)) as dataset, _said_of(source):
+    with (
+        handles.lend((source, overview), lambda: _opened(source, overview, limits)) as dataset,
+        _said_of(source, pinned=False),
+    ):
         yield dataset
 
 
@@ -229,9 +232,12 @@ def _opened(source: Source, overview: int | None, settings: TilesSettings) -> It
         # Of a remote file, all blocks of a window are asked for together.
         if held is not None and dataset.driver == "GTiff" and dataset.compression is not None:
             dataset.key = (source, size)
+            dataset.worth = 1 if overview is None else 2.0 ** (overview + 1)
         if held is not None and dataset.driver == "GTiff" and dataset.compression is Compression.jpeg:
             read = _bytes_of(source, held, settings)
-            dataset.jpegs = lambda window, bands: jpegs.read_window(source, read, size, window, bands)
+            dataset.jpegs = lambda window, bands: jpegs.read_window(
+                source, read, size, window, bands, worth=dataset.worth
+            )
         yield dataset
     finally:
         metrics.HANDLES.dec()
@@ -298,9 +304,9 @@ def _check_unchanged(source: Source) -> None:
 
 
 @contextmanager
-def _said_of(source: Source) -> Iterator[None]:
-    """The pinned GDAL environment for the block, and what goes wrong in it as an error of ours."""
-    with rasterio.Env(**GDAL_ENVIRONMENT):
+def _said_of(source: Source, *, pinned: bool = True) -> Iterator[None]:
+    """The pinned GDAL environment for the block, if asked for, and what goes wrong in it as an error of ours."""
+    with rasterio.Env(**GDAL_ENVIRONMENT) if pinned else nullcontext():
         try:
             yield
         except (RasterioIOError, WarpOperationError) as error:

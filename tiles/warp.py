@@ -147,8 +147,9 @@ def cast(locator: Locator, bounds: tuple[float, float, float, float], size: int)
 def _nodes(locator: Locator, bounds: tuple[float, float, float, float], cells: int) -> NDArray[np.float64]:
     left, bottom, right, top = bounds
     points = np.empty((2, cells + 1, cells + 1))
-    points[0] = np.linspace(left, right, cells + 1)
-    points[1] = np.linspace(top, bottom, cells + 1)[:, np.newaxis]
+    line, _ = _line(cells)
+    points[0] = left + line * (right - left)
+    points[1] = (top + line * (bottom - top))[:, np.newaxis]
     return locator(points[0], points[1])
 
 
@@ -290,8 +291,11 @@ def _at_level(
     nodes: NDArray[np.float64], scale: tuple[float, float], offset: tuple[float, float]
 ) -> NDArray[np.float64]:
     """Positions as OpenCV counts: whole numbers are pixel centres."""
-    shape = (2, 1, 1)
-    there: NDArray[np.float64] = nodes * np.reshape(scale, shape) - np.reshape(offset, shape) - 0.5
+    there = np.empty_like(nodes)
+    for axis in (0, 1):
+        np.multiply(nodes[axis], scale[axis], out=there[axis])
+    there[0] -= offset[0] + 0.5
+    there[1] -= offset[1] + 0.5
     return there
 
 
@@ -308,7 +312,7 @@ def _projective(nodes: NDArray[np.float64], side: int, size: int) -> NDArray[np.
             return None
         try:
             maps, off = _fitted(nodes, side, parts)
-        except np.linalg.LinAlgError:
+        except ZeroDivisionError:  # corners on a line
             return None
         if off <= TOLERANCE:
             return maps.reshape(parts, parts, 3, 3)
@@ -322,67 +326,73 @@ def _fitted(nodes: NDArray[np.float64], side: int, parts: int) -> tuple[NDArray[
     """The projective map through the four corners of each part, (n², 3, 3), and how far off the worst node is.
 
     Raises:
-        numpy.linalg.LinAlgError: Corners lie on a line.
+        ZeroDivisionError: Corners lie on a line.
     """
     cells = (nodes.shape[1] - 1) // parts
-    there = np.stack(
-        [
-            nodes[:, down : down + cells + 1, right : right + cells + 1]
-            for down in range(0, parts * cells, cells)
-            for right in range(0, parts * cells, cells)
-        ]
+    there = (
+        nodes[np.newaxis]
+        if parts == 1
+        else np.stack(
+            [
+                nodes[:, down : down + cells + 1, right : right + cells + 1]
+                for down in range(0, parts * cells, cells)
+                for right in range(0, parts * cells, cells)
+            ]
+        )
     )
-    corners = there[:, :, [0, 0, -1, -1], [0, -1, -1, 0]]
-    origins = corners.mean(axis=2)
-    sought = corners - origins[:, :, np.newaxis]
-    square = _square(side // parts, cells)
-    rows = np.repeat(square.equations[np.newaxis], len(there), axis=0)
-    right = sought.transpose(0, 2, 1).reshape(-1, 8, 1)
-    rows[:, :, 6:] = -right * square.corners
-    unknowns = np.ones((len(there), 9))
-    unknowns[:, :8] = np.linalg.solve(rows, right)[..., 0]
-    maps = unknowns.reshape(-1, 3, 3)
-    with np.errstate(invalid="ignore"):  # beyond its horizon there is no place, and NaN is not within any bound
-        off = np.stack(_mapped(maps, square.line, square.line), axis=1)
-        off += origins[:, :, np.newaxis, np.newaxis] - there
+    origins = there[:, :, 0, 0]
+    away = there - origins[:, :, np.newaxis, np.newaxis]
+    quads = [_quad(xs, ys) for xs, ys in away[:, :, [0, -1, -1], [-1, -1, 0]].tolist()]
+    line, room = _line(cells)
+    terms = np.array(quads)[..., np.newaxis, np.newaxis]
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # beyond its horizon there is no place, and NaN is not within any bound
+        sums = terms[:, ::2] * line + terms[:, 1::2] * line[:, np.newaxis]
+        off = sums[:, :2] / (sums[:, 2:] + 1) - away
         # Between the corners, which it meets, it is off to one side: moved back by the mean, it is off by less everywhere.
-        back = (off * square.room).sum(axis=(-2, -1))
+        back = (off * room).sum(axis=(-2, -1))
         off -= back[:, :, np.newaxis, np.newaxis]
         worst = float(np.hypot(off[:, 0], off[:, 1]).max())
-    # After the map, a shift: to its first two rows so much of its last is added.
-    maps[:, :2] += (origins - back)[:, :, np.newaxis] * maps[:, 2:]
-    return maps, worst
+    moved = zip(quads, (origins - back).tolist(), strict=True)
+    return np.array([_of_samples(quad, x, y, side // parts) for quad, (x, y) in moved]), worst
 
 
-@dataclass(frozen=True, slots=True)
-class _Square:
-    """A square of samples that is to be mapped, from -0.5 to side - 0.5.
+_Quad = tuple[float, float, float, float, float, float]
+"""(a, b, c, d, g, h): (u, v) of the unit square comes to ((a u + b v) / w, (c u + d v) / w) with w = g u + h v + 1."""
 
-    Attributes:
-        equations: (8, 8) for the eight unknowns of a projective map, two for each corner; what depends on where the
-            corners are to come, in the last two columns, is missing.
-        corners: (8, 2) x and y of the corner that each is for.
-        line: (cells + 1,) where nodes lie along a side.
-        room: (cells + 1, cells + 1) the share of the square that each node stands for: at the rim half as much.
+
+def _quad(xs: list[float], ys: list[float]) -> _Quad:
+    """The projective map of the unit square to a quadrilateral: (0, 0) stays, (1, 0), (1, 1), (0, 1) come to the three places.
+
+    In closed form (Heckbert 1989, Fundamentals of Texture Mapping and Image Warping).
+
+    Raises:
+        ZeroDivisionError: Corners lie on a line.
     """
+    (x1, x2, x3), (y1, y2, y3) = xs, ys
+    right, below = (x1 - x2, y1 - y2), (x3 - x2, y3 - y2)
+    skew = (x2 - x1 - x3, y2 - y1 - y3)
+    area = right[0] * below[1] - below[0] * right[1]
+    g = (skew[0] * below[1] - below[0] * skew[1]) / area
+    h = (right[0] * skew[1] - skew[0] * right[1]) / area
+    return x1 * (1 + g), x3 * (1 + h), y1 * (1 + g), y3 * (1 + h), g, h
 
-    equations: NDArray[np.float64]
-    corners: NDArray[np.float64]
-    line: NDArray[np.float64]
-    room: NDArray[np.float64]
+
+def _of_samples(quad: _Quad, x: float, y: float, side: int) -> list[list[float]]:
+    """The map (3, 3) that brings samples, counted by their centres along the sides of the unit square, and moves them by x and y."""
+    a, b, c, d, g, h = (term / side for term in quad)
+    w = 1 + (g + h) / 2
+    rows = ((a + x * g, b + x * h, (a + b) / 2 + x * w), (c + y * g, d + y * h, (c + d) / 2 + y * w), (g, h, w))
+    return [[term / w for term in row] for row in rows]
 
 
 @lru_cache(maxsize=64)
-def _square(side: int, cells: int) -> _Square:
-    first, last = -0.5, side - 0.5
-    corners = np.repeat([(first, first), (last, first), (last, last), (first, last)], 2, axis=0)
-    equations = np.zeros((8, 8))
-    for axis in (0, 1):
-        equations[axis::2, 3 * axis : 3 * axis + 2] = corners[axis::2]
-        equations[axis::2, 3 * axis + 2] = 1
+def _line(cells: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where nodes lie along a side of the unit square, and the share of it that each node (row, column) stands for: at the rim half as much."""
     share = np.full(cells + 1, 1 / cells)
     share[[0, -1]] /= 2
-    return _Square(equations, corners, np.linspace(first, last, cells + 1), np.outer(share, share))
+    return np.arange(cells + 1) / cells, np.outer(share, share)
 
 
 def _mapped(

@@ -24,6 +24,27 @@ def test_the_least_recently_used_goes_first() -> None:
     assert made[4:] == ["too large", "too large", "a"] or made[4:] == ["too large", "too large"]
 
 
+def test_what_is_worth_more_stays_longer_but_not_for_ever() -> None:
+    made: list[str] = []
+    cache: Cache[str] = Cache(4)
+
+    def get(key: str, worth: float) -> None:
+        cache.get(key, lambda: made.append(key) or key, worth)
+
+    get("coarse", 8)
+    for turn in range(20):
+        get(f"fine {turn}", 1)
+    get("coarse", 8)
+    assert made.count("coarse") == 1  # twenty others went through three places
+    for turn in range(20, 60):
+        get(f"fine {turn}", 1)
+    get("fine 59", 1)
+    get("coarse", 8)
+    assert made.count("coarse") == 2  # nobody had asked for it for longer than eight such turns
+    assert made.count("fine 59") == 1
+    assert len(cache._kept) == 4
+
+
 def test_zero_keeps_nothing() -> None:
     cache: Cache[bytes] = Cache(0, len)
     made = [cache.get("a", lambda: b"x") for _ in range(3)]
