@@ -95,7 +95,9 @@ class CocoKeypointsWriter(ChipWriter):
                 }
             )
         return Piece(
-            lines=self._files.lines(image_record(chip, self.context.image_path(chip)), map(orjson.dumps, annotations)),
+            lines=self._files.lines(
+                image_record(chip, self.context.image_path(chip)), (orjson.dumps(each)[1:] for each in annotations)
+            ),
             counts=counts,
         )
 

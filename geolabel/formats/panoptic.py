@@ -56,7 +56,7 @@ class PanopticWriter(ChipWriter):
             else:
                 infos.append({**info, "category_id": self._stuff[position - len(labels)]})
         annotation = {"image_id": chip.number, "file_name": f"{chip.name}.png", "segments_info": infos}
-        lines = self._files.lines(image_record(chip, self.context.image_path(chip)), [orjson.dumps(annotation)])
+        lines = self._files.lines(image_record(chip, self.context.image_path(chip)), [orjson.dumps(annotation)[1:]])
         counts = {
             "hidden": int((~np.isin(labels.class_ids, self._stuff)).sum()) - sum("geo" in info for info in infos),
             "ignored": bool((chip.semantic == chip.ignore).any()),
