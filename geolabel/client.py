@@ -94,11 +94,26 @@ class Workspace:
         crs: str | None = None,
         attributes: Sequence[str | Mapping[str, Any]] = (),
         guidelines: str = "",
+        unlabelled: str | None = None,
+        on_invalid: str | None = None,
+        require_if_match: bool | None = None,
     ) -> Project:
-        """Make a project; its CRS is that of the first scene unless one is given. See `workflows.create_project`."""
+        """Make a project; its CRS is that of the first scene unless one is given.
+
+        See `workflows.create_project`, and `Project.update` for the settings.
+        """
         ids = [s.id if isinstance(s, Scene) else s for s in scenes]
         made = workflows.create_project(
-            self._store, title, scenes=ids, classes=classes, crs=crs, attributes=attributes, guidelines=guidelines
+            self._store,
+            title,
+            scenes=ids,
+            classes=classes,
+            crs=crs,
+            attributes=attributes,
+            guidelines=guidelines,
+            unlabelled=unlabelled,
+            on_invalid=on_invalid,
+            require_if_match=require_if_match,
         )
         return Project(self._store, made.id)
 
@@ -142,6 +157,7 @@ class Project:
         attributes: Sequence[str | Mapping[str, Any]] | None = None,
         guidelines: str | None = None,
         unlabelled: str | None = None,
+        on_invalid: str | None = None,
         require_if_match: bool | None = None,
         mapping: Mapping[str, Any] | None = None,
     ) -> ProjectInfo:
@@ -153,6 +169,7 @@ class Project:
             attributes: the whole list; likewise.
             guidelines: how to label, in Markdown.
             unlabelled: what unlabelled ground means: `background` or `ignore`.
+            on_invalid: what happens to invalid shapes unless an import says: `reject`, `repair` or `skip`.
             require_if_match: over HTTP, a change must name the version that it changes.
             mapping: what becomes of labels that would not fit: `{"classes": {"wood": "forest"}}`; see docs/schema.md.
 
@@ -170,6 +187,7 @@ class Project:
             attributes=attributes,
             guidelines=guidelines,
             unlabelled=unlabelled,
+            on_invalid=on_invalid,
             require_if_match=require_if_match,
             mapping=mapping,
         )

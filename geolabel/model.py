@@ -57,6 +57,11 @@ def _check_slug(kind: str, slug: str) -> None:
         )
 
 
+def _check_choice(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise InvalidInput(f"{what} {', '.join(known[:-1])} or {known[-1]}, got {given!r:.80}.")
+
+
 def check_title(title: str) -> str:
     """The title of a project without the space around it.
 
@@ -209,6 +214,8 @@ class Project:
     coverage_of: str | None = None
 
     def __post_init__(self) -> None:
+        _check_choice("Unlabelled ground means", self.unlabelled, ("background", "ignore"))
+        _check_choice("The rule for invalid shapes is", self.on_invalid, ("reject", "repair", "skip"))
         if self.coverage_of is None:
             _check_slug("project", self.id)
         elif self.id != self.coverage_of + COVERAGE:

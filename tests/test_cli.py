@@ -195,9 +195,14 @@ def test_a_schema_comes_from_files_and_changes(run: Run, tmp_path: Path) -> None
         "bad.yaml": "clases: []",
     }.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    made = project("create", "P", "--crs", "EPSG:32617", "--classes", "schema.yaml", "--require-if-match")
+    made = project(
+        *("create", "P", "--crs", "EPSG:32617", "--classes", "schema.yaml", "--require-if-match"),
+        *("--unlabelled", "background", "--on-invalid", "skip"),
+    )
     assert [a["name"] for a in made["attributes"]] == ["roof", "storeys"]
-    assert (made["guidelines"], made["require_if_match"]) == ("# Roofs\n", True)
+    assert (made["guidelines"], made["require_if_match"], made["on_invalid"]) == ("# Roofs\n", True, "skip")
+    wrong = project("update", "p", "--on-invalid", "mend", code=1)
+    assert "The rule for invalid shapes is reject, repair or skip, got 'mend'." in " ".join(wrong.split())
     with open_store(tmp_path / "ws") as store:
         for roof in ("flat", "gable"):
             values = {"roof": roof, "storeys": 2}
@@ -207,18 +212,15 @@ def test_a_schema_comes_from_files_and_changes(run: Run, tmp_path: Path) -> None
     changed = project(
         *("update", "p", "--title", "Houses", "--attributes", "attributes.json", "--guidelines", "how.md"),
         *("--map", "mapping.yaml", "--map", "building=house", "--no-require-if-match", "--unlabelled", "ignore"),
+        *("--on-invalid", "repair"),
     )
     assert changed["counts"] == {"water": 0, "house": 2}
     assert [(a["name"], a["values"], a["classes"]) for a in changed["attributes"]] == [
         ("roof", ["flat"], ["house"]),
         ("note_of_survey", [], []),
     ]
-    assert [changed[n] for n in ("title", "guidelines", "require_if_match", "unlabelled")] == [
-        "Houses",
-        "Look *twice*.",
-        False,
-        "ignore",
-    ]
+    settings = ("title", "guidelines", "require_if_match", "unlabelled", "on_invalid")
+    assert [changed[n] for n in settings] == ["Houses", "Look *twice*.", False, "ignore", "repair"]
     shown = run("project", "info", "p", "-w", "ws").stdout
     assert "roof                     one of flat, for house" in shown
 

@@ -68,11 +68,15 @@ class NewProject(BaseModel):
 
     name: str | None = Field(None, min_length=1, max_length=200, description="Its title; `title` means the same.")
     title: str | None = Field(None, min_length=1, max_length=200)
-    scenes: list[str] = Field(min_length=1, description="Ids; the first gives the CRS unless `crs` does.")
+    scenes: list[str] = Field(
+        default_factory=list, description="Ids; the first gives the CRS unless `crs` does. None of them needs a `crs`."
+    )
     classes: list[ClassItem] = Field(min_length=1, max_length=65_534)
-    crs: str | None = Field(None, description="CRS that the labels are kept in: EPSG:n.")
+    crs: str | None = Field(None, description="CRS that the labels are kept in: EPSG:n, another code, or WKT.")
     attributes: list[AttributeItem] = Field(default_factory=list, max_length=200)
     guidelines: str = Field("", max_length=_MAX_GUIDELINES, description="How to label, in Markdown.")
+    unlabelled: Literal["background", "ignore"] = "background"
+    on_invalid: Literal["reject", "repair", "skip"] = "reject"
     require_if_match: bool = Field(False, description="Whether a change must name the version that it changes.")
 
 
@@ -116,6 +120,8 @@ def create_project(context: ContextDep, body: BodyDep) -> Response:
         crs=new.crs,
         attributes=_values(new.attributes),
         guidelines=new.guidelines,
+        unlabelled=new.unlabelled,
+        on_invalid=new.on_invalid,
         require_if_match=new.require_if_match,
     )
     return Json(_to_json(context, project), 201, {"Location": context.url(f"/api/projects/{project.id}")})

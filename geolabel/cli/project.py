@@ -22,6 +22,8 @@ app.add_typer(commands, name="project")
 _CLASSES = (
     "'water,forest,...', or a YAML or JSON file with `classes`, and `attributes` and `guidelines` if it has them."
 )
+_UNLABELLED = "What unlabelled ground means: background or ignore."
+_ON_INVALID = "What happens to invalid shapes unless an import says: reject, repair or skip."
 _ATTRIBUTES = "A YAML or JSON file with a list of attributes: name, kind, values, minimum, maximum, required, classes."
 
 
@@ -39,6 +41,8 @@ def project_create(
     ] = "auto",
     attributes: Annotated[Path | None, typer.Option("--attributes", help=_ATTRIBUTES)] = None,
     guidelines: Annotated[Path | None, typer.Option("--guidelines", help="A Markdown file: how to label.")] = None,
+    unlabelled: Annotated[str | None, typer.Option("--unlabelled", help=_UNLABELLED)] = None,
+    on_invalid: Annotated[str | None, typer.Option("--on-invalid", help=_ON_INVALID)] = None,
     require_if_match: Annotated[
         bool, typer.Option("--require-if-match", help="A change must name the version that it changes.")
     ] = False,
@@ -56,6 +60,8 @@ def project_create(
             scenes=scene or [],
             classes=schema.pop("classes", []),
             crs=crs,
+            unlabelled=unlabelled,
+            on_invalid=on_invalid,
             require_if_match=require_if_match,
             **schema,
         )
@@ -69,9 +75,8 @@ def project_update(
     classes: Annotated[str, typer.Option("--classes", help=_CLASSES + " The whole list.")] = "",
     attributes: Annotated[Path | None, typer.Option("--attributes", help=_ATTRIBUTES + " The whole list.")] = None,
     guidelines: Annotated[Path | None, typer.Option("--guidelines", help="A Markdown file: how to label.")] = None,
-    unlabelled: Annotated[
-        str | None, typer.Option("--unlabelled", help="What unlabelled ground means: background or ignore.")
-    ] = None,
+    unlabelled: Annotated[str | None, typer.Option("--unlabelled", help=_UNLABELLED)] = None,
+    on_invalid: Annotated[str | None, typer.Option("--on-invalid", help=_ON_INVALID)] = None,
     require_if_match: Annotated[
         bool | None,
         typer.Option(
@@ -95,14 +100,13 @@ def project_update(
     """
     from geolabel import workflows
 
-    if unlabelled not in {None, "background", "ignore"}:
-        raise InvalidInput(f"Unlabelled ground means background or ignore, got {unlabelled!r}.")
     with open_workspace(workspace) as store:
         changed = workflows.update_project(
             store,
             project,
             title=title,
             unlabelled=unlabelled,
+            on_invalid=on_invalid,
             require_if_match=require_if_match,
             mapping=_read_mapping(mapping or []),
             **_read_schema(classes, attributes, guidelines),

@@ -45,7 +45,7 @@ def create_project(
     crs: str | None = None,
     attributes: Sequence[str | Mapping[str, Any]] = (),
     guidelines: str = "",
-    require_if_match: bool = False,
+    **settings: Any,
 ) -> Project:
     """Make a project.
 
@@ -58,10 +58,10 @@ def create_project(
             place on any map; that of the first scene when None or `auto`.
         attributes: names (of texts), or partial attribute objects (see `attributes.make_attributes`).
         guidelines: how to label, in Markdown.
-        require_if_match: a change must name the version that it changes.
+        settings: `unlabelled`, `on_invalid`, `require_if_match`; those that are None or not named are as `Project` has them.
 
     Raises:
-        InvalidInput: no scene to take the CRS from, a CRS or a class that cannot be.
+        InvalidInput: no scene to take the CRS from, a CRS, a class or a setting that cannot be.
         NotFound: a scene that is not registered.
     """
     found = [store.scene(scene) for scene in scenes]
@@ -88,7 +88,7 @@ def create_project(
             tuple(s.id for s in found),
             attributes=make_attributes(attributes),
             guidelines=guidelines,
-            require_if_match=require_if_match,
+            **{name: value for name, value in settings.items() if value is not None},
         ),
     )
 

@@ -40,6 +40,7 @@ def test_a_project_from_its_making_to_its_end(api: Api) -> None:
     assert changed["on_invalid"] == "reject"
     assert changed["scenes"] == []
     assert changed["counts"] == {"forest": 1, "field": 0, "water": 0}
+    assert api("PATCH", at, json={"on_invalid": "repair"}).json()["on_invalid"] == "repair"
     refused = api("PATCH", at, 422, json={"classes": ["water"]}).json()
     assert "1" in refused["detail"]
     assert "forest" in refused["detail"]
@@ -50,6 +51,19 @@ def test_a_project_from_its_making_to_its_end(api: Api) -> None:
     assert project["id"] not in {p["id"] for p in api("GET", "/api/projects").json()["projects"]}
 
 
+def test_a_project_without_a_scene_names_its_crs_and_its_rules(api: Api) -> None:
+    new = {"title": "Anywhere", "classes": ["any"], "crs": "EPSG:3031", "on_invalid": "repair", "unlabelled": "ignore"}
+    made = api("POST", "/api/projects", 201, json=new).json()
+    assert [made[name] for name in ("scenes", "crs", "on_invalid", "unlabelled")] == [
+        [],
+        "EPSG:3031",
+        "repair",
+        "ignore",
+    ]
+    bow_tie = {"type": "Polygon", "coordinates": [[[0, -80], [1, -79], [1, -80], [0, -79], [0, -80]]]}
+    assert api.add("anywhere", bow_tie, **{"class": "any"}).json()["warnings"][0].startswith("Repaired")
+
+
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
@@ -57,8 +71,10 @@ def test_a_project_from_its_making_to_its_end(api: Api) -> None:
         ({"title": ""}, 422, "at least 1"),
         ({"title": 5}, 422, "string"),
         ({"name": "Another"}, 422, "one of them"),
-        ({"scenes": []}, 422, "at least 1"),
+        ({"scenes": []}, 422, "name a scene, or a CRS"),
         ({"scenes": ["atlanta_pan", "nowhere"]}, 422, "/scenes/1"),
+        ({"on_invalid": "mend"}, 422, "on_invalid"),
+        ({"unlabelled": None}, 422, "unlabelled"),
         ({"scenes": "atlanta_pan"}, 422, "array"),
         ({"classes": []}, 422, "at least 1"),
         ({"classes": ["a", "a"]}, 422, "more than once"),
