@@ -321,7 +321,7 @@ class Project:
         project = self.info
         number = None if at is None else self._store.changeset_at(self.id, _moment(at))
         wanted = crs_.normalise(crs) if crs else project.crs
-        areas = None if bbox is None else [Area(bbox, None, "", "", bbox)]
+        areas = None if bbox is None else [Area(bbox, None, "", "")]
         if bbox and wanted and project.crs:
             areas = areas_of([bbox], wanted, project.crs, self._store.extent(self.id, at=number))
         frame = _frame(self._store.query(self.id, areas=areas, at=number), project)

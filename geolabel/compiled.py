@@ -24,12 +24,21 @@ if TYPE_CHECKING:
 
 def compiled(function: Function) -> Function:
     """Compile a function when it is first called; the machine code is kept for the next process."""
+    return _compiled(function)
+
+
+def compiled_for_vectors(function: Function) -> Function:
+    """The same for loops without branches, which become vector instructions: to divide by zero is no error, as in numpy."""
+    return _compiled(function, error_model="numpy")
+
+
+def _compiled(function: Function, **options: Any) -> Function:
     import numba  # noqa: PLC0415 (see above)
 
     if not _cached_beside_the_code_or_at_home(Path(function.__code__.co_filename)):
         # numba refuses to cache where neither the package nor the home can be written.
         numba.config.CACHE_DIR = _own_cache()  # type: ignore[attr-defined]
-    return cast("Function", numba.njit(cache=True, nogil=True)(function))
+    return cast("Function", numba.njit(cache=True, nogil=True, **options)(function))
 
 
 _ready: dict[str, ModuleType] = {}

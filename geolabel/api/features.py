@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from geolabel.api.negotiate import EdgeCRS
     from geolabel.classes import LabelClass
-    from geolabel.geo.ragged import Ragged
+    from geolabel.geo.placed import Placed
     from geolabel.model import Project, Scene
 
 
@@ -71,7 +71,7 @@ class View:
         """The columns of a row of `listed`."""
         return (*columns_of(self.project), "external", "id")
 
-    def listed(self, rows: Sequence[Sequence[Any]], stored: Ragged) -> list[dict[str, Any]]:
+    def listed(self, rows: Sequence[Sequence[Any]], stored: Placed) -> list[dict[str, Any]]:
         """The same features of current labels that came out of the store as rows, (n,), that begin with `columns`.
 
         Their geometries are text already.
@@ -82,7 +82,7 @@ class View:
         if self.edge.swaps:
             visible = replace(visible, xy=visible.xy[:, ::-1])
         said = list(map(dict, map(zip, repeat(names), rows)))
-        for properties, row, area in zip(said, rows, _measured(stored.kinds, areas), strict=True):
+        for properties, row, area in zip(said, rows, _measured(stored.shapes.kinds, areas), strict=True):
             if row[external] is not None:
                 properties["external"] = row[external]
             if area is not None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from geolabel.api.negotiate import EdgeCRS
     from geolabel.cql import Lang, Where
     from geolabel.cql.nodes import Predicate
-    from geolabel.geo.ragged import Ragged
+    from geolabel.geo.placed import Placed
     from geolabel.model import Annotation, Project
     from geolabel.store.store import Store
 
@@ -103,7 +103,7 @@ class Filter:
 
     def rows(
         self, store: Store, columns: Sequence[str], *, after: int, limit: int
-    ) -> tuple[Sequence[Sequence[Any]], Ragged]:
+    ) -> tuple[Sequence[Sequence[Any]], Placed]:
         """The same as rows that begin with these columns, and shapes (n,) in the CRS of the project; not of the past."""
         wanted = self._wanted()
         wanted.pop("at")
@@ -218,7 +218,7 @@ class _Place:
             self._edge.crs,
             self._storage,
             tolerance=tolerance.bend(self._storage),
-            round_trip=tolerance.round_trip(self._storage),
+            round_trip=tolerance.round_trip(self._edge.crs, self._storage),
         )[0]
         if shapely.get_num_coordinates(placed) > _MAX_VERTICES:
             raise InvalidInput(

@@ -59,7 +59,7 @@ def read_shape(
     if incoming.geom_type == "GeometryCollection":  # its parts become one shape before anything else
         incoming = _of_one_kind(incoming)
     tolerance = tolerance_of(scenes)
-    closest = tolerance.round_trip(storage)
+    closest = tolerance.round_trip(edge.crs, storage)
     try:
         if current is None:
             bend = tolerance.bend(storage)

@@ -8,6 +8,7 @@ save those that lie in a box within the image: they meet it for certain.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from shapely.geometry import LineString, Point
 
 from geolabel.errors import InvalidCRS
 from geolabel.geo import crs as crs_
+from geolabel.geo.boxes import corners_of
 from geolabel.geo.ragged import NONE
 from geolabel.geo.seam import end_of
 from geolabel.geo.shown import shown
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from geolabel.geo.ragged import Ragged
+    from geolabel.geo.placed import Placed
     from geolabel.model import Bounds
 
 
@@ -39,14 +41,24 @@ class Area:
         box: the area itself, in `crs`; None when `bounds` is the area.
         crs: CRS of `box`.
         storage: CRS of `bounds` and of the labels.
-        inner: in the storage CRS; everything that lies in this box meets the area. None when no such box is known.
+        cut: of `box`, where there are labels, in `crs`.
+        turn: degrees that `bounds` lies further on than the image of `cut`.
     """
 
     bounds: Bounds | None
     box: Bounds | None
     crs: str
     storage: str
-    inner: Bounds | None = None
+    cut: Bounds | None = None
+    turn: float = 0.0
+
+    @property
+    def inner(self) -> Bounds | None:
+        """In the storage CRS; everything that lies in this box meets the area. None when no such box is known."""
+        if self.box is None or self.cut is None:
+            return self.bounds if self.box is None else None
+        found = _inner(self.cut, self.crs, self.storage)
+        return None if found is None else _shifted(found, self.turn)
 
     def meets(self, geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
         """Which of the shapes (n,), in the storage CRS, meet the area: (n,)."""
@@ -57,47 +69,48 @@ class Area:
                 else np.ones(len(geometries), bool)
             )
         hits = np.zeros(len(geometries), bool)
-        if self.inner is not None:
+        if (inner := self.inner) is not None:
             low_x, low_y, high_x, high_y = shapely.bounds(geometries).T
-            west, south, east, north = self.inner
-            hits = (low_x >= west) & (low_y >= south) & (high_x <= east) & (high_y <= north)
-        # As the client is shown them: cut where its CRS ends, as its boxes are.
+            hits = (low_x >= inner[0]) & (low_y >= inner[1]) & (high_x <= inner[2]) & (high_y <= inner[3])
         rest = np.flatnonzero(~hits)
-        hits[rest] = shapely.intersects(box_shape(self.box), shown(geometries[rest], self.storage, self.crs))
+        hits[rest] = self._meets(geometries[rest])
         return hits
 
-    def meets_flat(self, shapes: Ragged) -> NDArray[np.bool_]:
+    def _meets(self, geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Which of the shapes (n,) meet it as the client is shown them: cut where its CRS ends, as its boxes are."""
+        if self.box is None:
+            return self.meets(geometries)
+        hits: NDArray[np.bool_] = shapely.intersects(box_shape(self.box), shown(geometries, self.storage, self.crs))
+        return hits
+
+    def meets_flat(self, placed: Placed) -> NDArray[np.bool_]:
         """The same for shapes as flat arrays: one with a vertex in the area meets it, and few others need a closer look."""
         box = self.bounds if self.box is None else self.box
-        if box is None:
-            return np.ones(len(shapes), bool)
-        hits = np.zeros(len(shapes), bool)
-        if self.inner is not None:
-            low_x, low_y, high_x, high_y = shapes.bounds().T
-            west, south, east, north = self.inner
-            hits = (low_x >= west) & (low_y >= south) & (high_x <= east) & (high_y <= north)
-        hits |= shapes.kinds == NONE  # the index found what these arrays do not hold
-        rest = np.flatnonzero(~hits)
-        if len(rest) == 0:
-            return hits
-        others = seen = shapes.take(rest)
-        plain = np.ones(len(others), bool)
-        if self.box is not None and not crs_.same(self.storage, self.crs):
-            seen = replace(others, xy=crs_.transform_coordinates(others.xy, self.storage, self.crs))
+        if box is None or len(placed) == 0:
+            return np.ones(len(placed), bool)
+        seen = placed.shapes if self.box is None else placed.seen(self.storage, self.crs)
         low_x, low_y, high_x, high_y = seen.bounds().T
+        plain = seen.kinds != NONE
         if self.box is not None:
             # In one piece, and not beyond where a map ends: it is shown as it is.
             end = end_of(self.crs, degrees=crs_.is_geographic(self.crs)) or np.inf
-            plain = (high_x - low_x < end) & (low_x >= -end) & (high_x <= end)
-        x, y = seen.xy.T
-        inside = (x >= box[0]) & (x <= box[2]) & (y >= box[1]) & (y <= box[3])
-        sure = np.logical_or.reduceat(inside, seen.vertices[:-1]) & plain
+            plain &= (high_x - low_x < end) & (low_x >= -end) & (high_x <= end)
+        hits: NDArray[np.bool_] = (
+            (low_x >= box[0]) & (high_x <= box[2]) & (low_y >= box[1]) & (high_y <= box[3]) & plain
+        )
+        hits |= seen.kinds == NONE  # the index found what these arrays do not hold
         near = (low_x <= box[2]) & (high_x >= box[0]) & (low_y <= box[3]) & (high_y >= box[1])
-        hits[rest[sure]] = True
-        doubtful = np.flatnonzero(~sure & (near | ~plain))
+        edge = np.flatnonzero(~hits & (near | ~plain))
+        if len(edge) == 0:
+            return hits
+        others = seen.take(edge)
+        x, y = others.xy[:, 0], others.xy[:, 1]
+        inside = (x >= box[0]) & (x <= box[2]) & (y >= box[1]) & (y <= box[3])
+        sure = np.logical_or.reduceat(inside, others.vertices[:-1]) & plain[edge]
+        hits[edge[sure]] = True
+        doubtful = edge[~sure]
         if len(doubtful):
-            exact = replace(self, inner=None)
-            hits[rest[doubtful]] = exact.meets(others.take(doubtful).to_shapely())
+            hits[doubtful] = self._meets(placed.shapes.take(doubtful).to_shapely())
         return hits
 
 
@@ -116,7 +129,7 @@ def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | N
     if extent is None:
         return []
     if crs_.same(crs, storage):
-        return [area for box in boxes for area in _all_around(Area(box, None, crs, storage, box), extent)]
+        return [area for box in boxes for area in _all_around(Area(box, None, crs, storage), extent)]
     try:
         home = _split(crs_.bounds_to(extent, storage, crs))
     except InvalidCRS:  # labels that this CRS cannot hold: no box of it chooses among them
@@ -128,8 +141,7 @@ def areas_of(boxes: Sequence[Bounds], crs: str, storage: str, extent: Bounds | N
         for part in map(_grown, home):
             cut = max(box[0], part[0]), max(box[1], part[1]), min(box[2], part[2]), min(box[3], part[3])
             if cut[0] <= cut[2] and cut[1] <= cut[3]:
-                outer = _grown(crs_.bounds_to(cut, crs, storage))
-                areas += _all_around(Area(outer, box, crs, storage, _inner(cut, crs, storage)), extent)
+                areas += _all_around(Area(_grown(_outer(cut, crs, storage)), box, crs, storage, cut), extent)
     return areas
 
 
@@ -141,8 +153,7 @@ def _all_around(area: Area, extent: Bounds) -> list[Area]:
     for turn in (-360.0, 0.0, 360.0):
         west, south, east, north = _shifted(area.bounds, turn)
         if turn == 0 or (west <= extent[2] and east >= extent[0]):
-            inner = None if area.inner is None else _shifted(area.inner, turn)
-            around.append(replace(area, bounds=(west, south, east, north), inner=inner))
+            around.append(replace(area, bounds=(west, south, east, north), turn=turn))
     return around
 
 
@@ -179,6 +190,26 @@ def box_shape(box: Bounds) -> BaseGeometry:
     return shape
 
 
+def _outer(box: Bounds, source: str, target: str) -> Bounds:
+    """A box in `target` that holds the image of a box; InvalidCRS when there is none."""
+    if not crs_.is_geographic(target):
+        ring = crs_.transform_coordinates(_edges(box), source, target)
+        (west, south), (east, north) = corners_of(ring)
+        room = _bend(ring)
+        # Where edges hardly bend, points along them tell nearly as much as a search for the outermost ones.
+        if room <= 0.01 * max(east - west, north - south):
+            return float(west) - room, float(south) - room, float(east) + room, float(north) + room
+    return crs_.bounds_to(box, source, target)
+
+
+def _bend(ring: NDArray[np.float64]) -> float:
+    """Between two points of `_edges` an edge bends by less than what the point between their neighbours is off the chord."""
+    with np.errstate(invalid="ignore"):
+        off = np.abs(ring[1:-1] - (ring[2:] + ring[:-2]) / 2)[_WITHIN_EDGES].max()
+    return float(off) if np.isfinite(off) else np.inf
+
+
+@lru_cache(maxsize=256)
 def _inner(box: Bounds, source: str, target: str) -> Bounds | None:
     """A box in `target` whose every point lies in `box` of `source`; None when none is found.
 
@@ -191,10 +222,7 @@ def _inner(box: Bounds, source: str, target: str) -> Bounds | None:
     image = shapely.Polygon(ring)
     if not image.is_valid:
         return None
-    # Between two points an edge bends by less than what the point between their neighbours is off the chord.
-    room = float(np.abs(ring[1:-1] - (ring[2:] + ring[:-2]) / 2)[_WITHIN_EDGES].max()) + 1e-9 * float(
-        np.abs(ring).max()
-    )
+    room = _bend(ring) + 1e-9 * float(np.abs(ring).max())
     south, east, north, west = (ring[i * _STEPS : (i + 1) * _STEPS + 1] for i in range(4))
     between = west[:, 0].max(), south[:, 1].max(), east[:, 0].min(), north[:, 1].min()
     x, y = shapely.get_coordinates(image.centroid)[0]

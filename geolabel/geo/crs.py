@@ -168,6 +168,12 @@ def geodetic(crs: str) -> str | None:
     return None if base is None else normalise(str(base.to_wkt("WKT2_2019")))
 
 
+def same_datum(one: str, other: str) -> bool:
+    """Whether the longitudes and latitudes under two CRSs mean the same."""
+    base, other_base = geodetic(one), geodetic(other)
+    return base is not None and other_base is not None and same(base, other_base)
+
+
 @lru_cache(maxsize=256)
 def swaps_axes(crs: str) -> bool:
     """Whether the authority lists y before x (EPSG:4326 does): the order that OGC API Features uses at the edge."""

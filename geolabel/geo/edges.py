@@ -60,8 +60,26 @@ def densify(
     np.minimum.at(longest, edge_owner[needed], lengths[needed] / pieces[needed])
     chosen = np.isfinite(longest) & (longest > 0)
     result = np.array(geometries, dtype=object)
-    result[chosen] = shapely.segmentize(result[chosen], longest[chosen])
+    for row in np.flatnonzero(chosen):
+        result[row] = _cut(result[row], float(longest[row]))
     return result
+
+
+def _cut(shape: BaseGeometry, longest: float) -> BaseGeometry:
+    """A shape with its edges cut into equal pieces no longer than that.
+
+    Not by GEOS: it would make a single shape of a Multi with one part, and drop parts of a polygon that crosses itself.
+    """
+    paths = []
+    for path, _ in paths_of(shape):
+        begin = shapely.get_coordinates(path, include_z=path.has_z)
+        step = np.diff(begin, axis=0)
+        pieces = np.maximum(np.ceil(np.hypot(step[:, 0], step[:, 1]) / longest), 1).astype(np.int64)
+        edge = np.repeat(np.arange(len(pieces)), pieces)
+        number = np.arange(len(edge)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        cut = begin[edge] + (number / pieces[edge])[:, None] * step[edge]
+        paths.append(np.concatenate([cut, begin[-1:]]))
+    return rebuilt(shape, paths)
 
 
 def may_bend(place: Bounds, longest: float, image: Image, tolerance: float, widest: float) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geolabel.compiled import compiled
+from geolabel.compiled import compiled, compiled_for_vectors
 from geolabel.geo.measure import SMALL_M, SMALL_TURN
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _measure(
     flattening: float,
     result: NDArray[np.float64],
 ) -> None:
-    twice = np.empty(_LONGEST)
+    ground = np.empty((2, _LONGEST))
     for shape in range(len(kinds)):
         if kinds[shape] not in (3, 6):
             continue
@@ -74,7 +74,7 @@ def _measure(
                 if (parts[part + 1] - parts[part] > 1) != holed:
                     continue
                 for ring in range(parts[part], parts[part + 1]):
-                    area = _ring(xy, rings[ring], rings[ring + 1], places[shape], semi_major, flattening, twice)
+                    area = _ring(xy[rings[ring] : rings[ring + 1]], places[shape], semi_major, flattening, ground)
                     total += area if ring == parts[part] else -area
         result[shape] = total
 
@@ -82,26 +82,20 @@ def _measure(
 @compiled
 def _ring(
     xy: NDArray[np.float64],
-    begin: int,
-    end: int,
     place: NDArray[np.float64],
     semi_major: float,
     flattening: float,
-    twice: NDArray[np.float64],
+    ground: NDArray[np.float64],
 ) -> float:
     """The area of a ring; NaN when a vertex is far from the middle, or there are too many."""
-    if end - begin > len(twice):
+    count = len(xy)
+    if count > _LONGEST or not _to_the_ground(xy, place, semi_major, flattening, ground):
         return np.nan
-    east0 = north0 = 0.0
-    for vertex in range(begin, end):
-        east, north, turn = _on_the_ground(xy[vertex, 0], xy[vertex, 1], place, semi_major, flattening)
-        if not (max(abs(east), abs(north)) / _REACH < 1.0 and turn / SMALL_TURN < 1.0):
-            return np.nan
-        if vertex > begin:
-            twice[vertex - begin - 1] = east0 * north - east * north0
-        east0, north0 = east, north
-    twice[end - begin - 1] = 0.0
-    area: float = 0.5 * abs(twice[0] + _sum(twice, 1, end - begin - 1))
+    twice = ground[0]
+    for i in range(count - 1):
+        twice[i] = ground[0, i] * ground[1, i + 1] - ground[0, i + 1] * ground[1, i]
+    twice[count - 1] = 0.0
+    area: float = 0.5 * abs(twice[0] + _sum(twice, 1, count - 1))
     return area
 
 
@@ -131,28 +125,37 @@ def _sum(values: NDArray[np.float64], begin: int, count: int) -> float:
     return total
 
 
-@compiled
-def _on_the_ground(
-    x: float, y: float, place: NDArray[np.float64], semi_major: float, flattening: float
-) -> tuple[float, float, float]:
-    """See `geolabel.geo.measure`."""
-    sin0, cos0 = place[2], place[3]
-    half_e = (x - place[0]) * _RADIANS * 0.5
-    half_n = (y - place[1]) * _RADIANS * 0.5
-    e2, n2 = half_e * half_e, half_n * half_n
-    sin_e, sin_n = half_e * (1.0 - e2 / 6.0), half_n * (1.0 - n2 / 6.0)
-    cos_n = 1.0 - n2 * 0.5
-    d_sin = 2.0 * sin_n * (cos0 * cos_n - sin0 * sin_n)
-    d_cos = -2.0 * sin_n * (sin0 * cos_n + cos0 * sin_n)
-    sin1, cos1 = sin0 + d_sin, cos0 + d_cos
+@compiled_for_vectors
+def _to_the_ground(
+    xy: NDArray[np.float64],
+    place: NDArray[np.float64],
+    semi_major: float,
+    flattening: float,
+    ground: NDArray[np.float64],
+) -> bool:
+    """See `geolabel.geo.measure`; False when a vertex is far."""
+    x0, y0, sin0, cos0 = place[0], place[1], place[2], place[3]
     squared = flattening * (2.0 - flattening)
     radius0 = semi_major / math.sqrt(1.0 - squared * sin0 * sin0)
-    radius1 = semi_major / math.sqrt(1.0 - squared * sin1 * sin1)
-    share = radius1 * radius0 / semi_major
-    d_radius = share * share * squared * d_sin * (sin1 + sin0) / (radius1 + radius0)
-    d_axis = radius1 * d_cos + d_radius * cos0
-    d_height = (1.0 - squared) * (radius1 * d_sin + d_radius * sin0)
-    across = radius1 * cos1 * 2.0 * sin_e
-    east = across * (1.0 - e2 * 0.5)
-    north = -sin0 * (d_axis - across * sin_e) + cos0 * d_height
-    return east, north, max(abs(half_e), abs(half_n))
+    near = 0
+    for i in range(len(xy)):
+        half_e = (xy[i, 0] - x0) * _RADIANS * 0.5
+        half_n = (xy[i, 1] - y0) * _RADIANS * 0.5
+        e2, n2 = half_e * half_e, half_n * half_n
+        sin_e, sin_n = half_e * (1.0 - e2 / 6.0), half_n * (1.0 - n2 / 6.0)
+        cos_n = 1.0 - n2 * 0.5
+        d_sin = 2.0 * sin_n * (cos0 * cos_n - sin0 * sin_n)
+        d_cos = -2.0 * sin_n * (sin0 * cos_n + cos0 * sin_n)
+        sin1, cos1 = sin0 + d_sin, cos0 + d_cos
+        radius1 = semi_major / math.sqrt(1.0 - squared * sin1 * sin1)
+        share = radius1 * radius0 / semi_major
+        d_radius = share * share * squared * d_sin * (sin1 + sin0) / (radius1 + radius0)
+        d_axis = radius1 * d_cos + d_radius * cos0
+        d_height = (1.0 - squared) * (radius1 * d_sin + d_radius * sin0)
+        across = radius1 * cos1 * 2.0 * sin_e
+        east = across * (1.0 - e2 * 0.5)
+        north = -sin0 * (d_axis - across * sin_e) + cos0 * d_height
+        ground[0, i] = east
+        ground[1, i] = north
+        near += (abs(east) < _REACH) & (abs(north) < _REACH) & (abs(half_e) < SMALL_TURN) & (abs(half_n) < SMALL_TURN)
+    return near == len(xy)

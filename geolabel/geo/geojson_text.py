@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
+from geolabel.compiled import when_ready
 from geolabel.geo.ragged import NONE
 
 if TYPE_CHECKING:
@@ -20,9 +21,21 @@ _HEADS = tuple(
 )
 _CLOSING = 93  # ]
 
+WORTH_COMPILED = 2_000
+"""Vertices in a page of labels from which on the next pages are worth compiled code."""
+
 
 def geojson_texts(shapes: Ragged) -> list[bytes]:
     """GeoJSON geometries of shapes (n,) with all digits: what orjson makes of the same objects, and null for NONE."""
+    if shapes.z is None and (shapes.kinds != NONE).all():
+        writer = when_ready("geolabel.geo.geojson_writer", worth=len(shapes.xy) >= WORTH_COMPILED)
+        if writer is not None:
+            texts: list[bytes] = writer.write_texts(shapes, _dump(shapes.xy), _HEADS)
+            return texts
+    return _texts(shapes)
+
+
+def _texts(shapes: Ragged) -> list[bytes]:
     flat = _Numbers(shapes.xy)
     solid = None if shapes.z is None else _Numbers(np.column_stack((shapes.xy, shapes.z)))
     is_solid = (
@@ -52,11 +65,16 @@ def geojson_texts(shapes: Ragged) -> list[bytes]:
     return texts
 
 
+def _dump(positions: NDArray[np.float64]) -> bytes:
+    """Positions (n, 2 or 3) as a list of lists."""
+    return orjson.dumps(np.ascontiguousarray(positions), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
 class _Numbers:
     """Positions (n, 2 or 3) as text."""
 
     def __init__(self, positions: NDArray[np.float64]) -> None:
-        self._text = orjson.dumps(np.ascontiguousarray(positions), option=orjson.OPT_SERIALIZE_NUMPY)
+        self._text = _dump(positions)
         ends = np.flatnonzero(np.frombuffer(self._text, np.uint8) == _CLOSING)
         # Where each position begins, and behind them all what the next one would.
         self._begins = [1, *(ends[:-1] + 2).tolist()]

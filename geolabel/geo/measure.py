@@ -79,15 +79,13 @@ class Rings:
         along = np.repeat(place, self.sizes, axis=1)
         with np.errstate(invalid="ignore", over="ignore"):  # what is nowhere comes out as NaN
             east, north, turn = _on_the_ground(xy, along, semi_major, flattening)
+            near = (np.abs(east) < SMALL_M / 2) & (np.abs(north) < SMALL_M / 2) & (turn < SMALL_TURN)
         twice = np.zeros(len(xy))
         twice[:-1] = east[:-1] * north[1:] - east[1:] * north[:-1]
         twice[starts[1:] - 1] = 0.0  # from one ring to the next
         areas = 0.5 * np.abs(np.add.reduceat(twice, starts))
         np.add.at(result, owner, np.where(self.outline, areas, -areas))
-        far = np.maximum(np.maximum(np.abs(east), np.abs(north)) / (SMALL_M / 2), turn / SMALL_TURN)
-        farthest = np.zeros(self.count)
-        np.maximum.at(farthest, owner, np.maximum.reduceat(far, starts))
-        result[~(farthest < 1.0)] = np.nan
+        result[owner[~np.logical_and.reduceat(near, starts)]] = np.nan
         return result
 
 

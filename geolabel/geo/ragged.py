@@ -69,11 +69,15 @@ class Ragged:
 
     def take(self, rows: NDArray[np.int64]) -> Ragged:
         """The shapes at these positions, in the order given."""
+        return self.take_with_vertices(rows)[0]
+
+    def take_with_vertices(self, rows: NDArray[np.int64]) -> tuple[Ragged, NDArray[np.int64]]:
+        """The same, and where their vertices were in `xy`."""
         shapes, part_rows = _gather(self.shapes, rows)
         parts, ring_rows = _gather(self.parts, part_rows)
-        rings, vertex_rows = _gather(self.rings, ring_rows)
-        z = None if self.z is None else self.z[vertex_rows]
-        return Ragged(self.kinds[rows], self.xy[vertex_rows], z, rings, parts, shapes)
+        rings, vertices = _gather(self.rings, ring_rows)
+        z = None if self.z is None else self.z[vertices]
+        return Ragged(self.kinds[rows], self.xy[vertices], z, rings, parts, shapes), vertices
 
     def with_rows(self, rows: NDArray[np.int64], others: Ragged) -> Ragged:
         """The same with other shapes at the positions `rows` (k,), those of `others` in order."""

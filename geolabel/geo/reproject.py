@@ -52,7 +52,7 @@ def reproject(shapes: Ragged, source: str, target: str, tolerance: Tolerance) ->
         source,
         target,
         tolerance=tolerance.bend(target),
-        round_trip=tolerance.round_trip(target),
+        round_trip=tolerance.round_trip(source, target),
     )
     crs_.refuse_nowhere(slow, target)
     return moved.with_rows(far, from_shapely(slow))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ from geolabel.model import CRS84
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from geolabel.geo.placed import Placed
     from geolabel.geo.ragged import Ragged
 
 WORTH_COMPILED = 2_000
@@ -78,19 +78,20 @@ def shown_and_measured(
 
 
 def page(
-    shapes: Ragged, storage: str, edge: str, *, tolerance: float | None = None
+    placed: Placed, storage: str, edge: str, *, tolerance: float | None = None
 ) -> tuple[Ragged, NDArray[np.float64]]:
     """What `shown_and_measured` gives, for flat arrays; without an object for each shape where nothing odd can happen to it."""
-    quick = _without_objects(shapes, storage, edge, tolerance)
+    quick = _without_objects(placed, storage, edge, tolerance)
     if quick is not None:
         return quick
-    visible, areas = shown_and_measured(shapes.to_shapely(), storage, edge, tolerance=tolerance)
+    visible, areas = shown_and_measured(placed.shapes.to_shapely(), storage, edge, tolerance=tolerance)
     return from_shapely(visible), areas
 
 
 def _without_objects(
-    shapes: Ragged, storage: str, edge: str, tolerance: float | None
+    placed: Placed, storage: str, edge: str, tolerance: float | None
 ) -> tuple[Ragged, NDArray[np.float64]] | None:
+    shapes = placed.shapes
     base = crs_.geodetic(storage)
     ellipsoid = crs_.ellipsoid(storage)
     if (
@@ -110,7 +111,7 @@ def _without_objects(
 
     if not crs_.stay_straight(shapes.bounds(), longest, storage, edge, tolerance):
         return None
-    degrees = replace(shapes, xy=crs_.transform_coordinates(shapes.xy, storage, edge))
+    degrees = placed.seen(storage, edge)
     bounds = degrees.bounds()
     west, east = bounds[:, 0], bounds[:, 2]
     # What goes over 180 degrees lies at both ends, and infinity at none.

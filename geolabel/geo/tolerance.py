@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 ROUND_TRIP_PX = 1e-3
 """A coordinate that does not come back within this many pixels has no place in the other CRS."""
 
-_ROUND_TRIP_M = 1e-3  # PROJ itself inverts some projections to no better than half a millimetre
+_ROUND_TRIP_M = 3e-3  # PROJ itself inverts some projections to no better than two millimetres at their edge
+_SHIFT_M = (
+    2e-2  # between datums it drops the height that a shift gives, and comes back up to a centimetre beside the place
+)
 _NO_SCENE_M = 0.1  # as fine as aerial imagery usually is: labels may come before their scenes
 
 
@@ -34,9 +37,10 @@ class Tolerance:
         """How far an edge may bend on its way into `crs` before it gets vertices, in units of `crs`."""
         return DENSIFY_PX * self.pixel / crs_.unit_metres(crs)
 
-    def round_trip(self, crs: str) -> float:
-        """How near a coordinate brought into `crs` must come back to where it was, in units of `crs`."""
-        return max(ROUND_TRIP_PX * self.pixel, _ROUND_TRIP_M) / crs_.unit_metres(crs)
+    def round_trip(self, source: str, crs: str) -> float:
+        """How near a coordinate brought from `source` into `crs` must come back to where it was, in units of `crs`."""
+        least = _ROUND_TRIP_M if crs_.same_datum(source, crs) else _SHIFT_M
+        return max(ROUND_TRIP_PX * self.pixel, least) / crs_.unit_metres(crs)
 
 
 def tolerance_of(scenes: Iterable[Scene]) -> Tolerance:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -71,6 +71,12 @@ class Spatial(Protocol):
         removed: Bounds | None = None,
     ) -> None:
         """Keep extent and time of change right after rows have come (`added`) or gone (`removed`), by their boxes."""
+
+    def mark(self, connection: Connection) -> Hashable | None:
+        """What stays the same, on one connection to the database, until somebody writes; None when there is no such thing.
+
+        It is of the transaction that the connection is in, which begins now when it is in none.
+        """
 
     def extent(self, connection: Connection, table: Table) -> Bounds | None:
         """The box around all rows, exact; None when there are none."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from geolabel.compiled import when_ready
+from geolabel.geo.placed import Placed
 from geolabel.geo.ragged import Ragged, from_shapely
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ OBJECTS: Form[NDArray[np.object_]] = Form(
     lambda areas, shapes: _any(area.meets(shapes) for area in areas),
     lambda shapes, rows: shapes[rows],
 )
-FLAT: Form[Ragged] = Form(
-    _decode_flat,
+FLAT: Form[Placed] = Form(
+    lambda side, blobs: Placed(_decode_flat(side, blobs)),
     lambda areas, shapes: _any(area.meets_flat(shapes) for area in areas),
     lambda shapes, rows: shapes.take(rows),
 )

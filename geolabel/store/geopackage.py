@@ -117,8 +117,11 @@ def make_engine(path: Path) -> Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        if connection.get_execution_options().get("write", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # which waits for nobody, and every request does it
+            driver: Any = connection.connection.driver_connection
+            driver.execute("BEGIN")
 
     return engine
 
@@ -330,6 +333,14 @@ class GeoPackage:
                 sa.select(pick(bound(table.c.geom))).where(table.c.id.in_(outermost)),
             ).scalar()
         return extent
+
+    def mark(self, connection: Connection) -> tuple[int, int]:
+        """See Spatial. SQLite counts what others have committed, and apart from that what this connection has written."""
+        if not connection.in_transaction():
+            connection.begin()
+        driver: Any = connection.connection.driver_connection
+        [version] = driver.execute("PRAGMA data_version").fetchone()
+        return version, driver.total_changes
 
     def extent(self, connection: Connection, table: Table) -> Bounds | None:
         """See Spatial."""

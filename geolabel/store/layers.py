@@ -13,6 +13,7 @@ from geolabel.attributes import make_attributes
 from geolabel.classes import LabelClass
 from geolabel.errors import NotFound
 from geolabel.model import COVERAGE, Project
+from geolabel.store.remembered import remembered
 from geolabel.store.tables import changesets, features, project_scenes, projects, scenes
 
 if TYPE_CHECKING:
@@ -65,19 +66,16 @@ def find(connection: Connection, project_id: str) -> Layer:
     Raises:
         NotFound: no such project.
     """
-    # Of one moment: what was found once holds for the connection.
-    known: dict[str, Layer] | None = connection.get_execution_options().get("layers")
-    if known is not None and project_id in known:
-        return known[project_id]
+    return remembered(connection, ("layer", project_id), lambda: _find(connection, project_id))
+
+
+def _find(connection: Connection, project_id: str) -> Layer:
     row = None
     if "\0" not in project_id:  # PostgreSQL does not even compare with what no text can hold
         row = connection.execute(_NAMED, {"project": project_id}).mappings().first()
     if row is None:
         raise NotFound(f"There is no project {project_id!r} in this workspace.")
-    layer = _layer(connection, row)
-    if known is not None:
-        known[project_id] = layer
-    return layer
+    return _layer(connection, row)
 
 
 def of_key(connection: Connection, key: int) -> Layer | None:

@@ -211,5 +211,5 @@ def _areas(bbox: Bounds | None, areas: Sequence[Area] | None) -> Sequence[Area] 
     """Where to look; None for everywhere."""
     if bbox is not None:
         check_box(bbox)
-        areas = [Area(bbox, None, "", "", bbox)]
+        areas = [Area(bbox, None, "", "")]
     return None if areas is None or any(area.bounds is None for area in areas) else areas

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geolabel.batches import LabelBatch
     from geolabel.cql import Where
     from geolabel.geo.areas import Area
-    from geolabel.geo.ragged import Ragged
+    from geolabel.geo.placed import Placed
     from geolabel.model import Annotation, Bounds
 
 
@@ -117,7 +117,7 @@ class Reading(ABC):
         areas: Sequence[Area] | None = None,
         where: Where | None = None,
         seconds: float | None = None,
-    ) -> tuple[Sequence[Sequence[Any]], Ragged]:
+    ) -> tuple[Sequence[Sequence[Any]], Placed]:
         """The same as `query` without an object for each annotation, for those who write many out.
 
         Args:

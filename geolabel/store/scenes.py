@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from geolabel.errors import AlreadyExists, InvalidInput, NotFound
 from geolabel.model import Band, Grid, Scene
+from geolabel.store.remembered import remembered
 from geolabel.store.tables import project_scenes, projects, scenes
 from geolabel.store.text import check_text
 
@@ -48,6 +49,10 @@ def find(connection: Connection, scene_id: str) -> Scene:
     Raises:
         NotFound: no such scene.
     """
+    return remembered(connection, ("scene", scene_id), lambda: _find(connection, scene_id))
+
+
+def _find(connection: Connection, scene_id: str) -> Scene:
     row = None
     if "\0" not in scene_id:  # PostgreSQL does not even compare with what no text can hold
         row = connection.execute(sa.select(scenes).where(scenes.c.id == scene_id)).mappings().first()

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 from geolabel.batches import BATCH_COLUMNS, LabelBatch
 from geolabel.errors import InvalidInput
 from geolabel.geo.areas import Area
-from geolabel.geo.ragged import NO_SHAPES, Ragged, join
+from geolabel.geo.placed import Placed, join
+from geolabel.geo.ragged import NO_SHAPES
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.forms import FLAT, OBJECTS
 from geolabel.store.layers import visible
 from geolabel.store.limits import check_box, check_time, limited
+from geolabel.store.remembered import remembered
 from geolabel.store.states import to_annotation
 from geolabel.store.tables import MAX_KEY
 from geolabel.store.where import condition
@@ -128,12 +130,12 @@ def _pages(
             left = None if left is None else left - len(found)
 
 
-def rows(connection: Connection, project: str, columns: Sequence[str], **wanted: Any) -> tuple[list[Row[Any]], Ragged]:
+def rows(connection: Connection, project: str, columns: Sequence[str], **wanted: Any) -> tuple[list[Row[Any]], Placed]:
     """Annotations by id as tuples. See Store.rows."""
     layer = layers.find(connection, project)
     chosen = (*(layer.table.c[name] for name in columns), layer.table.c.geom)
     found: list[Row[Any]] = []
-    parts = [NO_SHAPES]
+    parts = [Placed(NO_SHAPES)]
     for some, shapes in _pages(connection, layer, chosen, FLAT, **wanted):
         found += some
         parts.append(shapes)
@@ -180,8 +182,12 @@ def count(
 
 def extent(connection: Connection, project: str) -> Bounds | None:
     """The box around all annotations. See Store.extent."""
-    layer = layers.find(connection, project)
-    return spatial(connection).extent(connection, layer.table)
+    return _extent(connection, layers.find(connection, project))
+
+
+def _extent(connection: Connection, layer: Layer) -> Bounds | None:
+    table = layer.table
+    return remembered(connection, ("extent", table.name), lambda: spatial(connection).extent(connection, table))
 
 
 def batches(
@@ -241,11 +247,11 @@ def _areas(
     """
     if bbox is not None:
         check_box(bbox)
-        areas = (Area(bbox, None, "", "", bbox),)
+        areas = (Area(bbox, None, "", ""),)
     if areas is None:
         return None
-    extent = spatial(connection).extent(connection, layer.table)
-    if any(a.bounds is None or (extent is not None and a.inner is not None and _holds(a.inner, extent)) for a in areas):
+    extent = _extent(connection, layer)
+    if any(a.bounds is None or (extent is not None and a.box is None and _holds(a.bounds, extent)) for a in areas):
         return None
     return tuple(areas)
 

@@ -23,6 +23,7 @@ from geolabel.store.opening import open_database
 from geolabel.store.operations import Book
 from geolabel.store.queue import Queue
 from geolabel.store.reading import Reading
+from geolabel.store.remembered import of_one_moment
 from geolabel.store.tilefeed import TileFeed, state_of
 from geolabel.store.timeline import Timeline
 from geolabel.store.turns import Turns
@@ -377,7 +378,7 @@ class Store(Reading, Timeline, TileFeed, BulkImports, Queue):
             yield
             return
         with self._connected() as connection:
-            self._moment.connection = connection.execution_options(layers={})
+            self._moment.connection = of_one_moment(connection)
             try:
                 yield
             finally:

@@ -13,6 +13,7 @@ from geolabel.errors import NotFound
 from geolabel.store import layers
 from geolabel.store.dialect import spatial
 from geolabel.store.layers import visible
+from geolabel.store.remembered import remembered
 from geolabel.store.tables import changesets, history, projects
 
 if TYPE_CHECKING:
@@ -115,6 +116,10 @@ class TileFeed(ABC):
 
 def state_of(connection: Connection, project: str) -> LabelsState:
     """What the annotations of a project are in a snapshot; NotFound."""
+    return remembered(connection, ("state", project), lambda: _state_of(connection, project))
+
+
+def _state_of(connection: Connection, project: str) -> LabelsState:
     rows = connection.execute(_STATE, {"project": project}).all()
     if not rows:
         raise NotFound(f"There is no project {project!r} in this workspace.")

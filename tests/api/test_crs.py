@@ -171,3 +171,50 @@ def test_swapped_coordinates_are_told(api: Api) -> None:
     for nowhere in ([20.0, 134.0], [20.0, -91.0], [400.0, 0.0]):
         refused = api.add("swellendam", {"type": "Point", "coordinates": nowhere}, 422, **{"class": "tree"}).json()
         assert "nowhere on Earth" in refused["detail"]
+
+
+NATIONAL = {  # and a place in each where PROJ comes back by more than a millimetre off, or nearly
+    "EPSG:2056": (7.43868, 46.951129),
+    "EPSG:3035": (-28.1, 38.2),
+    "EPSG:5174": (126.9, 37.5),
+    "EPSG:27700": (-5.2, 50.1),
+    "EPSG:30179": (140.1, 36.2),
+    "EPSG:31467": (9.2, 48.7),
+}
+
+
+@pytest.mark.parametrize("crs", NATIONAL)
+def test_labels_rest_in_the_grids_of_other_datums(api: Api, crs: str) -> None:
+    """PROJ drops the height that a shift of datum gives, and comes back a little beside the place."""
+    api("POST", "/api/projects", 201, json={"title": "National", "classes": ["building"], "crs": crs})
+    west, south = NATIONAL[crs]
+    for number in range(5):
+        made = api.add("national", api.square(west + 0.01 * number, south + 0.02 * number))
+    at, stored = made.headers["Location"], {"crs": api("GET", "/api/collections/national").json()["storageCrs"]}
+    before = coordinates(api("GET", at, params=stored).json()["geometry"])
+    feature = api("GET", at).json()
+    feature["geometry"] = decimals(feature["geometry"], 6)
+    feature["geometry"]["coordinates"][0][2][0] += 0.0001
+    api("PUT", at, json=feature)
+    after = coordinates(api("GET", at, params=stored).json()["geometry"])
+    assert [i for i, (one, other) in enumerate(zip(before, after, strict=True)) if not np.array_equal(one, other)] == [
+        2
+    ]
+
+
+@pytest.mark.parametrize("kind", ["MultiPolygon", "MultiLineString"])
+def test_a_multi_of_one_part_stays_one(api: Api, kind: str) -> None:
+    """GEOS would make a single shape of it where its edges bend."""
+    api(
+        "POST",
+        "/api/projects",
+        201,
+        json={"title": "Wide", "classes": [{"name": "any", "geometries": ["polygon", "line"]}], "crs": "EPSG:32636"},
+    )
+    ring = [[33.0, 1.0], [34.0, 1.0], [34.0, 2.0], [33.0, 1.0]]
+    part = [ring] if kind == "MultiPolygon" else ring
+    made = api.add("wide", {"type": kind, "coordinates": [part]}, **{"class": "any"}).json()
+    assert made["geometry"]["type"] == kind
+    assert len(coordinates(made["geometry"])) > 20
+    [stored] = api.app.state.store.query("wide")
+    assert stored.geometry.geom_type == kind

@@ -68,6 +68,19 @@ def test_a_fault_is_pointed_at_by_its_vertex(project: Callable[..., Api]) -> Non
     assert post(api, second, 422).json()["errors"][0]["pointer"] in {f"/geometry/coordinates/1/0/{i}" for i in (0, 2)}
 
 
+def test_a_fault_of_long_edges_is_not_mended_in_silence(project: Callable[..., Api]) -> None:
+    """Edges that bend get vertices on their way in; nothing else happens to a shape there."""
+    wide = {"type": "Polygon", "coordinates": [[[33.0, 1.0], [34.0, 2.0], [34.0, 1.0], [33.0, 2.0], [33.0, 1.0]]]}
+    api = project()
+    refused = post(api, wide, 422).json()
+    assert "crosses itself" in refused["detail"]
+    assert refused["errors"][0]["pointer"] in {"/geometry/coordinates/0/0", "/geometry/coordinates/0/2"}
+    api("PATCH", "/api/projects/p", json={"on_invalid": "repair"})
+    made = post(api, wide).json()
+    assert made["warnings"][0].startswith("Repaired")
+    assert shape(made["geometry"]).area == pytest.approx(0.5, rel=1e-3)
+
+
 def test_a_repair_is_told(project: Callable[..., Api]) -> None:
     api = project(policy="repair")
     made = post(api, BOW_TIE).json()

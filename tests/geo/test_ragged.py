@@ -123,7 +123,11 @@ def test_reprojected_as_one_by_one(target: str, size: float) -> None:
     tolerance = Tolerance(0.5)
     fast = reproject(from_shapely(shapes), "OGC:CRS84", target, tolerance)
     slow = crs_.transform_geometries(
-        shapes, "OGC:CRS84", target, tolerance=tolerance.bend(target), round_trip=tolerance.round_trip(target)
+        shapes,
+        "OGC:CRS84",
+        target,
+        tolerance=tolerance.bend(target),
+        round_trip=tolerance.round_trip("OGC:CRS84", target),
     )
     assert shapely.equals_identical(fast.to_shapely(), slow).all()
 

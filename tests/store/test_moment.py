@@ -45,7 +45,7 @@ def test_what_others_write_is_not_seen_before_the_moment_is_over(landuse: Store)
             assert landuse.project("landuse").title == "Land use"
         rows, shapes = landuse.rows("landuse", ["id", "class"])
         assert [tuple(row[:2]) for row in rows] == [(1, "water")]
-        assert [shape.wkt for shape in shapes.to_shapely()] == ["POINT (1 2)"]
+        assert [shape.wkt for shape in shapes.shapes.to_shapely()] == ["POINT (1 2)"]
         assert (landuse.count("landuse"), landuse.extent("landuse")) == (1, (1, 2, 1, 2))
     assert seen_there == [("After", 2)]
     assert (landuse.project("landuse").title, landuse.count("landuse")) == ("After", 2)
