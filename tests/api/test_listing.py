@@ -75,15 +75,18 @@ def label(number: int, text: str) -> NewAnnotation:
     )
 
 
+KERNELS = ("geolabel.geo.wkb_reader", "geolabel.geo.flat_areas", "geolabel.geo.geojson_writer")
+
+
 @pytest.fixture(params=["objects", "compiled"])
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as they are not compiled, and afterwards."""
     monkeypatch.setattr(compiled, "_ready", {})
     if request.param == "compiled":
-        for name in ("geolabel.geo.wkb_reader", "geolabel.geo.flat_areas"):
+        for name in KERNELS:
             compiled.make_ready(name)
     else:  # nobody begins to
-        monkeypatch.setattr(compiled, "_begun", {"geolabel.geo.wkb_reader", "geolabel.geo.flat_areas"})
+        monkeypatch.setattr(compiled, "_begun", set(KERNELS))
 
 
 @pytest.fixture
@@ -201,6 +204,7 @@ def test_numbers_out_of_arrays_are_those_out_of_lists() -> None:
     assert orjson.loads(lists) == numbers.tolist()
 
 
+@pytest.mark.usefixtures("kernels")
 def test_many_shapes_are_written_as_each_alone() -> None:
     shapes = np.array([placed(text) for text in SHAPES], dtype=object)
     each = [orjson.dumps(to_geojson(geometry)) for geometry in shapes]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.routing import Match
 
-from geolabel import compiled
 from geolabel.api.viewport import Viewport
 
 if TYPE_CHECKING:
@@ -57,11 +56,8 @@ def scope(method: str, query: str) -> dict[str, object]:
 
 
 @pytest.fixture
-def both(workspace: Path, start: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> tuple[Api, Api]:
+def both(workspace: Path, start: Callable[..., Api]) -> tuple[Api, Api]:
     """One that takes the short way where it can, and one that never does, on the same labels."""
-    # Areas by compiled code, which may get ready between two answers, differ in their last digit.
-    monkeypatch.setattr(compiled, "_ready", {})
-    monkeypatch.setattr(compiled, "_begun", {"geolabel.geo.wkb_reader", "geolabel.geo.flat_areas"})
     quick, slow = start(workspace), start(workspace)
     slow.app.router.routes[:] = [route for route in slow.app.router.routes if not isinstance(route, Viewport)]
     for number in range(5):

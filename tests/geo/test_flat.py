@@ -9,8 +9,12 @@ import shapely.affinity
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geolabel import compiled
 from geolabel.geo import flat_areas, measure
+from geolabel.geo.crs import ground_area
+from geolabel.geo.placed import Placed
 from geolabel.geo.ragged import from_shapely
+from geolabel.geo.shown import page
 from geolabel.geo.wkb_reader import read_wkb
 from geolabel.store import blob
 
@@ -120,3 +124,31 @@ def test_areas_are_those_of_numpy_to_the_last_bit(corners: int) -> None:
     if corners < 129:  # longer rings are left to numpy
         assert (known == ~np.isnan(expected)).all()
         assert 0.5 < known.mean() < 1
+
+
+def test_a_page_is_the_same_before_and_after_its_kernels_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coordinates and areas to the last bit, so that no client sees a label change that nobody has changed."""
+    random = np.random.default_rng(8)
+    shapes = []
+    for _ in range(400):
+        corners = int(random.integers(3, 160))
+        angle = np.sort(random.uniform(0, 2 * np.pi, corners))
+        ring = np.column_stack((np.cos(angle), np.sin(angle))) * 10 ** random.uniform(-0.5, 2.7)
+        middle = random.uniform((4e5, 4e6), (6e5, 6e6))
+        holes = [middle + ring * 0.3] if random.random() < 0.3 else []
+        one = shapely.Polygon(middle + ring, holes)
+        shapes.append(
+            shapely.MultiPolygon([one, shapely.affinity.translate(one, 900)]) if random.random() < 0.2 else one
+        )
+    flat = from_shapely(np.array(shapes, dtype=object))
+    found = []
+    for name in ("nothing", "geolabel.geo.flat_areas"):
+        monkeypatch.setattr(compiled, "_ready", {})
+        monkeypatch.setattr(compiled, "_begun", {"geolabel.geo.flat_areas"})
+        if name != "nothing":
+            compiled.make_ready(name)
+        seen, areas = page(Placed(flat), "EPSG:32633", "OGC:CRS84", tolerance=1e-5)
+        found.append((seen.xy.tolist(), areas.tolist()))
+    assert found[0] == found[1]
+    alone = [ground_area(np.array([shape], dtype=object), "EPSG:32633")[0] for shape in shapes]
+    assert found[0][1] == alone, "as the label by itself"
