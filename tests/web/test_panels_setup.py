@@ -60,6 +60,7 @@ def test_from_a_scene_to_a_project_and_back_to_its_schema(opening: Callable[...,
     editor.saved()
 
     # A class gets another name, and its label goes with it; one that goes says what its labels become.
+    expect(page.get_by_test_id("setup-open")).to_have_css("opacity", "1")
     page.get_by_test_id("setup-open").click()
     page.get_by_label("Name of class 1").fill("house")
     page.get_by_test_id("setup-save").click()
@@ -85,7 +86,7 @@ def test_a_file_is_imported_and_a_dataset_is_seen_before_it_is_made(
     editor = opening(make)
     page = editor.page
     frame = geopandas.read_file(data / "pairs/kampala_rgb_buildings/buildings.geojson")[["geometry"]]
-    frame["use"] = ["Building", "shed", None] * (len(frame) // 3)
+    frame["use"] = ["Building", None, "shed"] * (len(frame) // 3)
     file = tmp_path / "houses.gpkg"
     frame.to_crs("EPSG:32636").to_file(file)
 
@@ -102,6 +103,7 @@ def test_a_file_is_imported_and_a_dataset_is_seen_before_it_is_made(
     page.get_by_test_id("import-start").click()
     report = page.get_by_test_id("import-report")
     expect(report).to_contain_text(f"{2 * third} labels imported")
+    expect(report).to_contain_text("repaired: its outline crosses itself")
     assert serious_in_both_themes(page) == []
     editor.until(lambda: editor.count("building") == str(third))
     assert editor.count("shed") == str(third)

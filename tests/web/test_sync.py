@@ -121,6 +121,7 @@ def test_two_people_see_each_other(editor: Editor, browser: Browser) -> None:
         mine, theirs = editor.page, other.page
         for page, name in ((mine, "Rosa O."), (theirs, "Amina N.")):
             page.get_by_test_id("me").click()
+            expect(page.get_by_test_id("ask-name")).to_be_in_viewport(ratio=1)
             page.get_by_label("Name", exact=True).fill(name)
             page.keyboard.press("Enter")
         expect(mine.get_by_test_id("person")).to_have_attribute("title", "Amina N.")

@@ -167,6 +167,14 @@ def test_labels_are_drawn_from_tiles_and_edited_exactly(many: Editor, asked: lis
     assert any("/items?" in url for url in asked)
     editor.ready()
 
+    # Then they are stepped through while the server is away, too.
+    page.route("**/items?*", lambda route: route.abort())
+    page.keyboard.press("]")
+    expect(page.get_by_test_id("toast")).to_contain_text("these are the labels in view alone")
+    expect(page.get_by_test_id("editor")).to_have_attribute("data-selected", re.compile(r"^\d+$"))
+    page.unroute("**/items?*")
+    editor.wrong.clear()  # the browser logs every request that it could not send
+
 
 def test_a_label_that_changes_never_leaves_the_screen(many: Editor, asked: list[str]) -> None:
     editor = many

@@ -179,7 +179,7 @@ export const GESTURES: readonly { group: Group; does: string; shown: string[] }[
   { group: "Drawing", does: "Move cursor, vertex, label: 1 px", shown: ["Arrows"] },
   { group: "Drawing", does: "The same by 10 px", shown: ["Shift", "Arrows"] },
   { group: "Drawing", does: "Place a vertex (keyboard)", shown: ["Space"] },
-  { group: "Drawing", does: "Pan", shown: ["hold Space"] },
+  { group: "Drawing", does: "Pan", shown: ["hold", "Space"] },
   { group: "Selected label", does: "Add to the selection", shown: ["Shift", "click"] },
   { group: "Seeing", does: "Hold: labels off", shown: ["Alt", "H"] },
 ];

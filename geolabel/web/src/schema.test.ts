@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fitting, missing, readNumber } from "./schema";
+import { fitting, headingOf, missing, readNumber } from "./schema";
 import type { Attribute } from "./types";
 
 const attribute = (name: string, more: Partial<Attribute> = {}): Attribute => ({
@@ -40,4 +40,9 @@ describe("a typed number", () => {
       problem: "n: expected a number, got two.",
     });
   });
+});
+
+it("a title, or the name as people write it", () => {
+  expect(headingOf(STOREYS)).toBe("Storeys");
+  expect(headingOf({ ...STOREYS, name: "roof_kind", title: "" })).toBe("Roof kind");
 });

@@ -17,6 +17,12 @@ export const missing = (schema: Attribute[], className: string, values: Attribut
 
 export const titleOf = (attribute: Attribute): string => attribute.title || attribute.name;
 
+/** What stands beside its field: its title, or its name as people write it, "roof_kind" as "Roof kind". */
+export function headingOf({ title, name }: Attribute): string {
+  const words = name.replaceAll("_", " ").trim();
+  return title || `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`;
+}
+
 /** Read what was typed for a number: the number, null for nothing, or a sentence of what is wrong with it. */
 export function readNumber(attribute: Attribute, text: string): number | null | { problem: string } {
   if (text.trim() === "") return null;

@@ -118,7 +118,7 @@ let steps: Promise<void> = Promise.resolve();
 function go(by: 1 | -1, { session, view, reveal }: Stage, add = false): void {
   if (session.tool !== "select") session.pickTool("select");
   steps = steps.then(async () => {
-    const label = view?.labels.tiled ? await stepFar(session, by, add) : step(session, by, add);
+    const label = view?.labels.tiled ? await stepFar(session, by, add, view.labels.exact) : step(session, by, add);
     if (label) reveal(label);
   });
 }

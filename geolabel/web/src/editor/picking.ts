@@ -1,5 +1,6 @@
 /** Ways to select many labels at once, or the next one; also labels that the page has not read yet. */
 
+import { Unreachable } from "../api";
 import { plural } from "../format";
 import type { Session } from "../session.svelte";
 import type { LiveLabel } from "../sync/labels";
@@ -72,14 +73,22 @@ export function step(session: Session, by: 1 | -1, add = false): LiveLabel | und
   return next;
 }
 
-/** The same where the page knows few of very many labels: in order of id, wherever the label lies. */
-export async function stepFar(session: Session, by: 1 | -1, add = false): Promise<LiveLabel | null> {
+/**
+ * The same where the page knows few of very many labels: in order of id, wherever the label lies.
+ *
+ * @param whole whether the page knows all labels in view: it steps through these while the server is away.
+ */
+export async function stepFar(session: Session, by: 1 | -1, add = false, whole = false): Promise<LiveLabel | null> {
   const last = session.labels.get(session.selection.at(-1) ?? 0)?.id ?? null;
   const none = by === 1 ? "No label comes after this one." : "No label comes before this one.";
   const taken = new Set(add ? session.selection.map((key) => session.labels.get(key)?.id) : []);
   const open = ({ id, properties }: LabelFeature) =>
     !session.palette.hidden.has(properties.class) && !session.palette.locked.has(properties.class) && !taken.has(id);
-  return await asked(session, add, none, () => nextOf(session.items, last, by, open));
+  const here = () => {
+    session.say("The server cannot be reached: these are the labels in view alone.");
+    return step(session, by, add) ?? null;
+  };
+  return await asked(session, add, none, () => nextOf(session.items, last, by, open), whole ? here : undefined);
 }
 
 /** Select a label that the server finds; says why when there is none. */
@@ -88,6 +97,7 @@ async function asked(
   add: boolean,
   none: string,
   find: () => Promise<LabelFeature | null>,
+  away?: () => LiveLabel | null,
 ): Promise<LiveLabel | null> {
   const { labels } = session;
   try {
@@ -100,6 +110,7 @@ async function asked(
     session.select(add ? [...session.selection, label.key] : [label.key]);
     return label as LiveLabel;
   } catch (error) {
+    if (away && error instanceof Unreachable) return away();
     session.say(error instanceof Error ? error.message : String(error));
     return null;
   }

@@ -72,8 +72,34 @@ export class Frame {
     if (!within(bounds, seen)) this.fit(bounds, padding);
   }
 
-  /** Take a share of the width only: another map is beside this one. */
-  narrow(share: number): void {
+  /**
+   * Give the right half to another map. What was seen between the panels is all of it in the left half, as far as its height
+   * lets it.
+   *
+   * @returns what takes the half back.
+   */
+  halve({ left, right }: Padding): () => void {
+    const { map } = this;
+    const { clientWidth: width, clientHeight: height } = map.getCanvas();
+    const aside = (left - right) / 2;
+    const by = Math.min(0, Math.log2(width / 2 / Math.max(width - left - right, 1)));
+    const before = { center: map.getCenter(), zoom: map.getZoom() };
+    const center = map.unproject([width / 2 + aside, height / 2]);
+    this.#narrow(0.5);
+    map.jumpTo({ center, zoom: before.zoom + by });
+    const there = map.getCenter();
+    const zoom = map.getZoom();
+    return () => {
+      const moved = map.getZoom() !== zoom || String(map.getCenter()) !== String(there);
+      const now = { center: map.getCenter(), zoom: map.getZoom() - by };
+      this.#narrow(1);
+      map.jumpTo(moved ? now : before);
+      if (moved) map.panBy([-aside, 0], { animate: false });
+    };
+  }
+
+  /** Take a share of the width only. */
+  #narrow(share: number): void {
     this.map.getContainer().style.right = `${(1 - share) * 100}%`;
     this.map.resize();
   }

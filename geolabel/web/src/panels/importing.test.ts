@@ -52,7 +52,7 @@ test("the report says what came, and what did not", () => {
     by_class: { building: 5, shed: 3 },
     repaired: 1,
     dropped_columns: ["floors"],
-    problems: ["x"],
+    problems: [{ pointer: "feature 7", message: "The outline crosses itself: repaired." }],
   });
   expect(report.title).toBe("8 labels imported");
   expect(report.lines).toEqual([
@@ -60,5 +60,5 @@ test("the report says what came, and what did not", () => {
     "1 repaired.",
     "No place in the project for the columns floors.",
   ]);
-  expect(report.problems).toEqual(["x"]);
+  expect(report.problems).toEqual(["feature 7: The outline crosses itself: repaired."]);
 });

@@ -67,6 +67,12 @@ export interface Report {
   problems: string[];
 }
 
+/** A problem as a sentence, with the feature that it is about: "feature 12: …". */
+function sentenceOf(problem: unknown): string {
+  const { pointer, message } = (problem ?? {}) as { pointer?: unknown; message?: unknown };
+  return [pointer, message].filter((part) => typeof part === "string" && part !== "").join(": ");
+}
+
 /** Read from a job's result. */
 export function reportOf(result: unknown): Report {
   const given = (result ?? {}) as Record<string, unknown>;
@@ -75,6 +81,9 @@ export function reportOf(result: unknown): Report {
   const told: [number, string][] = [
     [number("updated"), "updated"],
     [number("unchanged"), "unchanged"],
+    [number("kept"), "changed or deleted here since, and left as they are"],
+    [number("gone") - number("deleted"), "not in the file any more, and kept"],
+    [number("deleted"), "not in the file any more, and deleted"],
     [number("repaired"), "repaired"],
     [number("skipped"), "left out because of their shape"],
     [number("outside"), "outside of every scene"],
@@ -87,6 +96,6 @@ export function reportOf(result: unknown): Report {
       ...told.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}.`),
       ...(dropped.length > 0 ? [`No place in the project for the columns ${dropped.join(", ")}.`] : []),
     ].filter(Boolean),
-    problems: Array.isArray(given.problems) ? given.problems.slice(0, 20).map(String) : [],
+    problems: Array.isArray(given.problems) ? given.problems.slice(0, 20).map(sentenceOf) : [],
   };
 }
