@@ -104,6 +104,18 @@ def look(editor: Editor, x: int, y: int) -> NDArray[np.float64]:
     return mean
 
 
+def at_rest(editor: Editor, x: int, y: int) -> NDArray[np.float64]:
+    """The same, once it is what it was before."""
+    seen = [look(editor, x, y)]
+
+    def same() -> bool:
+        seen.append(look(editor, x, y))
+        return bool(np.abs(seen[-1] - seen[-2]).max() < 0.5)
+
+    editor.until(same)
+    return seen[-1]
+
+
 def select_middle(editor: Editor) -> None:
     """Click the label in the middle of the screen."""
     page = editor.page
@@ -276,7 +288,7 @@ def test_labels_too_small_to_be_seen_one_by_one_are_a_picture_to_be_clicked(
         editor.until(lambda: min(z for z, _, _ in tiles_in(asked)) <= 16)
         editor.ready()
         page.mouse.move(640, 700)
-        seen = look(editor, 770, 369)
+        seen = at_rest(editor, 770, 369)
         page.keyboard.down("Alt")
         page.keyboard.down("h")
         editor.until(lambda: bool(np.abs(look(editor, 770, 369) - seen).max() > 8))
