@@ -79,10 +79,12 @@ def read_shape(
     if policy == "reject":
         raise _refused(stored, incoming, edge, storage)
     checked = apply_policy(one(stored), policy, [_POINTER])
+    # Where it is wrong, in the CRS that the client speaks.
+    seen = find_invalid(one(incoming)).get(0, reasons[0])
+    messages = [problem.message.replace(reasons[0], seen) for problem in checked.problems]
     if len(checked.geometries) == 0:
-        problem = checked.problems[0]
-        raise InvalidGeometry(f"The shape cannot be kept: {problem.message}.", checked.problems)
-    return checked.geometries[0], [*(f"{p.message[:1].upper()}{p.message[1:]}." for p in checked.problems), *notes]
+        raise InvalidGeometry(f"The shape cannot be kept: {messages[0]}.", [Problem(_POINTER, messages[0])])
+    return checked.geometries[0], [*(f"{message[:1].upper()}{message[1:]}." for message in messages), *notes]
 
 
 def _of_one_kind(collection: BaseGeometry) -> BaseGeometry:

@@ -222,7 +222,8 @@ def apply_policy(
         before, after = result[index].area, fixed.area
         area_change += abs(after - before)
         repaired += 1
-        share = f"{after / before - 1:+.2%}" if before else f"to {after:.6g}"
+        # Where an outline crosses itself, what lies on one side of it counts against the other: a share of little says nothing.
+        share = f"{after / before - 1:+.2%}" if before > 0.1 * after else f"to {after:.6g}"
         notes.append(Problem(name(index), f"repaired: {reason}; its area changed {share}"))
         result[index] = fixed
     return Checked(result[kept], np.flatnonzero(kept), repaired, area_change, tuple(notes))
