@@ -105,26 +105,28 @@ def frames(scenes: Sequence[Scene], spec: ChipSpec, masks: Mapping[str, Scene] |
     return [replace(one, masks=tuple(found.get(scene.id) for scene in one.scenes)) for one in grids]
 
 
-def about_how_many(scenes: Sequence[Scene], spec: ChipSpec) -> int:
-    """How many chips there will be, roughly and before anything is read; 0 where that depends on the labels.
+def about_how_many(scenes: Sequence[Scene], spec: ChipSpec) -> tuple[int, int]:
+    """How many chips there will be, and of how many pixels, roughly and before anything is read; no chips where that depends on the labels.
 
     Args:
         scenes: of the project.
         spec: how.
     """
-    if spec.layout == "random":
-        return spec.count * len(scenes)
-    if spec.layout != "grid" or not scenes:
-        return 0
+    if spec.layout not in {"grid", "random"} or not scenes:
+        return 0, 0
     try:
         grids = frames(scenes, spec)
     except GeolabelError:  # the plan says what is wrong
-        return 0
+        return 0, 0
+    most = spec.size if spec.size_range is None else spec.size_range[1]
+    wide, high = grids[0].pixels(most, spec.units)
+    if spec.layout == "random":
+        return spec.count * len(grids), wide * high
     total = 0
     for one in grids:
-        wide, high = one.pixels(spec.size if spec.stride is None else spec.stride, spec.units)
-        total += (one.extent[2] // wide) * (one.extent[3] // high)
-    return total * len(spec.rotate)
+        across, down = one.pixels(spec.size if spec.stride is None else spec.stride, spec.units)
+        total += (one.extent[2] // across) * (one.extent[3] // down)
+    return total * len(spec.rotate), wide * high
 
 
 def _common_grid(groups: Sequence[tuple[Scene, ...]], spec: ChipSpec) -> list[Frame]:

@@ -108,6 +108,12 @@ class Plan:
         """For each frame, the numbers of the chips of the dataset among those that were laid."""
         return tuple(np.flatnonzero(reasons == "") for reasons in self.reasons)
 
+    @cached_property
+    def most_pixels(self) -> int:
+        """Of a chip of the dataset; 0 without chips."""
+        boxes = [laid.windows.boxes[kept, 2:] for laid, kept in zip(self.laid, self.kept, strict=True) if len(kept)]
+        return max((int(edges.prod(axis=1).max()) for edges in boxes), default=0)
+
     @property
     def split_names(self) -> tuple[str, ...]:
         """Splits that chips were asked for in; where areas or values name them, those that are named."""

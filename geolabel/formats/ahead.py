@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from geolabel.chips import burn
 from geolabel.chips.engine import choose_engine
 from geolabel.chips.processes import Processes
-from geolabel.formats.parts import CHIPS, build_part
+from geolabel.formats.parts import build_part, chips_a_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def started(name: str | None, chips: int, formats: Sequence[Format]) -> Iterator[Processes | None]:
+def started(name: str | None, chips: int, pixels: int, formats: Sequence[Format]) -> Iterator[Processes | None]:
     """The engine of a name, if it is one of processes: they are started. None otherwise, or when there are few chips.
 
     Args:
         name: as `choose_engine` takes it.
         chips: how many there will be, about.
+        pixels: of one of them.
         formats: that will be written.
 
     Raises:
         InvalidSpec: no such engine.
     """
-    engine = choose_engine(name, chips // CHIPS)
-    if not isinstance(engine, Processes) or chips < CHIPS:
+    parts = chips // chips_a_part(pixels)
+    engine = choose_engine(name, parts)
+    if not isinstance(engine, Processes) or not parts:
         yield None
         return
     engine.begin(build_part, partial(get_ready, tuple(f.writer for f in formats if f.writer is not None)))

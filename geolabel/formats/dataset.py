@@ -23,11 +23,11 @@ from geolabel.formats.images import check_images
 from geolabel.formats.manifest import ChipTable, manifest
 from geolabel.formats.page import page
 from geolabel.formats.parts import (
-    CHIPS,
     Setup,
     Task,
     begin_parts,
     build_part,
+    chips_a_part,
     chips_of,
     closing_bench,
     count_parts,
@@ -149,7 +149,7 @@ def _fingerprint(plan: Plan, formats: Sequence[Format], snapshot: Mapping[str, A
     """What tells one dataset from another, before it is built."""
     known = manifest(plan, formats=[f.name for f in formats], chips={}, snapshot=snapshot)
     chips = [plan.chip_names.tolist(), plan.chip_splits.tolist()]
-    return hashlib.sha256(orjson.dumps([known, plan.digest, chips, CHIPS])).hexdigest()
+    return hashlib.sha256(orjson.dumps([known, plan.digest, chips, chips_a_part(plan.most_pixels)])).hexdigest()
 
 
 def _write_map(

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from geolabel.formats.files import Files
 
 CHIPS = 32
-"""In a part: enough that sending one about costs little, few enough that all processes end at about the same time."""
+"""In a part, of 512 x 512 pixels or less: enough that sending one about costs little, few enough that all processes end at about the same time."""
+
+_PIXELS = CHIPS * 512 * 512
 
 _DIGEST = 32
 _MARK = f"{BUILD}/of"
@@ -91,24 +93,31 @@ class Task:
         return f"chips {self.first:,} to {self.first + len(self.chips) - 1:,}"
 
 
+def chips_a_part(pixels: int) -> int:
+    """How many chips of so many pixels each are in a part."""
+    return min(max(_PIXELS // max(pixels, 1), 1), CHIPS)
+
+
 def count_parts(plan: Plan) -> int:
     """How many parts a plan has."""
-    return -(-len(plan.chips) // CHIPS)
+    return -(-len(plan.chips) // chips_a_part(plan.most_pixels))
 
 
 def chips_of(plan: Plan, number: int) -> tuple[PlannedChip, ...]:
     """The chips of a part."""
-    return plan.chips[number * CHIPS : (number + 1) * CHIPS]
+    size = chips_a_part(plan.most_pixels)
+    return plan.chips[number * size : (number + 1) * size]
 
 
 def tasks_of(plan: Plan, labels: Labels, setup: Setup, numbers: Iterable[int]) -> Iterator[Task]:
     """The parts of a plan of these numbers; each is made when it is asked for."""
+    size = chips_a_part(plan.most_pixels)
     for number in numbers:
         chips = chips_of(plan, number)
         ids = np.unique(np.concatenate([chip.ids for chip in chips]))
         at = np.searchsorted(labels.ids, ids)
         columns = {name: column[at] for name, column in labels.columns.items()}
-        yield Task(setup, number, number * CHIPS + 1, chips, ids, columns)
+        yield Task(setup, number, number * size + 1, chips, ids, columns)
 
 
 def begin_parts(setup: Setup, *, resume: bool) -> bool:

@@ -78,8 +78,8 @@ def export(
         begun = None
         if chipped and not dry_run:
             project, _ = store.state(project_id, snapshot)
-            count = about_how_many([store.scene(scene) for scene in project.scenes], spec)
-            begun = stack.enter_context(started(engine, count, wanted))
+            about = about_how_many([store.scene(scene) for scene in project.scenes], spec)
+            begun = stack.enter_context(started(engine, *about, wanted))
         with told_when_full(
             store.folder, "The export", "The shapes of the labels rest there as long as it lasts: make room."
         ):

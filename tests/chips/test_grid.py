@@ -189,11 +189,13 @@ def test_what_cannot_be_laid_is_a_sentence() -> None:
 )
 def test_how_many_there_will_be_is_about_how_many_there_are(spec: ChipSpec) -> None:
     scenes = [scene(2000, 3000), scene(1500, 900, name="t")]
-    there = sum(len(laid(one, spec)) for one in frames(scenes, spec))
-    assert about_how_many(scenes, spec) == pytest.approx(there, rel=0.2)
+    there = [laid(one, spec) for one in frames(scenes, spec)]
+    count, pixels = about_how_many(scenes, spec)
+    assert count == pytest.approx(sum(map(len, there)), rel=0.2)
+    assert pixels == max(boxes.boxes[:, 2:].prod(axis=1).max() for boxes in there)
 
 
 def test_how_many_there_will_be_is_not_known_beforehand() -> None:
-    assert about_how_many([scene(2000, 3000)], ChipSpec(layout="features")) == 0
-    assert about_how_many([scene(2000, 3000, crs=None)], ChipSpec(crs="EPSG:4326")) == 0
-    assert about_how_many([], ChipSpec()) == 0
+    assert about_how_many([scene(2000, 3000)], ChipSpec(layout="features")) == (0, 0)
+    assert about_how_many([scene(2000, 3000, crs=None)], ChipSpec(crs="EPSG:4326")) == (0, 0)
+    assert about_how_many([], ChipSpec()) == (0, 0)

@@ -22,7 +22,7 @@ from geolabel.chips.spec import ChipSpec
 from geolabel.errors import AlreadyExists, Cancelled, InvalidSpec, NotAllowed, NotFound
 from geolabel.formats import staging
 from geolabel.formats.files import LocalFiles
-from geolabel.formats.parts import CHIPS, read_record
+from geolabel.formats.parts import CHIPS, chips_a_part, read_record
 from geolabel.model import NewAnnotation
 from geolabel.store.store import Store, open_store
 
@@ -107,6 +107,13 @@ def test_every_engine_builds_the_same_bytes(
     else:
         workflows.export(store, "land", tmp_path / "out", FORMATS, SPEC, engine=engine)
     assert digests(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize(
+    ("edge", "chips"), [(1, CHIPS), (512, CHIPS), (513, CHIPS - 1), (1024, 8), (2896, 1), (100_000, 1)]
+)
+def test_a_part_has_fewer_chips_where_they_are_large(edge: int, chips: int) -> None:
+    assert chips_a_part(edge * edge) == chips
 
 
 def stop_after(parts: int) -> object:
