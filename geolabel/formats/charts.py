@@ -10,6 +10,7 @@ import shapely
 
 from geolabel.chips.proof import continuous
 from geolabel.formats.report import split_color
+from geolabel.geo import crs as crs_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,9 @@ def split_map(plan: Plan) -> str:
     kept = np.concatenate(plan.reasons) == ""
     if plan.project.crs is None:  # pictures count rows downwards
         outlines = shapely.transform(outlines, lambda xy: xy * (1, -1))
+    elif crs_.is_geographic(plan.project.crs):  # a degree to the east is shorter than one to the north
+        _, south, _, north = shapely.total_bounds(outlines)
+        outlines = shapely.transform(outlines, lambda xy: xy * (np.cos(np.radians((south + north) / 2)), 1))
     rows = np.arange(len(outlines))
     if len(rows) > _MOST:
         rows = rows[:: -(-len(rows) // _MOST)]
