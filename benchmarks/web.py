@@ -55,6 +55,7 @@ def run(_: Path, folder: Path) -> Iterator[tuple[str, ...]]:
     except ImportError:
         yield ("web map", "Playwright is not installed", "-", "-", "-")
         return
+    check_bundle()
     workspace = Path(os.environ.get("GEOLABEL_BENCH_WEB", folder / "web"))
     if not workspace.exists():
         make(workspace)
@@ -75,6 +76,14 @@ def run(_: Path, folder: Path) -> Iterator[tuple[str, ...]]:
                 yield first_view(state, seconds)
                 page.wait_for_timeout(CALM_MS)
         browser.close()
+
+
+def check_bundle() -> None:
+    """Refuse to measure a page that was built before its source was changed."""
+    web = Path(geolabel.__file__).parent / "web"
+    sources = [path.stat().st_mtime for path in (web / "src").rglob("*.*")]
+    if sources and max(sources) > (web / "static" / "index.html").stat().st_mtime:
+        raise RuntimeError("geolabel/web/static is older than geolabel/web/src: build it anew before it is measured.")
 
 
 def first_view(state: str, seconds: float) -> tuple[str, ...]:

@@ -49,8 +49,8 @@ _WORTH = 1000
 _CALM_S = 5.0
 """What edits touched of the tiles on the disk is drawn again when nobody has edited for so long."""
 
-_FIRST_TILES = 16
-"""Of the zooms at which so many tiles show all labels, these are drawn before somebody opens the map."""
+_FIRST_TILES, _FIRST_ZOOMS = 16, 3
+"""A map opens on all labels, which is on a few tiles: the finest zooms of so many are drawn before somebody opens it."""
 
 _FIRST_VIEW_S = 3.0
 """When tiles are on the disk, labels are read so long after the start: who opens the map at once has the machine."""
@@ -271,25 +271,20 @@ class LabelTiles:
             held = self._held.setdefault(key, Held(state))
         if fresh:
             self._fill(project, held, matrices)
-        self._draw_first(project, held, matrices)
         if self._drawn:
             self._draw_again(project)
 
-    def _draw_first(self, project: str, held: Held, matrices: MatrixSet) -> None:
-        """What the map shows when it is opened, drawn and kept before somebody opens it."""
-        if not self._drawn or not held.layer.done() or held.layer.exception():
-            return
-        layer, complete = held.layer.result()
-        if not complete:
-            return
-        state = held.state
-        colors = {c.name: c.color for c in self._feed.project(project).classes}
-        for tile in matrices.over(layer.bounds, _FIRST_TILES):
-            for wanted in (Place(tile), Place(tile, look_of(colors))):
-                if self._closed or held.state != state:
-                    return
-                if self._drawn.find(state, wanted) is None:
-                    self._draw(held, layer, matrices, wanted)
+    def _first_views(self, project: str, state: LabelsState, layer: Layer, matrices: MatrixSet) -> list[Place]:
+        """Of what the map shows when it is opened, what is not on the disk."""
+        assert self._drawn
+        if len(layer) < _WORTH:
+            return []
+        look = look_of({c.name: c.color for c in self._feed.project(project).classes})
+        tiles = matrices.over(layer.bounds, _FIRST_TILES)
+        first = [tile for tile in tiles if tile[0] > tiles[-1][0] - _FIRST_ZOOMS]
+        full = [tile for tile in first if len(layer.find(reach(matrices.box(*tile)))) >= _WORTH]
+        places = [place for tile in full for place in (Place(tile), Place(tile, look))]
+        return [place for place in places if self._drawn.find(state, place) is None]
 
     def _find(self, project: str, state: LabelsState, matrices: MatrixSet) -> Held:
         """The project's labels in memory, or on their way there."""
@@ -374,7 +369,7 @@ class LabelTiles:
             return layer, complete
 
     def _draw_again(self, project: str) -> None:
-        """What edits touched of the tiles on the disk is drawn anew: one, and the next behind what somebody asked for."""
+        """Draw what edits touched of the tiles on the disk, and what a map shows first: one, and the next behind what somebody asked for."""
         with suppress(RuntimeError):  # closed just now
             self._readers.submit(self._draw_one_again, project)
 
@@ -385,10 +380,12 @@ class LabelTiles:
             state = self.state(project)
             held = self._held.get((state.key, matrices.crs))
             layer, complete = self._now(held, project, state, matrices) if held else (None, False)
-            lost = self._drawn.lost(state)
-            if held and layer and complete and lost and not self._closed:
-                self._draw(held, layer, matrices, lost[0])
-                if len(self._drawn.lost(state)) < len(lost):
+            if not held or not layer or not complete or self._closed:
+                return
+            wanted = self._drawn.lost(state) or self._first_views(project, state, layer, matrices)
+            if wanted:
+                self._draw(held, layer, matrices, wanted[0])
+                if self._drawn.find(state, wanted[0]) is not None:
                     self._draw_again(project)
         except (NotFound, InvalidCRS):  # deleted meanwhile
             pass

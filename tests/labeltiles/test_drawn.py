@@ -207,8 +207,9 @@ def test_what_a_map_shows_first_is_drawn_before_it_is_opened(
     tiles = LabelTiles(store, MEMORY, drawn=DrawnTiles(tmp_path / "drawn"))
     kept = DrawnTiles(tmp_path / "drawn")
     colors = {c.name: c.color for c in store.project("landuse").classes}
-    first = WEB.over((X, Y, X + SIDE * 500, Y + SIDE * 500), service._FIRST_TILES)
-    assert {z for z, _, _ in first} == set(range(13))
+    tiles_at = WEB.over((X, Y, X + SIDE * 500, Y + SIDE * 500), service._FIRST_TILES)
+    assert {z for z, _, _ in tiles_at} == set(range(13))
+    first = [tile for tile in tiles_at if tile[0] in {10, 11, 12}]
 
     def is_drawn() -> bool:
         state = tiles.state("landuse")
