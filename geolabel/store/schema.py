@@ -94,7 +94,7 @@ def check_references(project: Project) -> None:
     Raises:
         InvalidInput: with the name.
     """
-    known = {c.name for c in project.classes}
+    known = [c.name for c in project.classes]
     for attribute in project.attributes:
         for name in attribute.classes:
             if name not in known:
@@ -277,7 +277,7 @@ def _class_problems(
     name = table.c["class"]
     rows = connection.execute(sa.select(name, sa.func.count()).group_by(name))
     carried = {name: n for name, n in rows}  # noqa: C416 (rows of two, which dict() has no type for)
-    known = {c.name for c in project.classes}
+    known = [c.name for c in project.classes]
     for lost, count in carried.items():
         if lost not in known:
             yield Problem("/classes", f"{count} labels carry class {lost!r}, which the new schema leaves out")
