@@ -1,4 +1,4 @@
-"""Datumaro, supervision, webdataset and stac-validator read what we write: in an environment of their own, for they are heavy."""
+"""Datumaro, supervision, webdataset and stac-valid (once stac-validator) read what we write: in an environment of their own, for they are heavy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from pystac.validation.local_validator import get_local_schema_cache
 from shapely.geometry import Polygon, box
 
 from geolabel import workflows
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMATS = ("coco", "cvat", "dota", "kitti", "stac", "voc", "webdataset", "yolo", "yolo-obb", "yolo-seg")
-PACKAGES = ("datumaro>=1.10", "stac-validator>=3.6", "supervision>=0.25")
+PACKAGES = ("datumaro>=1.10", "stac-valid>=4.2", "supervision>=0.25")
 
 SCRIPT = """
 import json, shutil, sys
@@ -64,6 +65,14 @@ import webdataset as wds
 
 samples = list(wds.WebDataset(str(out / "webdataset/train-000000.tar"), shardshuffle=False))
 found["wds"] = [len(samples), sum(len(json.loads(s["json"])["labels"]) for s in samples)]
+
+from stac_validator.validate import StacValidate
+
+schemas = json.loads((work / "schemas.json").read_text())
+checks = [StacValidate(str(path), core=True, schema_map=schemas) for path in sorted((out / "stac").rglob("*.json"))]
+for check in checks:
+    check.run()
+found["stac"] = [len(checks), *(check.message for check in checks if not check.valid)]
 print(json.dumps(found))
 """
 
@@ -116,6 +125,11 @@ def test_peers_find_every_chip_and_every_object(python: str, tmp_path: Path) -> 
     coco = json.loads((out / "coco/train.json").read_text())
     chips, objects = len(coco["images"]), len(coco["annotations"])
     (tmp_path / "work").mkdir()
+    # Those of STAC's core, which pystac brings: nothing is fetched.
+    schemas = {url: tmp_path / f"schema-{i}.json" for i, url in enumerate(get_local_schema_cache())}
+    for url, schema in get_local_schema_cache().items():
+        schemas[url].write_text(json.dumps(schema))
+    (tmp_path / "work/schemas.json").write_text(json.dumps({url: str(path) for url, path in schemas.items()}))
     (tmp_path / "read.py").write_text(SCRIPT)
     done = subprocess.run(
         [python, "-W", "ignore", str(tmp_path / "read.py"), str(out), str(tmp_path / "work")],
@@ -123,5 +137,7 @@ def test_peers_find_every_chip_and_every_object(python: str, tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.strip().splitlines()[-1])
+    # A collection, the scene and its chips, and nothing to say against one of them.
+    assert found.pop("stac") == [chips + 2]
     assert {name: value[:2] for name, value in found.items()} == {name: [chips, objects] for name in found}
     assert found["sv coco"][2] == ["barn", "pond"]
