@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import pickle
 import sys
 from collections import deque
 from contextlib import ExitStack, contextmanager
@@ -53,7 +52,7 @@ class Dask:
             more = iter(tasks)
             while True:
                 while len(running) < ahead and (task := next(more, None)) is not None:
-                    running.append((str(task), client.submit(_do, work, pickle.dumps(task), pure=False)))
+                    running.append((str(task), client.submit(_do, work, task, pure=False)))
                 if not running:
                     return
                 name, future = running[0]
@@ -82,10 +81,9 @@ class Dask:
             ) from error
 
 
-def _do(work: Callable[[Task], Result], packed: bytes) -> Result:
-    """A task, on a worker. It comes packed, so that the scheduler passes it on as it is."""
+def _do(work: Callable[[Task], Result], task: Task) -> Result:
+    """A task, on a worker."""
     with _memory_kept():
-        task: Task = pickle.loads(packed)  # noqa: S301 - from the client, as all that a worker is sent
         return work(task)
 
 

@@ -199,7 +199,8 @@ class ChipSpec:
         )
         if self.stack:
             self._set("stack", knobs.groups("stack", self.stack))
-        if self.within == "tasks":
+        given: object = self.within
+        if given == "tasks":
             raise InvalidSpec(
                 "within='tasks' has to wait until projects have tasks; draw what is finished as seen ground, and take within='coverage'."
             )

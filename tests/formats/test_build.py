@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -214,8 +215,11 @@ def run_and_kill(workspace: Path, out: Path, parts: int | None, *, workers_too: 
     with subprocess.Popen(
         [*command, "--format", ",".join(FORMATS), *options], start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as child:  # fmt: skip
+        done = before
         while parts is not None and child.poll() is None:
-            if len(list(records.glob("*.part"))) >= before + parts:
+            with suppress(FileNotFoundError):  # it ends just now, and they go first
+                done = len(list(records.glob("*.part")))
+            if done >= before + parts:
                 if workers_too:
                     os.killpg(child.pid, signal.SIGKILL)
                 else:

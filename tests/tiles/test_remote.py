@@ -36,7 +36,7 @@ SERIAL = count()
 
 def settings(**given) -> TilesSettings:
     """Of a process of its own: what is kept of servers and files is kept by settings."""
-    given = {"networks": ("127.0.0.1/32",), "http_timeout_s": 5 + next(SERIAL) / 1000} | given
+    given = {"networks": ("127.0.0.1/32",), "http_timeout_s": 20 + next(SERIAL) / 1000} | given
     return TilesSettings(**given)
 
 
@@ -156,7 +156,7 @@ def test_a_replaced_file_is_never_mixed_with_the_old_one(range_server: RangeServ
             if i % 7 == 3:
                 range_server.files["/a.tif"] = versions[i % 2]
             answer = client.get(f"/scenes/a/tiles/WebMercatorQuad/13/{4096 + i % 2}/{4096 + i // 2 % 2}.png")
-            assert answer.status_code == 200
+            assert answer.status_code == 200, answer.text
             pixels = rasterio.MemoryFile(answer.content).open().read(1)
             values = set(np.unique(pixels)) - {0}
             assert len(values) == 1

@@ -254,7 +254,7 @@ def test_an_export_is_still_there_when_its_panel_opens_again(editor: Editor) -> 
     job = page.get_by_test_id("export-job")
     expect(job).to_have_attribute("data-job-state", "done", timeout=60_000)
     expect(job).to_contain_text("chips with 108 labels")
-    expect(job).to_contain_text("not 70/20/10")
+    expect(page.get_by_role("region", name="Notes of the export")).to_contain_text("not 70/20/10")
 
 
 def test_labels_across_the_antimeridian(dateline: Editor) -> None:
